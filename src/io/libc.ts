@@ -1,0 +1,169 @@
+// The only place that uses bun:ffi: the system calls that node:fs lacks or hides, and pread, pwrite, fdatasync on shard
+// files. Every wrapper returns the result or minus the errno, read on the line after the call, as the next
+// runtime call may overwrite it. Offsets are checked: FFI would turn NaN into 0 without a word.
+
+import { dlopen, FFIType, type Pointer, read } from "bun:ffi";
+import { constants } from "node:os";
+import { ArmdbError, assert } from "../errors.ts";
+
+const isMac = process.platform === "darwin";
+
+const shared = {
+  pread: { args: ["i32", "buffer", "buffer_length", "i64"], returns: FFIType.i64_fast },
+  pwrite: { args: ["i32", "buffer", "buffer_length", "i64"], returns: FFIType.i64_fast },
+  fsync: { args: ["i32"], returns: "i32" },
+  ftruncate: { args: ["i32", "i64"], returns: "i32" },
+  flock: { args: ["i32", "i32"], returns: "i32" },
+  clock_gettime: { args: ["i32", "buffer"], returns: "i32" },
+  setsockopt: { args: ["i32", "i32", "i32", "buffer", "u32"], returns: "i32" },
+} as const;
+
+const linuxOnly = {
+  fdatasync: { args: ["i32"], returns: "i32" },
+  fallocate: { args: ["i32", "i32", "i64", "i64"], returns: "i32" },
+  posix_fadvise: { args: ["i32", "i64", "i64", "i32"], returns: "i32" },
+} as const;
+
+function load() {
+  try {
+    if (isMac) {
+      const library = dlopen("/usr/lib/libSystem.B.dylib", {
+        ...shared,
+        __error: { args: [], returns: "ptr" },
+      }).symbols;
+      return { ...library, errnoPlace: library.__error() as Pointer, linux: null };
+    }
+    // Known to glibc and, as any libc.* name, to musl's loader: never searched for in the working directory.
+    const library = dlopen("libc.so.6", {
+      ...shared,
+      ...linuxOnly,
+      __errno_location: { args: [], returns: "ptr" },
+    }).symbols;
+    return { ...library, errnoPlace: library.__errno_location() as Pointer, linux: library };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ArmdbError("unexpected", `System calls cannot be reached (bun:ffi): ${reason}`, {
+      hint: "allow the JIT: no MemoryDenyWriteExecute= in the unit, no BUN_JSC_useJIT=0, no ulimit -v below 4 GiB",
+      cause,
+    });
+  }
+}
+
+let loaded: ReturnType<typeof load> | null = null;
+
+/** The symbols of this thread (errno is thread-local, so each Worker loads its own). */
+function libc(): ReturnType<typeof load> {
+  loaded ??= load();
+  return loaded;
+}
+
+/** Throws the explained ArmdbError when bun:ffi cannot work in this process. */
+export function probeLibc(): void {
+  libc();
+}
+
+function failure(symbols: ReturnType<typeof load>): number {
+  return -read.i32(symbols.errnoPlace, 0);
+}
+
+function checkOffset(offset: number): void {
+  assert(Number.isSafeInteger(offset) && offset >= 0, `file offset ${offset}`);
+}
+
+/** Bytes read at `offset`, 0 at the end of the file, or -errno. */
+export function pread(fd: number, into: Uint8Array, offset: number): number {
+  checkOffset(offset);
+  if (into.length === 0) return 0;
+  const symbols = libc();
+  const count = symbols.pread(fd, into, into, offset);
+  return count === -1 ? failure(symbols) : Number(count);
+}
+
+/** Bytes written at `offset`, possibly fewer than given, or -errno. */
+export function pwrite(fd: number, bytes: Uint8Array, offset: number): number {
+  checkOffset(offset);
+  if (bytes.length === 0) return 0;
+  const symbols = libc();
+  const count = symbols.pwrite(fd, bytes, bytes, offset);
+  return count === -1 ? failure(symbols) : Number(count);
+}
+
+/** 0 or -errno. On macOS this is fsync: data there is only looked at. */
+export function fdatasync(fd: number): number {
+  const symbols = libc();
+  const result = symbols.linux === null ? symbols.fsync(fd) : symbols.linux.fdatasync(fd);
+  return result === -1 ? failure(symbols) : result;
+}
+
+/** 0 or -errno. */
+export function fsync(fd: number): number {
+  const symbols = libc();
+  return symbols.fsync(fd) === -1 ? failure(symbols) : 0;
+}
+
+/** 0 or -errno. */
+export function ftruncate(fd: number, bytes: number): number {
+  checkOffset(bytes);
+  const symbols = libc();
+  return symbols.ftruncate(fd, bytes) === -1 ? failure(symbols) : 0;
+}
+
+/**
+ * Reserves blocks for [offset, offset + bytes) and extends the file: 0 or -errno, -EOPNOTSUPP where it
+ * cannot be had. Not posix_fallocate: glibc would then write every block.
+ */
+export function fallocate(fd: number, offset: number, bytes: number): number {
+  checkOffset(offset);
+  checkOffset(bytes);
+  const symbols = libc();
+  if (symbols.linux === null) return -constants.errno.EOPNOTSUPP;
+  return symbols.linux.fallocate(fd, 0, offset, bytes) === -1 ? failure(symbols) : 0;
+}
+
+const FADV_DONTNEED = 4;
+
+/** Drops the cached pages of a whole file. 0 or -errno; nothing on macOS. */
+export function dropPageCache(fd: number): number {
+  const symbols = libc();
+  return symbols.linux === null ? 0 : -symbols.linux.posix_fadvise(fd, 0, 0, FADV_DONTNEED);
+}
+
+const LOCK_SH = 1;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/** Takes a flock without waiting: 0, or -EWOULDBLOCK when somebody holds it. */
+export function flock(fd: number, kind: "exclusive" | "shared"): number {
+  const symbols = libc();
+  const operation = (kind === "exclusive" ? LOCK_EX : LOCK_SH) | LOCK_NB;
+  return symbols.flock(fd, operation) === -1 ? failure(symbols) : 0;
+}
+
+const CLOCK_MONOTONIC = isMac ? 6 : 1;
+
+/** CLOCK_MONOTONIC, ms. The same clock in every thread, unlike performance.now(). */
+export function monotonicMs(): number {
+  const timespec = new BigInt64Array(2);
+  libc().clock_gettime(CLOCK_MONOTONIC, timespec);
+  return Number(timespec[0]) * 1000 + Number(timespec[1]) / 1e6;
+}
+
+/** Sets an int socket option: 0 or -errno. */
+export function setSocketOption(fd: number, level: number, option: number, value: number): number {
+  const symbols = libc();
+  const bytes = new Int32Array([value]);
+  return symbols.setsockopt(fd, level, option, bytes, 4) === -1 ? failure(symbols) : 0;
+}
+
+const errnoNames = new Map<number, string>(
+  Object.entries(constants.errno).map(([name, number]) => [number, name]),
+);
+
+/** `EIO` for 5 or -5. EAGAIN and EWOULDBLOCK share a number; either name may come. */
+export function errnoName(errno: number): string {
+  return errnoNames.get(Math.abs(errno)) ?? `errno ${Math.abs(errno)}`;
+}
+
+export const EINTR = constants.errno.EINTR;
+export const EOPNOTSUPP = constants.errno.EOPNOTSUPP;
+export const EWOULDBLOCK = constants.errno.EWOULDBLOCK;

@@ -1,0 +1,17 @@
+// Starts the program's threads. In the executable every module's URL is the executable's root, from source it is the
+// file's own: both forms are resolved here and nowhere else. Each entry is also an entry point of scripts/build.
+
+import { Worker } from "node:worker_threads";
+
+/** Entry files below src/, without `.ts`. */
+export type ThreadEntry = "replica/shard-thread" | "replica/flush-thread" | "audit/scan-thread";
+
+/**
+ * Starts a thread. The caller listens to `message`, `error`, `messageerror` and `exit`; an exit code of 0
+ * proves nothing (a rejected promise inside also ends so).
+ */
+export function startThread(entry: ThreadEntry, workerData: unknown): Worker {
+  const isExecutable = import.meta.url.includes("$bunfs");
+  const url = new URL(isExecutable ? `./${entry}.ts` : `../${entry}.ts`, import.meta.url);
+  return new Worker(url, { workerData });
+}
