@@ -45,6 +45,8 @@ export interface ArgumentSpec {
   readonly required: boolean;
   readonly summary: string;
   readonly complete?: "directory" | "file";
+  /** The only words that are accepted. */
+  readonly choices?: readonly string[];
 }
 
 export interface Example {

@@ -25,7 +25,9 @@ impl Args {
             let value = if FLAGS.contains(&name) {
                 String::new()
             } else {
-                input.next().ok_or_else(|| format!("--{name} needs a value"))?
+                input
+                    .next()
+                    .ok_or_else(|| format!("--{name} needs a value"))?
             };
             options.insert(name.to_string(), value);
         }
@@ -65,7 +67,8 @@ impl Args {
     }
 
     pub fn required<T: FromStr>(&self, name: &str) -> Fallible<T> {
-        self.optional(name)?.ok_or_else(|| format!("missing option --{name}").into())
+        self.optional(name)?
+            .ok_or_else(|| format!("missing option --{name}").into())
     }
 
     pub fn number(&self, name: &str) -> Fallible<usize> {

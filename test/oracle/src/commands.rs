@@ -13,12 +13,15 @@ pub struct Words<'a> {
 
 impl<'a> Words<'a> {
     pub fn text(&mut self, what: &str) -> Fallible<&'a str> {
-        self.parts.next().ok_or_else(|| format!("missing argument: {what}").into())
+        self.parts
+            .next()
+            .ok_or_else(|| format!("missing argument: {what}").into())
     }
 
     pub fn number<T: FromStr>(&mut self, what: &str) -> Fallible<T> {
         let text = self.text(what)?;
-        text.parse().map_err(|_| format!("{what}: not a number: {text:?}").into())
+        text.parse()
+            .map_err(|_| format!("{what}: not a number: {text:?}").into())
     }
 
     pub fn optional<T: FromStr>(&mut self) -> Option<T> {
@@ -31,7 +34,9 @@ impl<'a> Words<'a> {
 pub fn serve(mut run: impl FnMut(&str, &mut Words<'_>) -> Fallible<Object>) -> Fallible<()> {
     for line in std::io::stdin().lock().lines() {
         let line = line?;
-        let mut words = Words { parts: line.split_whitespace() };
+        let mut words = Words {
+            parts: line.split_whitespace(),
+        };
         match words.parts.next() {
             None => continue,
             Some("close") => return Ok(()),

@@ -28,7 +28,11 @@ fn start_client<const K: usize, const V: usize>(
     signal: &ShutdownSignal,
 ) -> Fallible<FixedReplicationClient> {
     let target: Arc<dyn FixedReplicationTarget> = tree.clone();
-    Ok(FixedReplicationClient::start(leader, target, signal.clone())?)
+    Ok(FixedReplicationClient::start(
+        leader,
+        target,
+        signal.clone(),
+    )?)
 }
 
 pub fn run<const K: usize, const V: usize>(args: &Args) -> Fallible<()> {

@@ -18,8 +18,9 @@ const BIND_ATTEMPTS: u32 = 20;
 
 pub fn run<const K: usize, const V: usize>(args: &Args) -> Fallible<()> {
     let tree = Arc::new(store::open::<K, V>(args)?);
-    let listen: SocketAddr =
-        args.optional("listen")?.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+    let listen: SocketAddr = args
+        .optional("listen")?
+        .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
     let signal = ShutdownSignal::new();
     let (server, address) = start_server(&tree, listen, &signal)?;
     json::say(&json::object().text("listening", &address.to_string()));
@@ -72,9 +73,19 @@ fn command<const K: usize, const V: usize>(
             let old = tree.delete(&unhex::<K>(words.text("key")?)?)?;
             Ok(done().flag("existed", old.is_some()))
         }
-        "fill" => fill(tree, words.number("from")?, words.number("count")?, words.number("seed")?),
+        "fill" => fill(
+            tree,
+            words.number("from")?,
+            words.number("count")?,
+            words.number("seed")?,
+        ),
         "delrange" => delete_range(tree, words.number("from")?, words.number("count")?),
-        "churn" => churn(tree, words.number("ops")?, words.number("seed")?, words.number("keys")?),
+        "churn" => churn(
+            tree,
+            words.number("ops")?,
+            words.number("seed")?,
+            words.number("keys")?,
+        ),
         "rate" => rate(
             tree,
             words.number("puts per second")?,
@@ -96,7 +107,9 @@ fn fill<const K: usize, const V: usize>(
     for index in from..from + count {
         tree.put(&content::key(index), &content::value(seed, index))?;
     }
-    Ok(json::object().number("puts", count).number("ms", start.elapsed().as_millis()))
+    Ok(json::object()
+        .number("puts", count)
+        .number("ms", start.elapsed().as_millis()))
 }
 
 fn delete_range<const K: usize, const V: usize>(
@@ -123,7 +136,7 @@ fn churn<const K: usize, const V: usize>(
     for op in 0..ops {
         let random = mix64(mix64(seed).wrapping_add(op));
         let index = (random >> 8) % keys.max(1);
-        if random % 5 == 0 {
+        if random.is_multiple_of(5) {
             deletes += u64::from(tree.delete(&content::key(index))?.is_some());
         } else {
             tree.put(&content::key(index), &content::value(random, index))?;
@@ -167,5 +180,7 @@ fn rate<const K: usize, const V: usize>(
         tree.put(&content::key(index), &content::value(random, index))?;
         puts += 1;
     }
-    Ok(json::object().number("puts", puts).number("ms", start.elapsed().as_millis()))
+    Ok(json::object()
+        .number("puts", puts)
+        .number("ms", start.elapsed().as_millis()))
 }

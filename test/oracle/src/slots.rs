@@ -24,7 +24,11 @@ pub fn read_shape(file: &File) -> Fallible<Shape> {
     }
     let short = |at: usize| usize::from(u16::from_le_bytes([header[at], header[at + 1]]));
     let slot_count = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
-    let shape = Shape { slot_size: short(6), slot_count, record: short(12) + short(14) };
+    let shape = Shape {
+        slot_size: short(6),
+        slot_count,
+        record: short(12) + short(14),
+    };
     if shape.slot_size < 8 + shape.record {
         return Err("slot_size is smaller than its fields".into());
     }

@@ -22,7 +22,9 @@ pub struct Digest {
 
 impl Digest {
     pub fn to_json(&self) -> json::Object {
-        json::object().number("count", self.count).text("digest", &self.hex)
+        json::object()
+            .number("count", self.count)
+            .text("digest", &self.hex)
     }
 }
 
@@ -68,7 +70,10 @@ pub fn digest<const K: usize, const V: usize>(tree: &Tree<K, V>) -> Fallible<Dig
         hash.update(value);
         Ok(())
     })?;
-    Ok(Digest { count, hex: hex(&hash.finalize()) })
+    Ok(Digest {
+        count,
+        hex: hex(&hash.finalize()),
+    })
 }
 
 pub fn dump<const K: usize, const V: usize>(tree: &Tree<K, V>, path: &str) -> Fallible<u64> {

@@ -42,7 +42,10 @@ fn shard_dir(dir: &Path, shard: u8) -> std::path::PathBuf {
 
 /// Sets the version of one slot, whatever its status, or of every OCCUPIED one.
 fn rewrite(shard: &Path, version: u32, only: Option<u32>) -> Fallible<u64> {
-    let file = OpenOptions::new().read(true).write(true).open(shard.join("fixed.data"))?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(shard.join("fixed.data"))?;
     let shape = read_shape(&file)?;
     let mut changed = 0;
     match only {

@@ -1,0 +1,274 @@
+// Verifies a database directory: every byte that can be checked, and a verdict. Used by the commands verify and repair
+// (before and after). Promises: reads only, takes no lock; lists all damage; what was not checked is never reported as
+// sound; its accounting adds up.
+
+import { availableParallelism } from "node:os";
+import { ArmdbError, assert } from "../errors.ts";
+import type { Clock } from "../io/clock.ts";
+import type { Disk } from "../io/disk.ts";
+import { DUPLICATE_SEARCH_BYTES_MAX } from "../limits.ts";
+import { checkCursor } from "./cursor-check.ts";
+import {
+  type DatabaseDirectory,
+  isBeingWritten,
+  readDirectory,
+  type ShardLook,
+  slotCountOf,
+} from "./directory.ts";
+import { type Finding, FindingList, sortFindings, type Verdict, verdictOf } from "./findings.ts";
+import { checkHeader } from "./header-check.ts";
+import { checkMeta, checkShardPresence } from "./meta-check.ts";
+import type { ScanResult, ScanTask } from "./scan-task.ts";
+import { scanShards } from "./scan-pool.ts";
+import { checkSidecarState, lookAtSidecar } from "./sidecar-check.ts";
+import { checkStrayFiles } from "./stray-check.ts";
+
+export interface VerifyOptions {
+  /** Sizes and headers only. */
+  readonly quick: boolean;
+  /** Null: all. */
+  readonly shard: number | null;
+  /** Threads at most; null: one a processor. */
+  readonly jobs: number | null;
+  /** Null: as fast as it goes. */
+  readonly bytesPerSecond: number | null;
+}
+
+/** Every slot of every shard, as fast as it goes. */
+export const VERIFY_ALL: VerifyOptions = {
+  quick: false,
+  shard: null,
+  jobs: null,
+  bytesPerSecond: null,
+};
+
+export interface VerifyTools {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly stop: AbortSignal;
+  progress(rows: readonly VerifyProgress[]): void;
+}
+
+export interface VerifyProgress {
+  readonly shard: number;
+  readonly bytesDone: number;
+  readonly bytes: number;
+}
+
+/** One shard's line of the accounting (cli.md: JSON, verify). */
+export interface ShardReport {
+  readonly shard: number;
+  readonly slots: number;
+  readonly occupied: number;
+  readonly deleted: number;
+  readonly free: number;
+  readonly damaged: number;
+  readonly unread: number;
+  readonly bytesRead: number;
+  readonly cleanShutdown: boolean;
+}
+
+export interface VerifyReport {
+  readonly directory: DatabaseDirectory;
+  readonly verdict: Verdict;
+  /** Somebody was writing while it was read. */
+  readonly live: boolean;
+  /** Ended before all was checked. */
+  readonly stopped: boolean;
+  readonly shards: readonly ShardReport[];
+  /** Damage first (findings.ts: sortFindings). */
+  readonly findings: readonly Finding[];
+  readonly slotsChecked: number;
+  readonly bytesChecked: number;
+  readonly ms: number;
+}
+
+/** Verifies `path`. Throws as readDirectory does, and usage when there is no such shard. */
+export async function verifyDirectory(
+  path: string,
+  options: VerifyOptions,
+  tools: VerifyTools,
+): Promise<VerifyReport> {
+  const startMs = tools.clock.nowMs();
+  const directory = readDirectory(tools.disk, path);
+  const looks = chosenShards(directory, options.shard);
+  const isLive = isBeingWritten(directory);
+  const findings = new FindingList();
+  checkMeta(directory, findings);
+  const plans = looks.map((look) =>
+    planShard(tools.disk, directory, look, options, isLive, findings),
+  );
+  const results = await scanPlanned(plans, options, tools);
+  const reports = plans.map((plan) => {
+    const result = results.get(plan.look.shard) ?? null;
+    if (result !== null) findings.addAll(result.findings);
+    checkShardCursor(directory, plan.look, result, tools.clock, findings);
+    return reportOf(plan, result);
+  });
+  checkStrayFiles(directory, findings);
+  const scanned = [...results.values()];
+  const stopped = scanned.some((result) => result.stopped) || tools.stop.aborted;
+  if (stopped)
+    findings.add({
+      kind: "unreadable",
+      message: "stopped before the end: the rest was not checked",
+    });
+  return {
+    directory,
+    verdict: verdictOf(findings.all),
+    live: isLive || scanned.some((result) => result.changed),
+    stopped,
+    shards: reports,
+    findings: sortFindings(findings.all),
+    slotsChecked: sum(reports, (report) => report.slots - report.unread),
+    bytesChecked: sum(reports, (report) => report.bytesRead),
+    ms: Math.round(tools.clock.nowMs() - startMs),
+  };
+}
+
+/** A shard with its scan, null where there is nothing to scan. */
+interface ShardPlan {
+  readonly look: ShardLook;
+  readonly slots: number;
+  readonly task: ScanTask | null;
+}
+
+function chosenShards(directory: DatabaseDirectory, shard: number | null): readonly ShardLook[] {
+  if (shard === null) return directory.shards;
+  const look = directory.shards[shard];
+  if (look !== undefined) return [look];
+  throw noSuchShard(directory, shard);
+}
+
+/** The usage error for a shard number past the last one. */
+export function noSuchShard(directory: DatabaseDirectory, shard: number): ArmdbError {
+  const last = directory.shards.length - 1;
+  return new ArmdbError(
+    "usage",
+    `There is no shard ${shard} in "${directory.path}": its shards are 0 to ${last}`,
+    {
+      path: directory.path,
+      shard,
+      hint: `armdb inspect ${directory.path}`,
+    },
+  );
+}
+
+/** Checks all that needs no scan, and says what to scan. */
+function planShard(
+  disk: Disk,
+  directory: DatabaseDirectory,
+  look: ShardLook,
+  options: VerifyOptions,
+  isLive: boolean,
+  findings: FindingList,
+): ShardPlan {
+  if (!checkShardPresence(look, findings)) return { look, slots: 0, task: null };
+  checkHeader(directory, look, findings);
+  const slots = slotCountOf(directory, look);
+  const sidecar = lookAtSidecar(disk, look, slots);
+  checkSidecarState(look, sidecar, findings);
+  if (directory.layout === null) {
+    const message = "no header says how long keys and values are: the slots cannot be told apart";
+    findings.add({ kind: "unreadable", shard: look.shard, file: look.data.name, message });
+    return { look, slots: 0, task: null };
+  }
+  if (options.quick) return { look, slots, task: null };
+  const isUsed = sidecar.state === "valid" && !isLive;
+  return {
+    look,
+    slots,
+    task: scanTaskOf(directory, look, { isLive, sidecarPath: isUsed ? look.sidecar.path : null }),
+  };
+}
+
+/** The scan of one shard; memory for doubled keys and the rate are those of a scan alone. */
+export function scanTaskOf(
+  directory: DatabaseDirectory,
+  look: ShardLook,
+  known: { readonly isLive: boolean; readonly sidecarPath: string | null },
+): ScanTask {
+  const { layout, routing } = directory;
+  assert(layout !== null, "a shard is scanned only when its layout is known");
+  const isRouted = routing.shardCount > 1 && routing.bitsKnown;
+  return {
+    shard: look.shard,
+    path: look.data.path,
+    file: look.data.name,
+    layout,
+    slotCount: slotCountOf(directory, look),
+    fileBytes: look.fileBytes,
+    routing: isRouted
+      ? {
+          shard: look.shard,
+          shardCount: routing.shardCount,
+          shardPrefixBits: routing.shardPrefixBits,
+        }
+      : null,
+    sidecarPath: known.sidecarPath,
+    duplicateBytesMax: DUPLICATE_SEARCH_BYTES_MAX,
+    bytesPerSecond: null,
+    isLive: known.isLive,
+  };
+}
+
+async function scanPlanned(
+  plans: readonly ShardPlan[],
+  options: VerifyOptions,
+  tools: VerifyTools,
+): Promise<Map<number, ScanResult>> {
+  const planned = plans.flatMap(({ task }) => (task === null ? [] : [task]));
+  const jobs = Math.max(1, Math.min(options.jobs ?? availableParallelism(), planned.length));
+  const tasks = planned.map((task) => ({
+    ...task,
+    duplicateBytesMax: Math.floor(DUPLICATE_SEARCH_BYTES_MAX / jobs),
+    bytesPerSecond: options.bytesPerSecond === null ? null : options.bytesPerSecond / jobs,
+  }));
+  const results = await scanShards(tasks, jobs, {
+    ...tools,
+    progress: (done) =>
+      tools.progress(tasks.map((task, index) => progressOf(task, done[index] ?? 0))),
+  });
+  return new Map(results.map((result) => [result.shard, result]));
+}
+
+function progressOf(task: ScanTask, slotsDone: number): VerifyProgress {
+  const { slotSize } = task.layout;
+  return { shard: task.shard, bytesDone: slotsDone * slotSize, bytes: task.slotCount * slotSize };
+}
+
+function checkShardCursor(
+  directory: DatabaseDirectory,
+  look: ShardLook,
+  result: ScanResult | null,
+  clock: Clock,
+  findings: FindingList,
+): void {
+  const isReplica = hasCursor(directory);
+  checkCursor(
+    { look, isReplica, versions: result?.versions ?? null, wallMs: clock.wallMs() },
+    findings,
+  );
+}
+
+/** True when a shard has a cursor: the directory is a replica's (format.md: fixed_repl.cursor). */
+export function hasCursor(directory: DatabaseDirectory): boolean {
+  return directory.shards.some((look) => look.cursor.facts !== null);
+}
+
+function reportOf({ look, slots }: ShardPlan, result: ScanResult | null): ShardReport {
+  const counts = result?.counts ?? { occupied: 0, deleted: 0, free: 0, damaged: 0, unread: slots };
+  const total = counts.occupied + counts.deleted + counts.free + counts.damaged + counts.unread;
+  assert(total === slots, `shard ${look.shard}: ${total} slots accounted for, ${slots} expected`);
+  return {
+    shard: look.shard,
+    slots,
+    ...counts,
+    bytesRead: (result?.bytesRead ?? 0) + (look.data.bytes?.length ?? 0),
+    cleanShutdown: look.header?.cleanShutdown === 1,
+  };
+}
+
+function sum(reports: readonly ShardReport[], of: (report: ShardReport) => number): number {
+  return reports.reduce((total, report) => total + of(report), 0);
+}

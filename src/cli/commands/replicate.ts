@@ -1,0 +1,234 @@
+// `armdb replicate LEADER --data DIR`: follows a leader (cli.md: replicate). Wires the supervisor to the terminal, the JSON
+// lines and the signals; all decisions about following are in src/replica.
+
+import { ArmdbError } from "../../errors.ts";
+import { parseAddress } from "../../io/address.ts";
+import { probeLibc } from "../../io/libc.ts";
+import type { SyncPolicy } from "../../replica/follower-types.ts";
+import { startShardThread } from "../../replica/start-shard.ts";
+import { Supervisor } from "../../replica/supervisor.ts";
+import { writersOf } from "../../store/holders.ts";
+import { type HeldLock, takeLock } from "../../store/lock.ts";
+import { lookAtTarget, type ReplicaTarget } from "../../store/replica-dir.ts";
+import { type Command, type Context, signalStatus } from "../command.ts";
+import { FollowDisplay } from "../follow-display.ts";
+import { replicateSpec } from "./replicate-spec.ts";
+
+export const replicateCommand: Command = { spec: replicateSpec, run };
+
+async function run(context: Context): Promise<number> {
+  const { args, disk, messages } = context;
+  const leader = leaderOf(args.argument("LEADER"));
+  const dir = args.text("data");
+  if (dir === null) {
+    throw new ArmdbError("usage", "There is no directory to follow into: --data is missing", {
+      hint: `armdb replicate ${args.argument("LEADER")} --data ./replica`,
+    });
+  }
+  probeLibc();
+  const target = lookAtTarget(disk, dir);
+  refuseForeign(context, dir, target);
+  const once = args.flag("once");
+  if (once) {
+    messages.warn(
+      "--once takes the leader's live stream for the time of the scan; a leader before 0.2.0 has only one to give until it restarts",
+    );
+  }
+  let held: HeldLock | null = null;
+  try {
+    return await follow(context, { ...leader, dir, once, target }, (lock) => {
+      held = lock;
+    });
+  } finally {
+    (held as HeldLock | null)?.release();
+  }
+}
+
+interface Following {
+  readonly host: string;
+  readonly port: number;
+  readonly dir: string;
+  readonly once: boolean;
+  readonly target: ReplicaTarget;
+}
+
+/** Runs until every shard is over; resolves to the exit status or throws the first shard's error. */
+function follow(
+  context: Context,
+  following: Following,
+  locked: (lock: HeldLock) => void,
+): Promise<number> {
+  const { args, clock, disk } = context;
+  const { dir, host, port, once, target } = following;
+  const display = new FollowDisplay(context, { leader: args.argument("LEADER") ?? "", dir, once });
+  return new Promise((resolve, reject) => {
+    let timedOut = false;
+    let finished = false;
+    const supervisor = new Supervisor({
+      disk,
+      clock,
+      target,
+      startShard: startShardThread,
+      connectionsPerDay:
+        args.text("leader-connections") === "off"
+          ? null
+          : connectionLimit(args.text("leader-connections")),
+      shared: {
+        host,
+        port,
+        dir,
+        once,
+        resyncMs: args.durationMs("resync"),
+        pollMs: args.durationMs("poll") ?? 300_000,
+        windowAcks: args.integer("window") ?? 64,
+        limitRateBytes: args.bytes("limit-rate"),
+        sync: (args.text("sync") ?? "group") as SyncPolicy,
+        acceptLeader: args.flag("accept-leader"),
+      },
+      lock: () => locked(takeLock(disk, dir, "exclusive")),
+      reported: (report) => display.reported(report, supervisor.snapshots),
+      allReady: () => {
+        display.ready();
+        if (once) {
+          finished = true;
+          supervisor.stop();
+        }
+      },
+      allEnded: (error) => {
+        stopWatching();
+        context.stop.removeEventListener("abort", stop);
+        try {
+          resolve(endStatus({ context, display, error, timedOut, finished, once, supervisor }));
+        } catch (thrown) {
+          reject(thrown);
+        }
+      },
+    });
+    const stop = () => {
+      display.stopping();
+      supervisor.stop();
+    };
+    const stopWatching = watchProgress(context, once, supervisor, () => {
+      timedOut = true;
+      supervisor.stop();
+    });
+    context.stop.addEventListener("abort", stop, { once: true });
+    try {
+      supervisor.start();
+      if (context.stop.aborted) stop();
+    } catch (thrown) {
+      stopWatching();
+      display.close();
+      reject(thrown);
+    }
+  });
+}
+
+interface Ending {
+  readonly context: Context;
+  readonly display: FollowDisplay;
+  readonly error: ArmdbError | null;
+  readonly timedOut: boolean;
+  readonly finished: boolean;
+  readonly once: boolean;
+  readonly supervisor: Supervisor;
+}
+
+/** Exit status of a follower that is over (cli.md: Exit codes). */
+function endStatus(ending: Ending): number {
+  const { context, display, error, timedOut, finished, once, supervisor } = ending;
+  const diverged = supervisor.snapshots.reduce((sum, shard) => sum + shard.divergedSlots, 0);
+  if (error !== null) {
+    display.summary("failed");
+    throw error;
+  }
+  if (once && finished) {
+    display.summary(diverged > 0 ? "diverged" : "caught-up");
+    return diverged > 0 ? 4 : 0;
+  }
+  if (timedOut) {
+    display.summary("timed-out");
+    const reason = supervisor.snapshots.find((shard) => shard.lastError !== null)?.lastError;
+    throw new ArmdbError(
+      "leader-unreachable",
+      `No progress with ${supervisor.leader}${reason === undefined ? "" : `: ${reason}`}`,
+      { hint: `armdb doctor ${supervisor.leader}` },
+    );
+  }
+  display.summary("stopped");
+  return once ? signalStatus(context.stop.reason) : 0;
+}
+
+/** With --once: calls back when nothing has moved for --timeout. Returns what ends the watch. */
+function watchProgress(
+  context: Context,
+  once: boolean,
+  supervisor: Supervisor,
+  late: () => void,
+): () => void {
+  const timeoutMs = context.args.durationMs("timeout");
+  if (!once || timeoutMs === null) return () => {};
+  const { clock } = context;
+  let last = "";
+  let movedAtMs = clock.nowMs();
+  let timer = clock.after(0, () => {});
+  const look = () => {
+    const figures = supervisor.snapshots
+      .map((shard) => `${shard.scanned} ${shard.scansDone} ${shard.bytesReceived} ${shard.ready}`)
+      .join();
+    if (figures !== last) movedAtMs = clock.nowMs();
+    last = figures;
+    if (clock.nowMs() - movedAtMs >= timeoutMs) late();
+    else timer = clock.after(Math.min(250, timeoutMs), look);
+  };
+  look();
+  return () => timer.cancel();
+}
+
+function leaderOf(text: string | null): { host: string; port: number } {
+  const address = parseAddress(text ?? "");
+  if (address === null) {
+    throw new ArmdbError("usage", `"${text}" is not a leader's address`, {
+      hint: "HOST:PORT, as in 10.0.0.5:7400 or [::1]:7400",
+    });
+  }
+  return address;
+}
+
+function connectionLimit(text: string | null): number {
+  const limit = Number(text ?? "1000");
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 30_000) return limit;
+  throw new ArmdbError("usage", `--leader-connections is "${text}", wanted 1 to 30000 or off`);
+}
+
+/** A directory that is not known to be a replica, or that somebody else is writing, needs a word on the command line. */
+function refuseForeign(context: Context, dir: string, target: ReplicaTarget): void {
+  if (target.kind === "new") return;
+  const { args, messages } = context;
+  const writers = writersOf(dir);
+  if (writers.pids.length > 0 && !args.flag("force")) {
+    throw new ArmdbError(
+      "locked",
+      `"${dir}" is open for writing by process ${writers.pids.join(", ")}`,
+      {
+        path: dir,
+        hint: `stop it first (ps -p ${writers.pids[0]}), or --force if you know better`,
+      },
+    );
+  }
+  if (writers.unseen) {
+    messages.debug(
+      `not every process could be looked at: whether another one has "${dir}" open is not known`,
+    );
+  }
+  if (!target.isReplica && !args.flag("adopt")) {
+    throw new ArmdbError(
+      "usage",
+      `"${dir}" holds data but no cursor: it is not known to be a replica, and may be a leader's own directory`,
+      {
+        path: dir,
+        hint: "if it is a copy that may be overwritten with the leader's contents: --adopt",
+      },
+    );
+  }
+}

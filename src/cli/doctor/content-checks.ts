@@ -1,0 +1,163 @@
+// Doctor on what is in DIR already: nothing, a replica, data that is not known to be one, or something else; and on who
+// else has to do with it. Reads through audit/directory.ts and store/holders.ts: no lock is taken, nothing is created.
+
+import { type DatabaseDirectory, readDirectory } from "../../audit/directory.ts";
+import { ArmdbError } from "../../errors.ts";
+import { decodeCursor } from "../../format/cursor.ts";
+import type { Disk } from "../../io/disk.ts";
+import { DiskError } from "../../io/disk.ts";
+import { GROW_SLOTS_MIN } from "../../limits.ts";
+import type { LockHolder, Writers } from "../../store/holders.ts";
+import { formatBytes, formatCounted, formatTime } from "../numbers.ts";
+import { type Check, fail, ok, warn } from "./check.ts";
+
+/** What DIR turned out to hold. */
+export type Content =
+  | { readonly kind: "absent" }
+  | { readonly kind: "empty" }
+  /** Files, none of them a database's. */
+  | { readonly kind: "foreign"; readonly entries: readonly string[] }
+  | { readonly kind: "database"; readonly directory: DatabaseDirectory }
+  | { readonly kind: "unreadable"; readonly error: ArmdbError };
+
+/** A wall clock that is ahead of a saved time by less than this is no news. */
+const CLOCK_SLACK_MS = 60_000;
+
+/** Looks into the directory. Never throws for what it finds there. */
+export function lookInside(disk: Disk, path: string, exists: boolean): Content {
+  if (!exists) return { kind: "absent" };
+  try {
+    const entries = disk.list(path);
+    if (entries.length === 0) return { kind: "empty" };
+    return { kind: "database", directory: readDirectory(disk, path) };
+  } catch (thrown) {
+    if (!(thrown instanceof ArmdbError)) throw thrown;
+    if (thrown.code === "no-database") return foreign(disk, path, thrown);
+    return { kind: "unreadable", error: thrown };
+  }
+}
+
+function foreign(disk: Disk, path: string, error: ArmdbError): Content {
+  try {
+    return { kind: "foreign", entries: disk.list(path) };
+  } catch (thrown) {
+    if (!(thrown instanceof DiskError)) throw thrown;
+    return { kind: "unreadable", error };
+  }
+}
+
+/** Shards of a database in DIR; null when none says. */
+export function shardsOf(content: Content): number | null {
+  return content.kind === "database" ? content.directory.routing.shardCount : null;
+}
+
+/** Bytes that the next step of growth of every shard reserves. */
+export function growthBytesOf(content: Content): number {
+  if (content.kind !== "database" || content.directory.layout === null) return 0;
+  const { shards, layout } = content.directory;
+  const slots = shards.reduce((sum, shard) => {
+    const count = shard.header?.slotCount ?? 0;
+    return sum + Math.max(GROW_SLOTS_MIN, Math.floor(count / 4));
+  }, 0);
+  return slots * layout.slotSize;
+}
+
+/** What a follower would make of the contents. */
+export function checkContent(content: Content): Check {
+  const name = "contents";
+  switch (content.kind) {
+    case "absent":
+      return ok(name, "a follower will create the directory");
+    case "empty":
+      return ok(name, "the directory is empty: a follower will fill it");
+    case "foreign": {
+      const some = content.entries.slice(0, 3).join(", ");
+      const message = `it holds ${formatCounted(content.entries.length, "entry", "entries")} but no database: ${some}`;
+      return fail(name, "no-database", message, "another --data, or an empty directory");
+    }
+    case "unreadable": {
+      const { code, message, details } = content.error;
+      return fail(name, code, message, details.hint ?? "armdb inspect DIR");
+    }
+    case "database":
+      return checkDatabase(content.directory);
+  }
+}
+
+function checkDatabase(directory: DatabaseDirectory): Check {
+  const name = "contents";
+  const { shards, layout, meta } = directory;
+  const total = shards.reduce((sum, shard) => sum + shard.fileBytes, 0);
+  const lengths =
+    layout === null ? "" : `, keys of ${layout.keyLen} and values of ${layout.valueLen} bytes`;
+  const what = `${formatCounted(shards.length, "shard")}${lengths}, ${formatBytes(total)}`;
+  const broken = shards.filter((shard) => shard.header === null || shard.headerFault !== null);
+  if (meta.fields === null || meta.fault !== null || broken.length > 0) {
+    const message = `a database with damage in db.meta or in the headers: ${what}`;
+    return fail(name, "damaged", message, `armdb verify ${directory.path} --quick`);
+  }
+  const cursors = shards.filter((shard) => shard.cursor.bytes !== null).length;
+  if (cursors === 0) {
+    return warn(
+      name,
+      `data, but no cursor of a follower: it is not known to be a replica (${what})`,
+      "replicate --adopt if it is to become one; what the leader has newer then wins",
+    );
+  }
+  return ok(name, `a replica: ${what}, ${formatCounted(cursors, "cursor")}`);
+}
+
+/** A cursor saved in the future means that a clock jumped, here or where the directory came from. */
+export function checkCursorTime(content: Content, nowMs: number): Check[] {
+  if (content.kind !== "database") return [];
+  const times = content.directory.shards.flatMap((shard) => {
+    const cursor = shard.cursor.bytes === null ? null : decodeCursor(shard.cursor.bytes);
+    return cursor === null ? [] : [Number(cursor.lastAckAtMs)];
+  });
+  const latest = Math.max(...times, 0);
+  if (latest <= nowMs + CLOCK_SLACK_MS) return [];
+  const message = `a cursor was saved at ${formatTime(latest)}, which is still to come`;
+  return [warn("cursor-time", message, "timedatectl; nothing but what people read depends on it")];
+}
+
+/** Who holds the lock, and who writes without it. */
+export function checkHolders(holder: LockHolder | null, writers: Writers): Check[] {
+  const checks = [checkLock(holder)];
+  const others = writers.pids.filter((pid) => pid !== holder?.pid);
+  if (others.length > 0) {
+    const pids = others.join(", ");
+    checks.push(
+      fail(
+        "writers",
+        "locked",
+        `${formatCounted(others.length, "other process", "other processes")} with files of the directory open for writing: ${pids}`,
+        `ps -p ${others.join(",")}; stop them first (crates before 0.7.0 take no lock)`,
+      ),
+    );
+  } else if (writers.unseen) {
+    checks.push(
+      warn(
+        "writers",
+        "not every process may be looked at, so another writer might go unnoticed",
+        "run doctor as root to be sure: sudo armdb doctor ...",
+      ),
+    );
+  } else {
+    checks.push(ok("writers", "no other process has its files open for writing"));
+  }
+  return checks;
+}
+
+function checkLock(holder: LockHolder | null): Check {
+  const name = "lock";
+  if (holder === null) return ok(name, "nobody holds the lock");
+  const who = holder.pid === null ? "another process" : `process ${holder.pid}`;
+  const how = holder.kind === "shared" ? "serves or reads it" : "has it open for writing";
+  const see = holder.pid === null ? "fuser -v on db.lock" : `ps -p ${holder.pid}`;
+  return fail(
+    name,
+    "locked",
+    `${who} ${how}`,
+    `${see} shows it; armdb status DIR if it is a follower`,
+  );
+}

@@ -1,0 +1,183 @@
+// What people and scripts see of a running follower: a row per shard on a terminal, plain lines elsewhere, NDJSON with --json
+// (cli.md: replicate). Shows what is reported and decides nothing.
+
+import type { FollowerReport, ShardSnapshot } from "../replica/follower-types.ts";
+import type { Context, Progress, ProgressRow } from "./command.ts";
+import { escapeText } from "./escape.ts";
+import { formatCount, formatDuration } from "./numbers.ts";
+
+const JSON_PROGRESS_INTERVAL_MS = 1_000;
+
+export class FollowDisplay {
+  readonly #context: Context;
+  readonly #dir: string;
+  readonly #once: boolean;
+  readonly #progress: Progress | null;
+  #progressAtMs = 0;
+  #closed = false;
+
+  constructor(
+    context: Context,
+    options: { readonly leader: string; readonly dir: string; readonly once: boolean },
+  ) {
+    this.#context = context;
+    this.#dir = options.dir;
+    this.#once = options.once;
+    const what = `Following ${escapeText(options.leader)} into ${escapeText(options.dir)}`;
+    context.messages.info(what);
+    this.#progress = context.json ? null : context.messages.progress("replicate");
+  }
+
+  /** Shows one report; `snapshots` are the last of every shard. */
+  reported(report: FollowerReport, snapshots: readonly ShardSnapshot[]): void {
+    if (this.#closed) return;
+    if (this.#context.json) this.#asJson(report, snapshots);
+    this.#asText(report, snapshots);
+  }
+
+  #asText(report: FollowerReport, snapshots: readonly ShardSnapshot[]): void {
+    const { messages } = this.#context;
+    switch (report.kind) {
+      case "snapshot":
+        this.#progress?.update(snapshots.map(rowOf));
+        return;
+      case "state":
+        messages.debug(`shard ${report.shard}: ${report.state}, ${escapeText(report.detail)}`);
+        return;
+      case "caught-up": {
+        const scanned = formatCount(Number(report.scanned));
+        const applied = formatCount(Number(report.applied));
+        const took = formatDuration(report.tookMs);
+        messages.info(
+          `shard ${report.shard}: caught up, ${scanned} slots scanned, ${applied} applied, ${took}`,
+        );
+        return;
+      }
+      case "log":
+        messages[report.level](`shard ${report.shard}: ${escapeText(report.text)}`);
+        return;
+      case "diverged": {
+        const listed = report.slots.slice(0, 10).map((slot) => `${slot.slot} (${slot.kind})`);
+        const more =
+          report.total > listed.length ? ` and ${report.total - listed.length} more` : "";
+        messages.warn(
+          `shard ${report.shard}: ${report.total} slots differ from the leader and are not older here: ${listed.join(", ")}${more}. ` +
+            `Ours are kept. Try: armdb compare ${escapeText(this.#dir)} LEADER; --accept-leader takes the leader's`,
+        );
+        return;
+      }
+      case "ready":
+      case "leader-restarted":
+      case "ended":
+        return;
+    }
+  }
+
+  #asJson(report: FollowerReport, snapshots: readonly ShardSnapshot[]): void {
+    const { out, clock } = this.#context;
+    switch (report.kind) {
+      case "state":
+        out.json({
+          schema: 1,
+          type: "shard",
+          shard: report.shard,
+          state: report.state,
+          detail: report.detail,
+        });
+        return;
+      case "caught-up":
+        out.json({
+          schema: 1,
+          type: "caught-up",
+          shard: report.shard,
+          scanned: String(report.scanned),
+          applied: String(report.applied),
+          healed: String(report.healed),
+          ms: Math.round(report.tookMs),
+        });
+        return;
+      case "diverged":
+        out.json({
+          schema: 1,
+          type: "diverged",
+          shard: report.shard,
+          total: report.total,
+          slots: report.slots,
+        });
+        return;
+      case "snapshot": {
+        const nowMs = clock.nowMs();
+        if (nowMs - this.#progressAtMs < JSON_PROGRESS_INTERVAL_MS) return;
+        this.#progressAtMs = nowMs;
+        const shards = snapshots.map(
+          ({ shard, state, scanned, slots, occupied, appliedTotal }) => ({
+            shard,
+            state,
+            scanned: String(scanned),
+            slots,
+            occupied,
+            appliedTotal: String(appliedTotal),
+          }),
+        );
+        out.json({ schema: 1, type: "progress", shards });
+        return;
+      }
+      case "ended":
+        if (report.error !== null) {
+          const { code, message, hint } = report.error;
+          out.json({
+            schema: 1,
+            type: "error",
+            shard: report.shard,
+            code,
+            message,
+            hint: hint ?? null,
+          });
+        }
+        return;
+      case "ready":
+      case "log":
+      case "leader-restarted":
+        return;
+    }
+  }
+
+  /** Every shard has caught up and is durable. */
+  ready(): void {
+    const { messages, out, json } = this.#context;
+    if (json) out.json({ schema: 1, type: "ready" });
+    messages.info(
+      this.#once
+        ? "Every shard has caught up and is durable"
+        : "Every shard has caught up and is durable; following. Ctrl-C stops in good order",
+    );
+  }
+
+  stopping(): void {
+    this.#context.messages.debug("closing every shard in good order");
+  }
+
+  /** The last line. */
+  summary(verdict: "caught-up" | "stopped" | "diverged" | "failed" | "timed-out"): void {
+    const { json, messages, out } = this.#context;
+    this.close();
+    if (json) out.json({ schema: 1, type: "summary", verdict });
+    else if (verdict === "stopped") messages.info("Stopped in good order");
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#progress?.stop();
+  }
+}
+
+function rowOf(snapshot: ShardSnapshot): ProgressRow {
+  return {
+    label: `shard ${snapshot.shard}`,
+    state: snapshot.state,
+    done: snapshot.state === "scanning" ? snapshot.scanned : snapshot.occupied,
+    total: snapshot.state === "scanning" ? snapshot.slots : 0,
+    unit: "slots",
+  };
+}

@@ -1,0 +1,122 @@
+// stderr for commands: levels, progress, questions, and the last words of a failed command. Text for people or, under
+// --log-format json, one object a line. Never a key's value: commands do not pass them here.
+
+import type { Messages, Palette, Progress } from "./command.ts";
+import type { Display } from "./display.ts";
+import { defuse, escapeJson } from "./escape.ts";
+import { createProgress } from "./progress.ts";
+import type { Sink } from "./streams.ts";
+
+export type Level = "debug" | "info" | "warn" | "error";
+
+/** What the messages of one run stand on. */
+export interface MessagesOptions {
+  readonly sink: Sink;
+  readonly palette: Palette;
+  readonly styled: boolean;
+  readonly display: Display | null;
+  readonly level: Level;
+  readonly format: "text" | "json";
+  /** True when scripts read stderr too: progress then comes as objects off a terminal. */
+  readonly json: boolean;
+  /** True when the journal reads stderr: lines begin with `<4>`. */
+  readonly journal: boolean;
+  readonly confirm: ((question: string) => Promise<boolean>) | null;
+  nowMs(): number;
+  wallMs(): number;
+}
+
+/** Messages, and what run.ts writes besides. */
+export interface ProcessMessages extends Messages {
+  readonly format: "text" | "json";
+  /** Text as it is, for the several lines of an error. */
+  raw(text: string): void;
+  /** One object on stderr. */
+  object(document: unknown): void;
+}
+
+const LEVELS: readonly Level[] = ["debug", "info", "warn", "error"];
+/** syslog's numbers. */
+const JOURNAL_LEVEL: Readonly<Record<Level, number>> = { debug: 7, info: 6, warn: 4, error: 3 };
+
+export function createMessages(options: MessagesOptions): ProcessMessages {
+  return new SinkMessages(options);
+}
+
+class SinkMessages implements ProcessMessages {
+  readonly isTerminal: boolean;
+  readonly palette: Palette;
+  readonly confirm: ((question: string) => Promise<boolean>) | null;
+  readonly #options: MessagesOptions;
+
+  constructor(options: MessagesOptions) {
+    this.#options = options;
+    this.isTerminal = options.sink.isTerminal;
+    this.palette = options.palette;
+    this.confirm = options.confirm;
+  }
+
+  get columns(): number {
+    return this.#options.sink.columns();
+  }
+
+  get format(): "text" | "json" {
+    return this.#options.format;
+  }
+
+  debug(text: string): void {
+    this.#say("debug", text, this.palette.dim(text));
+  }
+
+  info(text: string): void {
+    this.#say("info", text, text);
+  }
+
+  warn(text: string): void {
+    this.#say("warn", text, `${this.palette.yellow("warning:")} ${text}`);
+  }
+
+  error(text: string): void {
+    this.#say("error", text, `${this.palette.red("error:")} ${text}`);
+  }
+
+  progress(title: string): Progress {
+    const { sink, display, palette, format, json, level } = this.#options;
+    const isQuiet = LEVELS.indexOf("info") < LEVELS.indexOf(level);
+    const asObjects = format === "json" || (json && !sink.isTerminal);
+    return createProgress(title, {
+      display: isQuiet || format === "json" ? null : display,
+      palette,
+      columns: () => sink.columns(),
+      rows: () => sink.rows(),
+      nowMs: () => this.#options.nowMs(),
+      line: (text) => this.info(text),
+      object: asObjects ? (document) => (isQuiet ? undefined : this.object(document)) : null,
+    });
+  }
+
+  raw(text: string): void {
+    this.#write(`${defuse(text, this.#options.styled)}\n`);
+  }
+
+  object(document: unknown): void {
+    this.#write(`${escapeJson(JSON.stringify(document))}\n`);
+  }
+
+  #say(level: Level, plain: string, shown: string): void {
+    if (LEVELS.indexOf(level) < LEVELS.indexOf(this.#options.level)) return;
+    if (this.#options.format === "json") {
+      this.object({ schema: 1, type: "log", ms: this.#options.wallMs(), level, message: plain });
+    } else {
+      const prefix = this.#options.journal ? `<${JOURNAL_LEVEL[level]}>` : "";
+      this.raw(`${prefix}${shown}`);
+    }
+  }
+
+  /** A stderr that is gone or full is no reason to fail: there is nobody to tell. */
+  #write(text: string): void {
+    this.#options.display?.hide();
+    this.#options.sink.write(text);
+    this.#options.display?.show();
+  }
+}

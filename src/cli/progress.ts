@@ -1,0 +1,226 @@
+// How far long work has come: rows with a bar on a terminal, one plain line per interval elsewhere, one JSON object per
+// interval under --json or --log-format json. Rate and time left are worked out from successive updates.
+
+import type { Palette, Progress, ProgressRow } from "./command.ts";
+import type { Display } from "./display.ts";
+import { escapeText } from "./escape.ts";
+import { formatBytes, formatCount, formatDuration, formatRough, formatShare } from "./numbers.ts";
+import { RateMeter } from "./rate.ts";
+import { cutText } from "./tables.ts";
+
+const REDRAW_MS = 100;
+/** Plain lines: the first after 5 s, every 5 s in the first minute, every 30 s from then on. */
+const LINE_MS = 5_000;
+const LINE_MS_LATER = 30_000;
+const LATER_AFTER_MS = 60_000;
+const BAR_COLUMNS_MAX = 30;
+
+/** Where progress goes. */
+export interface ProgressTarget {
+  /** Set on a terminal. */
+  readonly display: Display | null;
+  readonly palette: Palette;
+  columns(): number;
+  /** Lines of the terminal. */
+  rows(): number;
+  nowMs(): number;
+  /** Off a terminal: a plain line for people. */
+  line(text: string): void;
+  /** Where scripts read stderr: an object; null where people do. */
+  readonly object: ((document: unknown) => void) | null;
+}
+
+/** What is known of a set of rows at one moment. */
+export interface ProgressFacts {
+  readonly title: string;
+  readonly rows: readonly ProgressRow[];
+  readonly done: number;
+  /** 0 unless every row knows its total. */
+  readonly total: number;
+  readonly unit: "slots" | "bytes";
+  readonly perSecond: number;
+  /** Null when it cannot be told. */
+  readonly leftMs: number | null;
+  readonly elapsedMs: number;
+}
+
+export function createProgress(title: string, target: ProgressTarget): Progress {
+  return new RunningProgress(title, target);
+}
+
+class RunningProgress implements Progress {
+  readonly #title: string;
+  readonly #target: ProgressTarget;
+  readonly #startMs: number;
+  readonly #meter = new RateMeter();
+  #shownMs: number;
+  #stopped = false;
+
+  constructor(title: string, target: ProgressTarget) {
+    this.#title = escapeText(title);
+    this.#target = target;
+    this.#startMs = target.nowMs();
+    this.#shownMs = target.display === null ? this.#startMs : Number.NEGATIVE_INFINITY;
+  }
+
+  update(rows: readonly ProgressRow[]): void {
+    if (this.#stopped) return;
+    const nowMs = this.#target.nowMs();
+    const done = rows.reduce((sum, row) => sum + row.done, 0);
+    this.#meter.add(nowMs, done);
+    if (nowMs - this.#shownMs < this.#intervalMs(nowMs)) return;
+    this.#shownMs = nowMs;
+    this.#show(this.#factsOf(rows, done, nowMs));
+  }
+
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#target.display?.end();
+  }
+
+  #intervalMs(nowMs: number): number {
+    if (this.#target.display !== null) return REDRAW_MS;
+    return nowMs - this.#startMs > LATER_AFTER_MS ? LINE_MS_LATER : LINE_MS;
+  }
+
+  #factsOf(rows: readonly ProgressRow[], done: number, nowMs: number): ProgressFacts {
+    const isKnown = rows.length > 0 && rows.every((row) => row.total > 0);
+    const total = isKnown ? rows.reduce((sum, row) => sum + row.total, 0) : 0;
+    const perSecond = this.#meter.perSecond();
+    const leftMs =
+      total > 0 && perSecond > 0 ? (Math.max(0, total - done) / perSecond) * 1000 : null;
+    return {
+      title: this.#title,
+      rows,
+      done,
+      total,
+      unit: rows[0]?.unit ?? "slots",
+      perSecond,
+      leftMs,
+      elapsedMs: nowMs - this.#startMs,
+    };
+  }
+
+  #show(facts: ProgressFacts): void {
+    const { display, object } = this.#target;
+    if (display !== null) {
+      const { columns, rows, palette } = this.#target;
+      display.draw(progressScreen(facts, columns(), rows(), palette));
+    } else if (object !== null) {
+      object(progressObject(facts));
+    } else {
+      this.#target.line(progressLine(facts));
+    }
+  }
+}
+
+/** `follow: 45%, 12,345 of 27,000 slots, 1.2 M slots/s, 34 s left; 3 scanning, 1 live`. */
+export function progressLine(facts: ProgressFacts): string {
+  const states = new Map<string, number>();
+  for (const row of facts.rows) states.set(row.state, (states.get(row.state) ?? 0) + 1);
+  const parts = [formatShare(facts.done, facts.total), amount(facts), speed(facts), left(facts)];
+  const tail = [...states].map(([state, count]) => `${count} ${escapeText(state)}`).join(", ");
+  return `${facts.title}: ${parts.filter((part) => part !== "").join(", ")}; ${tail}`;
+}
+
+/** The same for scripts. */
+export function progressObject(facts: ProgressFacts): unknown {
+  return {
+    schema: 1,
+    type: "progress",
+    title: facts.title,
+    unit: facts.unit,
+    done: String(facts.done),
+    total: facts.total > 0 ? String(facts.total) : null,
+    perSecond: Math.round(facts.perSecond),
+    leftMs: facts.leftMs === null ? null : Math.round(facts.leftMs),
+    ms: Math.round(facts.elapsedMs),
+    rows: facts.rows.map((row) => ({
+      label: row.label,
+      state: row.state,
+      done: String(row.done),
+      total: row.total > 0 ? String(row.total) : null,
+    })),
+  };
+}
+
+/** The lines of the display, none wider than the terminal, and no more of them than it shows. */
+export function progressScreen(
+  facts: ProgressFacts,
+  columns: number,
+  screenRows: number,
+  palette: Palette,
+): string[] {
+  const summary = [
+    amount(facts),
+    speed(facts),
+    left(facts),
+    `${formatDuration(facts.elapsedMs)} so far`,
+  ];
+  const head = `${facts.title}  ${summary.filter((part) => part !== "").join(" · ")}`;
+  const lines = [palette.bold(cutText(head, columns - 1))];
+  const shown = visibleRows(facts.rows, Math.max(1, screenRows - 4));
+  const labelColumns = Math.max(...shown.map((row) => Bun.stringWidth(escapeText(row.label))), 0);
+  const stateColumns = Math.max(...shown.map((row) => Bun.stringWidth(escapeText(row.state))), 0);
+  for (const row of shown) lines.push(rowLine(row, labelColumns, stateColumns, columns, palette));
+  const hidden = facts.rows.length - shown.length;
+  if (hidden > 0)
+    lines.push(palette.dim(cutText(`  and ${formatCount(hidden)} more`, columns - 1)));
+  return lines;
+}
+
+/** When not all fit: those that are not finished first, in their order. */
+function visibleRows(rows: readonly ProgressRow[], most: number): readonly ProgressRow[] {
+  if (rows.length <= most) return rows;
+  const open = rows.filter((row) => row.total === 0 || row.done < row.total);
+  const finished = rows.filter((row) => row.total > 0 && row.done >= row.total);
+  return [...open, ...finished].slice(0, most);
+}
+
+function rowLine(
+  row: ProgressRow,
+  labelColumns: number,
+  stateColumns: number,
+  columns: number,
+  palette: Palette,
+): string {
+  const label = padTo(escapeText(row.label), labelColumns);
+  const state = padTo(escapeText(row.state), stateColumns);
+  const text = `  ${label}  ${state}  `;
+  const share = formatShare(row.done, row.total).padStart(4);
+  const tail = ` ${share}  ${amountOf(row)}`;
+  const room = columns - 1 - Bun.stringWidth(text) - Bun.stringWidth(tail);
+  const barColumns = row.total > 0 ? Math.min(BAR_COLUMNS_MAX, room) : 0;
+  if (barColumns < 5) return cutText(`${text}${tail.trimStart()}`, columns - 1);
+  const filled = Math.min(barColumns, Math.floor((row.done / row.total) * barColumns));
+  const bar = `${palette.green("█".repeat(filled))}${palette.dim("░".repeat(barColumns - filled))}`;
+  return `  ${label}  ${palette.cyan(state)}  ${bar}${tail}`;
+}
+
+function padTo(text: string, columns: number): string {
+  return text + " ".repeat(Math.max(0, columns - Bun.stringWidth(text)));
+}
+
+function amountOf(row: Pick<ProgressRow, "done" | "total" | "unit">): string {
+  const format = row.unit === "bytes" ? formatBytes : formatCount;
+  const unit = row.unit === "bytes" ? "" : " slots";
+  if (row.total === 0) return `${format(row.done)}${unit}`;
+  return `${format(row.done)} of ${format(row.total)}${unit}`;
+}
+
+function amount(facts: ProgressFacts): string {
+  return amountOf(facts);
+}
+
+function speed(facts: ProgressFacts): string {
+  if (facts.perSecond <= 0) return "";
+  return facts.unit === "bytes"
+    ? `${formatBytes(facts.perSecond)}/s`
+    : `${formatRough(facts.perSecond)} slots/s`;
+}
+
+function left(facts: ProgressFacts): string {
+  if (facts.leftMs === null || facts.done >= facts.total) return "";
+  return `${formatDuration(facts.leftMs)} left`;
+}

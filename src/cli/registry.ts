@@ -1,0 +1,45 @@
+// Every command, in the order in which help lists them. Each is loaded when it is run or its table is needed, so that
+// `armdb status` does not wait for the code of `armdb repair`.
+
+import type { Command, CommandSpec } from "./command.ts";
+
+export interface RegistryEntry {
+  /** The one or two words that are typed. */
+  readonly name: string;
+  load(): Promise<Command>;
+}
+
+export const REGISTRY: readonly RegistryEntry[] = [
+  {
+    name: "replicate",
+    load: async () => (await import("./commands/replicate.ts")).replicateCommand,
+  },
+  {
+    name: "serve",
+    load: async () => (await import("./commands/serve.ts")).serveCommand,
+  },
+  {
+    name: "doctor",
+    load: async () => (await import("./commands/doctor.ts")).doctorCommand,
+  },
+  {
+    name: "completion",
+    load: async () => (await import("./commands/completion.ts")).completionCommand(loadSpecs),
+  },
+  { name: "man", load: async () => (await import("./commands/man.ts")).manCommand(loadSpecs) },
+  {
+    name: "config",
+    load: async () => (await import("./commands/config.ts")).configCommand(loadSpecs),
+  },
+  {
+    name: "version",
+    load: async () => (await import("./commands/version.ts")).versionCommand,
+  },
+  { name: "help", load: async () => (await import("./commands/help.ts")).helpCommand(loadSpecs) },
+];
+
+/** The tables of all commands, in the registry's order. */
+export async function loadSpecs(): Promise<CommandSpec[]> {
+  const commands = await Promise.all(REGISTRY.map((entry) => entry.load()));
+  return commands.map((command) => command.spec);
+}

@@ -1,0 +1,66 @@
+// Loads build/kernel.wasm (source: src/wasm, made by scripts/build-wasm) and gives it a memory. Used by the two
+// classes that run it: format/wasm-slot-scanner.ts and replica/wasm-applier.ts. The bytes are part of a compiled
+// executable; each thread compiles them once. The memory is laid out here, all of it, as the kernel allocates nothing.
+
+import { readFileSync } from "node:fs";
+import kernelPath from "../../build/kernel.wasm" with { type: "file" };
+import { AREAS_START } from "../wasm/cells.ts";
+
+/** The functions of src/wasm/kernel.ts. */
+export interface KernelFunctions {
+  apply(
+    events: number,
+    eventsEnd: number,
+    count: number,
+    options: number,
+    crcsGiven: number,
+  ): number;
+  scan(slots: number, crcsGiven: boolean): void;
+}
+
+/** A kernel with its own memory. `bytes` and `words` go stale when `memory` grows. */
+export interface Kernel extends KernelFunctions {
+  readonly memory: WebAssembly.Memory;
+}
+
+export const PAGE_BYTES = 64 * 1024;
+/** Shortest key and value, together, whose crc is taken by the native call: below it the kernel's own is faster. */
+export const CRC_NATIVE_BYTES_MIN = 160;
+
+let compiled: WebAssembly.Module | null = null;
+
+/** A kernel over a new memory of at least `bytes`, or null when the process cannot have that memory. */
+export function newKernel(bytes: number): Kernel | null {
+  compiled ??= new WebAssembly.Module(readFileSync(kernelPath));
+  const pages = Math.ceil(bytes / PAGE_BYTES);
+  let memory: WebAssembly.Memory;
+  try {
+    memory = new WebAssembly.Memory({ initial: pages });
+  } catch (thrown) {
+    if (thrown instanceof RangeError || thrown instanceof TypeError) return null;
+    throw thrown;
+  }
+  const { exports } = new WebAssembly.Instance(compiled, { env: { memory } });
+  const { buildTables, apply, scan } = exports as unknown as KernelFunctions & {
+    buildTables(): void;
+  };
+  buildTables();
+  return { memory, apply, scan };
+}
+
+/** Hands out the addresses of areas, one after the other, each on a cache line of its own. */
+export class AreaPlan {
+  #end = AREAS_START;
+
+  /** Address of a new area of `bytes`. */
+  area(bytes: number): number {
+    const start = this.#end;
+    this.#end = Math.ceil((start + bytes) / 64) * 64;
+    return start;
+  }
+
+  /** Where the next area would begin. */
+  get end(): number {
+    return this.#end;
+  }
+}

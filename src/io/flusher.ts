@@ -1,0 +1,16 @@
+// Makes written data durable without holding up the reader of the socket: fdatasync runs on a thread of its own over the
+// same file (replica/flush-thread.ts). Tests pass one that works at once, late, or never.
+
+import type { PlainError } from "../errors.ts";
+
+export interface FlushJob {
+  /** A cursor to save after the data is durable, or null. */
+  readonly cursor: Uint8Array | null;
+}
+
+export interface Flusher {
+  /** Starts one job; at most one is under way. `done` gets null, or the error after which the data must be taken as lost. */
+  flush(job: FlushJob, done: (error: PlainError | null) => void): void;
+  /** Lets the thread end after what is under way. */
+  stop(): void;
+}

@@ -1,0 +1,98 @@
+// Sends the acks of one connection when they are due. The numbers in them are what is written by then; the window that
+// runs ahead, the pace and the wait for a sync are told apart here and nowhere else.
+
+import type { Clock, Timer } from "../io/clock.ts";
+import type { Durability } from "./durability.ts";
+import type { BatchIntake } from "./batch-intake.ts";
+import type { ShardLink } from "./shard-link.ts";
+
+/** Acks are never held back longer than this: a leader gives up after 10 s. */
+const ACK_DELAY_MS_MAX = 4_000;
+
+/** Sends a link's acks when they are due: at once, when durable (--sync batch), or paced (--limit-rate). */
+export class AckPacer {
+  readonly #clock: Clock;
+  readonly #link: ShardLink;
+  readonly #intake: BatchIntake;
+  readonly #durability: Durability;
+  readonly #waitForSync: boolean;
+  readonly #limitRateBytes: number | null;
+  #due = 0;
+  #delayed = 0;
+  #bytesPaced = 0;
+  #pacedSinceMs: number | null = null;
+  #timer: Timer | null = null;
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly link: ShardLink;
+    readonly intake: BatchIntake;
+    readonly durability: Durability;
+    readonly waitForSync: boolean;
+    readonly limitRateBytes: number | null;
+  }) {
+    this.#clock = options.clock;
+    this.#link = options.link;
+    this.#intake = options.intake;
+    this.#durability = options.durability;
+    this.#waitForSync = options.waitForSync;
+    this.#limitRateBytes = options.limitRateBytes;
+  }
+
+  /** The window: acks that run ahead of the batches of a scan. */
+  sendAhead(): void {
+    this.#link.sendAcks(
+      this.#link.session.windowAcks,
+      this.#intake.appliedTotal,
+      this.#intake.maxVersionSeen,
+    );
+  }
+
+  /** One batch of this many payload bytes has been applied. */
+  applied(payloadBytes: number): void {
+    if (this.#link.session.ackIsDue()) this.#due++;
+    if (this.#limitRateBytes !== null && this.#link.session.phase === "scanning") {
+      this.#bytesPaced += payloadBytes;
+    }
+  }
+
+  /** Everything of the chunk is written: acks what is due, in one write. */
+  chunkEnded(): void {
+    const count = this.#due;
+    if (count === 0) return;
+    this.#due = 0;
+    if (this.#waitForSync) this.#durability.whenDurable(() => this.#send(count));
+    else this.#pace(count);
+  }
+
+  #pace(count: number): void {
+    const delayMs = this.#delayMs();
+    if (delayMs <= 0 && this.#delayed === 0) {
+      this.#send(count);
+      return;
+    }
+    this.#delayed += count;
+    this.#timer ??= this.#clock.after(delayMs, () => {
+      this.#timer = null;
+      const waiting = this.#delayed;
+      this.#delayed = 0;
+      this.#send(waiting);
+    });
+  }
+
+  #delayMs(): number {
+    if (this.#limitRateBytes === null || this.#link.session.phase !== "scanning") return 0;
+    const nowMs = this.#clock.nowMs();
+    this.#pacedSinceMs ??= nowMs;
+    const dueMs = this.#pacedSinceMs + (this.#bytesPaced / this.#limitRateBytes) * 1000;
+    return Math.min(dueMs - nowMs, ACK_DELAY_MS_MAX);
+  }
+
+  #send(count: number): void {
+    this.#link.sendAcks(count, this.#intake.appliedTotal, this.#intake.maxVersionSeen);
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+}

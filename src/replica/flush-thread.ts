@@ -1,0 +1,45 @@
+// The thread that makes one shard durable: fdatasync of its data file and the replacement of its cursor, so that the thread
+// that reads the socket never waits for the disk. A thin adapter: one job in, one answer out.
+
+import { join } from "node:path";
+import { parentPort, workerData } from "node:worker_threads";
+import { ArmdbError, assert, toPlainError } from "../errors.ts";
+import { CURSOR_FILE, CURSOR_TEMP_FILE } from "../format/cursor.ts";
+import { SHARD_FILE } from "../format/shard-header.ts";
+import type { FlushJob } from "../io/flusher.ts";
+import { realDisk } from "../io/real-disk.ts";
+import type { NewFileOwner } from "../store/ownership.ts";
+import { replaceFile } from "../store/replace-file.ts";
+
+export interface FlushThreadData {
+  readonly directory: string;
+  readonly owner: NewFileOwner;
+}
+
+/** A job, or the end. */
+export type FlushRequest = FlushJob | "stop";
+
+const port = parentPort;
+assert(port !== null, "flush-thread runs as a thread");
+const { directory, owner } = workerData as FlushThreadData;
+// Its own descriptor of the same file: an error of the disk is told to every descriptor once.
+const file = realDisk.open(join(directory, SHARD_FILE), "write");
+
+port.on("message", (request: FlushRequest) => {
+  if (request === "stop") {
+    file.close();
+    port.close();
+    return;
+  }
+  try {
+    file.syncData();
+    if (request.cursor !== null) {
+      const temp = join(directory, CURSOR_TEMP_FILE);
+      replaceFile(realDisk, join(directory, CURSOR_FILE), temp, [request.cursor], owner);
+    }
+    port.postMessage(null);
+  } catch (thrown) {
+    if (!(thrown instanceof ArmdbError)) throw thrown;
+    port.postMessage(toPlainError(thrown));
+  }
+});

@@ -1,0 +1,141 @@
+// What a shard follower is told, what it asks of the program around it, and what it reports. Plain data throughout, so
+// that it crosses threads as it is.
+
+import type { PlainError } from "../errors.ts";
+import type { Geometry } from "../store/geometry.ts";
+import type { NewFileOwner } from "../store/ownership.ts";
+import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
+
+/** cli.md: status. */
+export type ShardState =
+  | "connecting"
+  | "scanning"
+  | "live"
+  | "polling"
+  | "waiting"
+  | "stalled"
+  | "diverged"
+  | "failed"
+  | "stopped";
+
+/** When written data is made durable (cli.md: --sync). */
+export type SyncPolicy = "group" | "batch" | "off";
+
+export interface FollowerSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly dir: string;
+  readonly shard: number;
+  /** Tried first; the leader's Error may lower it. */
+  readonly protocol: ProtocolVersion;
+  /** Known from DIR; null when DIR is to be made from what the leader says. */
+  readonly geometry: Geometry | null;
+  /** The shard's files exist and are to be continued. */
+  readonly exists: boolean;
+  readonly owner: NewFileOwner;
+  readonly once: boolean;
+  readonly resyncMs: number | null;
+  readonly pollMs: number;
+  readonly windowAcks: number;
+  /** This shard's share, bytes a second. */
+  readonly limitRateBytes: number | null;
+  readonly sync: SyncPolicy;
+  readonly acceptLeader: boolean;
+  /** An earlier process followed this leader: its ring may hold old events (wire.md: L2). */
+  readonly followedBefore: boolean;
+}
+
+/** One listed difference that neither side can explain away (cli.md: diverged). */
+export interface DivergedSlot {
+  readonly slot: number;
+  readonly kind: "older" | "same-version" | "missing";
+  /** Meta words; there is null where the leader does not have the slot. */
+  readonly here: number;
+  readonly there: number | null;
+}
+
+/** Everything status, metrics and progress show of one shard. Counters only grow within a process. */
+export interface ShardSnapshot {
+  readonly shard: number;
+  readonly state: ShardState;
+  /** A few words for people on what is happening. */
+  readonly activity: string;
+  readonly protocol: ProtocolVersion;
+  readonly slots: number;
+  readonly occupied: number;
+  /** Events of the scan under way, or of the last one. */
+  readonly scanned: number;
+  readonly scansDone: number;
+  readonly bytesReceived: number;
+  readonly appliedTotal: bigint;
+  readonly skippedTotal: bigint;
+  readonly healedTotal: number;
+  readonly rescannedTotal: number;
+  readonly replacedTotal: number;
+  readonly resetsSaved: number;
+  readonly tornLoaded: number;
+  readonly divergedSlots: number;
+  readonly diverged: readonly DivergedSlot[];
+  readonly reconnects: number;
+  readonly connections: number;
+  /** Monotonic ms (io/clock.ts), null: never. */
+  readonly lastFrameAtMs: number | null;
+  /** Start of the last whole scan. */
+  readonly lastFullScanAtMs: number | null;
+  readonly lastFullScanTookMs: number | null;
+  readonly oldestUnsyncedAtMs: number | null;
+  /** Caught up, and what it caught up with is durable. */
+  readonly ready: boolean;
+  readonly maxVersionSeen: number;
+  readonly slowWrites: number;
+  readonly slowestWriteMs: number;
+  readonly scanningShare: number;
+  readonly lastError: string | null;
+}
+
+export type FollowerReport =
+  | { readonly kind: "snapshot"; readonly snapshot: ShardSnapshot }
+  | {
+      readonly kind: "state";
+      readonly shard: number;
+      readonly state: ShardState;
+      readonly detail: string;
+    }
+  | {
+      readonly kind: "caught-up";
+      readonly shard: number;
+      readonly scanned: bigint;
+      readonly applied: bigint;
+      readonly healed: bigint;
+      /** Since the shard's first connect began. */
+      readonly tookMs: number;
+    }
+  /** Caught up and durable. */
+  | { readonly kind: "ready"; readonly shard: number; readonly protocol: ProtocolVersion }
+  | {
+      readonly kind: "log";
+      readonly shard: number;
+      readonly level: "debug" | "info" | "warn";
+      readonly text: string;
+    }
+  | {
+      readonly kind: "diverged";
+      readonly shard: number;
+      readonly slots: readonly DivergedSlot[];
+      readonly total: number;
+    }
+  /** A live stream was given again after it was lost: this is a new leader process (protocol 1). */
+  | { readonly kind: "leader-restarted"; readonly shard: number }
+  /** The shard is over, in good order (`error` null) or not. Nothing follows. */
+  | { readonly kind: "ended"; readonly shard: number; readonly error: PlainError | null };
+
+/** What a follower asks of the program around it. Answers may come at once or later, never twice. */
+export interface FollowerHost {
+  /** The first ShardInfo is here and the first frame after it was sound: make or check what all shards share. */
+  prepare(info: ShardInfo, done: (error: PlainError | null) => void): void;
+  /** The geometry is known (from the first ShardInfo), before anything is written. */
+  learned(info: ShardInfo): void;
+  /** May one more connection be made? `waitMs` 0 is yes; else ask again after that long. */
+  acquireConnection(protocol: ProtocolVersion, done: (waitMs: number) => void): void;
+  report(report: FollowerReport): void;
+}

@@ -1,0 +1,144 @@
+// The disk side of a shard follower: its store, the rules over it, durability and the cursor, opened once the shard is
+// known and closed in good order or left as it is. Knows nothing of links.
+
+import { join } from "node:path";
+import { ArmdbError, type PlainError, toPlainError } from "../errors.ts";
+import { CURSOR_BYTES, CURSOR_FILE, decodeCursor, encodeCursor } from "../format/cursor.ts";
+import { shardDirectory } from "../format/routing.ts";
+import { SHARD_FILE } from "../format/shard-header.ts";
+import type { SlotLayout } from "../format/slot.ts";
+import type { Clock } from "../io/clock.ts";
+import type { Disk } from "../io/disk.ts";
+import type { Flusher } from "../io/flusher.ts";
+import { readSmallFile } from "../store/read-file.ts";
+import { ShardStore, type ShardStoreOptions } from "../store/shard-store.ts";
+import type { BatchApplier } from "./batch-applier.ts";
+import { BatchIntake } from "./batch-intake.ts";
+import { Durability } from "./durability.ts";
+import type { FollowerSettings } from "./follower-types.ts";
+import { ScanJudge } from "./scan-judge.ts";
+
+export interface ShardBodyTools {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  /** A flusher for the shard's directory; the shard's files exist by then. */
+  newFlusher(shardDirectory: string): Flusher;
+  newApplier(shard: number, layout: SlotLayout, slotCount: number): BatchApplier;
+}
+
+export class ShardBody {
+  readonly store: ShardStore;
+  readonly applier: BatchApplier;
+  readonly intake: BatchIntake;
+  readonly judge: ScanJudge;
+  readonly durability: Durability;
+  readonly #tools: ShardBodyTools;
+  readonly #shard: number;
+  readonly #flusher: Flusher;
+  #cursorSavedFor: bigint;
+  #worthClosing = false;
+  #closed = false;
+
+  /**
+   * Opens the shard's files, or makes them with `slotCount` slots. Throws ArmdbError: damaged, no-space,
+   * storage.
+   */
+  constructor(
+    settings: FollowerSettings,
+    layout: SlotLayout,
+    newSlotCount: number | null,
+    tools: ShardBodyTools,
+    failed: (error: PlainError) => void,
+  ) {
+    const { dir, shard, owner } = settings;
+    const options: ShardStoreOptions = { ...tools, dir, shard, layout, owner };
+    let applier: BatchApplier | null = null;
+    const newTable = (slotCount: number) => {
+      applier = tools.newApplier(shard, layout, slotCount);
+      return applier;
+    };
+    const directory = join(dir, shardDirectory(shard));
+    const cursorPath = join(directory, CURSOR_FILE);
+    const cursorBytes = readSmallFile(tools.disk, cursorPath, CURSOR_BYTES);
+    const cursor = cursorBytes === null ? null : decodeCursor(cursorBytes);
+    this.store =
+      newSlotCount === null
+        ? ShardStore.open(options, newTable)
+        : ShardStore.create(options, newSlotCount, newTable);
+    this.applier = applier as unknown as BatchApplier;
+    this.#tools = tools;
+    this.#shard = shard;
+    this.intake = new BatchIntake({
+      ...tools,
+      dir,
+      owner,
+      store: this.store,
+      applier: this.applier,
+      appliedTotal: cursor?.appliedTotal ?? 0n,
+      maxVersionSeen: cursor?.maxVersionSeen ?? 0,
+    });
+    this.#cursorSavedFor = cursor === null ? -1n : cursor.appliedTotal;
+    this.judge = new ScanJudge(this.applier);
+    this.#flusher = tools.newFlusher(directory);
+    this.durability = new Durability({
+      clock: tools.clock,
+      flusher: this.#flusher,
+      store: this.store,
+      policy: settings.sync,
+      cursorToSave: () => this.#cursorToSave(),
+      failed,
+    });
+  }
+
+  /** The path of its data file, for messages. */
+  static dataPath(settings: FollowerSettings): string {
+    return join(settings.dir, shardDirectory(settings.shard), SHARD_FILE);
+  }
+
+  /** A scan came through or something was written: from now on a stop leaves the files closed in good order. */
+  markWorthClosing(): void {
+    this.#worthClosing = true;
+  }
+
+  /** The cursor of what is written by now; null when it says what is saved already. */
+  #cursorToSave(): Uint8Array | null {
+    const { appliedTotal, maxVersionSeen } = this.intake;
+    if (appliedTotal === this.#cursorSavedFor) return null;
+    this.#cursorSavedFor = appliedTotal;
+    const lastAckAtMs = BigInt(Math.trunc(this.#tools.clock.wallMs()));
+    return encodeCursor({ shardId: this.#shard, appliedTotal, maxVersionSeen, lastAckAtMs });
+  }
+
+  /**
+   * Closes in good order once no sync is under way: data, sidecar, flag, cursor. `done` gets the error that
+   * kept it from that; the files are then left as they are.
+   */
+  close(done: (error: PlainError | null) => void): void {
+    this.durability.stop((syncError) => {
+      this.#flusher.stop();
+      if (this.#closed) return done(null);
+      this.#closed = true;
+      if (syncError !== null) {
+        this.store.abandon();
+        return done(syncError);
+      }
+      try {
+        this.intake.writePending();
+        if (this.#worthClosing) this.store.closeClean(this.#cursorToSave());
+        else this.store.abandon();
+      } catch (thrown) {
+        if (!(thrown instanceof ArmdbError)) throw thrown;
+        return done(toPlainError(thrown));
+      }
+      done(null);
+    });
+  }
+
+  /** Lets go of everything as it is: after a failed write or sync nothing more may be promised. */
+  abandon(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.durability.stop(() => this.#flusher.stop());
+    this.store.abandon();
+  }
+}

@@ -1,0 +1,263 @@
+// One live connection of a shard: a Session driven by a Link and the clock. Watches the deadlines that a session has
+// (wire.md; issue: stalls) and ends with one reason. Knows nothing of disks: batches go to its owner.
+//
+//   handshake   ShardInfo within 5 s
+//   any phase   a frame that began must end within 15 s
+//   scanning    silence is no stall while TCP keepalive answers (a sparse scan)
+//   streaming   where heartbeats are due: a frame within 15 s
+
+import type { Clock, Timer } from "../io/clock.ts";
+import type { Link, LinkEnd, Net } from "../io/net.ts";
+import {
+  CONNECT_TIMEOUT_MS,
+  FRAME_TIMEOUT_MS,
+  HANDSHAKE_TIMEOUT_MS,
+  HEARTBEAT_INTERVAL_MS,
+  SEND_QUEUE_BYTES_MAX,
+  SILENCE_TIMEOUT_MS,
+} from "../limits.ts";
+import { FrameDecoder, type FrameProblem } from "../wire/frame-decoder.ts";
+import {
+  encodeAck,
+  encodeHeartbeat,
+  encodeSyncRequest,
+  FLAG_EMPTY_STATE,
+  type FrameType,
+  frameName,
+  type ProtocolVersion,
+} from "../wire/messages.ts";
+import { Session, type SessionEvent } from "./session.ts";
+
+/** Why a shard's connection is over. */
+export type ShardLinkEnd =
+  | { readonly kind: "closed-here" }
+  /** The peer is not there, or hung up: try again. */
+  | { readonly kind: "lost"; readonly reason: string; readonly connected: boolean }
+  /** It is there and does nothing, or drips: close and try again. */
+  | { readonly kind: "stalled"; readonly reason: string }
+  /** It sent what the protocol does not have. */
+  | { readonly kind: "violation"; readonly reason: string; readonly beforeShardInfo: boolean }
+  /** It sent an Error frame. */
+  | { readonly kind: "leader-error"; readonly text: string };
+
+export interface ShardLinkOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly shard: number;
+  readonly protocol: ProtocolVersion;
+  readonly windowAcks: number;
+  /** True when no slot here is occupied: DELETED slots need not come. */
+  readonly isEmpty: boolean;
+}
+
+export interface ShardLinkOwner {
+  /** A session event other than `violation` and `leader-error`, in order. */
+  received(link: ShardLink, event: SessionEvent): void;
+  /** All whole frames of what the socket delivered have been handed over: the time to write and to ack. */
+  chunkEnded(link: ShardLink): void;
+  ended(link: ShardLink, end: ShardLinkEnd): void;
+}
+
+const WATCH_INTERVAL_MS = 1_000;
+
+export class ShardLink {
+  readonly session: Session;
+  readonly #clock: Clock;
+  readonly #owner: ShardLinkOwner;
+  readonly #link: Link;
+  readonly #decoder = new FrameDecoder();
+  #watch: Timer | null = null;
+  #openedAtMs: number | null = null;
+  #frameBegunAtMs: number | null = null;
+  #lastFrameAtMs: number;
+  #lastSentAtMs: number;
+  #bytesReceived = 0;
+  #ended = false;
+  #paused = false;
+  /** Whether a streaming leader's heartbeats are due: not on an L1 connection without the stream. */
+  expectsHeartbeats = true;
+
+  constructor(net: Net, clock: Clock, options: ShardLinkOptions, owner: ShardLinkOwner) {
+    this.#clock = clock;
+    this.#owner = owner;
+    this.session = new Session(options.shard, options.protocol, options.windowAcks);
+    this.#lastFrameAtMs = clock.nowMs();
+    this.#lastSentAtMs = clock.nowMs();
+    const flags = options.isEmpty ? FLAG_EMPTY_STATE : 0;
+    const request = encodeSyncRequest({
+      shardId: options.shard,
+      protocolVersion: options.protocol,
+      flags,
+    });
+    const { host, port } = options;
+    this.#link = net.connect(
+      { host, port, timeoutMs: CONNECT_TIMEOUT_MS, sendQueueBytesMax: SEND_QUEUE_BYTES_MAX },
+      {
+        opened: (link) => {
+          this.#openedAtMs = clock.nowMs();
+          this.#scheduleWatch();
+          link.send(request);
+        },
+        received: (_link, chunk) => this.#receive(chunk),
+        ended: (_link, end) => this.#linkEnded(end),
+      },
+    );
+  }
+
+  /** Monotonic time of the last whole frame, ms. */
+  get lastFrameAtMs(): number {
+    return this.#lastFrameAtMs;
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  /** Bytes that came over this connection. */
+  get bytesReceived(): number {
+    return this.#bytesReceived;
+  }
+
+  /** When the connection was made; null before. */
+  get openedAtMs(): number | null {
+    return this.#openedAtMs;
+  }
+
+  /** Sends `count` acks that say the same, in one write: a frame cut in two can cost an L1 or L2 session. */
+  sendAcks(count: number, appliedCount: bigint, maxVersionSeen: number): void {
+    if (count === 0 || this.#ended) return;
+    this.#lastSentAtMs = this.#clock.nowMs();
+    const ack = encodeAck({ shardId: this.session.shard, appliedCount, maxVersionSeen });
+    const frames = new Uint8Array(ack.length * count);
+    for (let index = 0; index < count; index++) frames.set(ack, index * ack.length);
+    this.#link.send(frames);
+  }
+
+  sendHeartbeat(): void {
+    this.#lastSentAtMs = this.#clock.nowMs();
+    this.#link.send(encodeHeartbeat());
+  }
+
+  /** Stops delivery, for a short time only: a leader's stream dies when its socket stays full. */
+  pause(): void {
+    this.#paused = true;
+    this.#link.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#lastFrameAtMs = this.#clock.nowMs();
+    this.#link.resume();
+  }
+
+  /** Ends it with `closed-here`, at once. */
+  close(): void {
+    this.#end({ kind: "closed-here" });
+  }
+
+  /** Ends it for a reason found by the owner (a batch it refused, a geometry that differs). */
+  fail(end: ShardLinkEnd): void {
+    this.#end(end);
+  }
+
+  #receive(chunk: Uint8Array): void {
+    this.#bytesReceived += chunk.length;
+    const problem = this.#decoder.push(chunk, (type, payload) => this.#frame(type, payload));
+    if (this.#ended) return;
+    if (problem !== null) {
+      this.#violation(frameProblemText(problem));
+      return;
+    }
+    if (!this.#decoder.midFrame) this.#frameBegunAtMs = null;
+    else this.#frameBegunAtMs ??= this.#clock.nowMs();
+    this.#owner.chunkEnded(this);
+  }
+
+  #frame(type: FrameType, payload: Uint8Array): boolean {
+    this.#lastFrameAtMs = this.#clock.nowMs();
+    this.#frameBegunAtMs = null;
+    const event = this.session.receive(type, payload);
+    if (event.kind === "violation") this.#violation(event.reason);
+    else if (event.kind === "leader-error") this.#end({ kind: "leader-error", text: event.text });
+    else this.#owner.received(this, event);
+    return !this.#ended;
+  }
+
+  #violation(reason: string): void {
+    const beforeShardInfo = this.session.phase === "handshake";
+    this.#end({ kind: "violation", reason, beforeShardInfo });
+  }
+
+  #linkEnded(end: LinkEnd): void {
+    switch (end.kind) {
+      case "closed-here":
+        return this.#end({ kind: "closed-here" });
+      case "closed-by-peer":
+        return this.#end({
+          kind: "lost",
+          reason: "the leader closed the connection",
+          connected: true,
+        });
+      case "broken":
+        return this.#end({
+          kind: "lost",
+          reason: `the connection broke: ${end.reason}`,
+          connected: true,
+        });
+      case "not-connected":
+        return this.#end({
+          kind: "lost",
+          reason: `no connection: ${end.reason}`,
+          connected: false,
+        });
+      case "send-queue-full":
+        return this.#end({ kind: "stalled", reason: "the leader reads nothing: acks pile up" });
+    }
+  }
+
+  #end(end: ShardLinkEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#watch?.cancel();
+    this.#link.close();
+    this.#owner.ended(this, end);
+  }
+
+  #scheduleWatch(): void {
+    this.#watch = this.#clock.after(WATCH_INTERVAL_MS, () => {
+      this.#look();
+      if (!this.#ended) this.#scheduleWatch();
+    });
+  }
+
+  /** Holds the deadlines; on protocol 2 also keeps our own heartbeat going after CaughtUp. */
+  #look(): void {
+    if (this.#paused) return;
+    const nowMs = this.#clock.nowMs();
+    const silentMs = nowMs - this.#lastFrameAtMs;
+    const seconds = Math.round(silentMs / 1000);
+    const begun = this.#frameBegunAtMs;
+    if (begun !== null && nowMs - begun >= FRAME_TIMEOUT_MS) {
+      this.#end({ kind: "stalled", reason: "a frame began and did not end within 15 s" });
+    } else if (this.session.phase === "handshake") {
+      if (nowMs - (this.#openedAtMs ?? nowMs) >= HANDSHAKE_TIMEOUT_MS) {
+        this.#end({ kind: "stalled", reason: "the leader accepted and said nothing for 5 s" });
+      }
+    } else if (this.session.phase === "streaming") {
+      if (this.expectsHeartbeats && silentMs >= SILENCE_TIMEOUT_MS) {
+        this.#end({ kind: "stalled", reason: `no heartbeat from the leader for ${seconds} s` });
+      } else if (
+        this.session.protocol === 2 &&
+        nowMs - this.#lastSentAtMs >= HEARTBEAT_INTERVAL_MS
+      ) {
+        this.sendHeartbeat();
+      }
+    }
+  }
+}
+
+function frameProblemText(problem: FrameProblem): string {
+  return problem.fault === "unknown-type"
+    ? `The peer sent a frame of unknown type ${problem.type}`
+    : `The peer announced a ${frameName(problem.type)} of ${problem.payloadBytes} bytes`;
+}

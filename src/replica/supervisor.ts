@@ -1,0 +1,354 @@
+// Runs the shards of one follower: starts a thread a shard, has the first one learn the geometry, makes the directory, keeps
+// the budget and the state file, and knows when all are ready or over. The threads are behind `ShardThread`, so that tests
+// run followers in one.
+
+import { ArmdbError, fromPlainError, type PlainError, toPlainError } from "../errors.ts";
+import type { Clock, Timer } from "../io/clock.ts";
+import type { Disk } from "../io/disk.ts";
+import type { Geometry } from "../store/geometry.ts";
+import { type NewFileOwner, OWN_NEW_FILES, ownerLikeDatabase } from "../store/ownership.ts";
+import {
+  makeReplicaDirectory,
+  removeUnfinishedShard,
+  type ReplicaTarget,
+  writeDbMeta,
+} from "../store/replica-dir.ts";
+import { type FollowerState, saveState } from "../store/state-file.ts";
+import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
+import { ConnectionBudget } from "./connection-budget.ts";
+import type { FollowerReport, FollowerSettings, ShardSnapshot } from "./follower-types.ts";
+import type { ShardCommand, ShardMessage } from "./shard-thread.ts";
+
+export interface ShardThread {
+  send(command: ShardCommand): void;
+  /** Ends it without more words. */
+  kill(): void;
+}
+
+/** How a thread is started; `died` is called when it ended without an `ended` report. */
+export type StartShard = (
+  settings: FollowerSettings,
+  received: (message: ShardMessage) => void,
+  died: (reason: string) => void,
+) => ShardThread;
+
+/** What every shard's settings share. */
+export type SharedSettings = Omit<
+  FollowerSettings,
+  "shard" | "protocol" | "geometry" | "exists" | "owner" | "followedBefore" | "limitRateBytes"
+> & {
+  /** Bytes a second, all shards together. */
+  readonly limitRateBytes: number | null;
+};
+
+export interface SupervisorOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly startShard: StartShard;
+  readonly target: ReplicaTarget;
+  readonly shared: SharedSettings;
+  readonly connectionsPerDay: number | null;
+  /** Takes the directory's lock; called once, before anything is written. */
+  readonly lock: () => void;
+  readonly reported: (report: FollowerReport) => void;
+  /** Every shard has caught up and is durable. */
+  readonly allReady: () => void;
+  /** Every shard is over; the first error, by shard number, or null. */
+  readonly allEnded: (error: ArmdbError | null) => void;
+}
+
+const STATE_SAVE_INTERVAL_MS = 10_000;
+/** A thread that died is started again after this. */
+const RESTART_DELAY_MS = 1_000;
+
+interface ShardSlot {
+  thread: ShardThread | null;
+  snapshot: ShardSnapshot | null;
+  ready: boolean;
+  ended: boolean;
+  exists: boolean;
+  error: PlainError | null;
+  restarts: number;
+}
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #shards: ShardSlot[] = [];
+  readonly #budget: ConnectionBudget;
+  readonly #timers = new Set<Timer>();
+  #geometry: Geometry | null;
+  #owner: NewFileOwner = OWN_NEW_FILES;
+  #protocol: ProtocolVersion | null;
+  #stopping = false;
+  #prepared: PlainError | "yes" | null = null;
+  #wasReady = false;
+  #stateSavedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    const { state } = options.target;
+    this.#geometry = options.target.kind === "existing" ? options.target.geometry : null;
+    const sameLeader = state?.leader === this.leader ? state : null;
+    this.#protocol = sameLeader?.protocol ?? null;
+    this.#budget = new ConnectionBudget(
+      options.clock,
+      options.connectionsPerDay,
+      sameLeader?.connectionsAtMs ?? [],
+    );
+  }
+
+  get leader(): string {
+    return `${this.#options.shared.host}:${this.#options.shared.port}`;
+  }
+
+  get protocol(): ProtocolVersion | null {
+    return this.#protocol;
+  }
+
+  get geometry(): Geometry | null {
+    return this.#geometry;
+  }
+
+  get connectionsToday(): number {
+    return this.#budget.used;
+  }
+
+  get allReady(): boolean {
+    return this.#wasReady;
+  }
+
+  /** The last snapshot of every shard that has one. */
+  get snapshots(): readonly ShardSnapshot[] {
+    return this.#shards.flatMap((shard) => (shard.snapshot === null ? [] : [shard.snapshot]));
+  }
+
+  /** Starts all shards of an existing directory, or the first of a new one. */
+  start(): void {
+    const { target, disk, shared } = this.#options;
+    if (target.kind === "existing") {
+      this.#options.lock();
+      this.#owner = ownerLikeDatabase(disk, shared.dir);
+      for (const shard of target.missingShards) removeUnfinishedShard(disk, shared.dir, shard);
+      this.#prepared = "yes";
+      this.#addShards(target.geometry.shardCount, (shard) => !target.missingShards.includes(shard));
+    } else this.#addShards(1, () => false);
+  }
+
+  #addShards(count: number, exists: (shard: number) => boolean): void {
+    for (let shard = this.#shards.length; shard < count; shard++) {
+      this.#shards.push({
+        thread: null,
+        snapshot: null,
+        ready: false,
+        ended: false,
+        exists: exists(shard),
+        error: null,
+        restarts: 0,
+      });
+      this.#startThread(shard);
+    }
+  }
+
+  #startThread(shard: number): void {
+    const slot = this.#slot(shard);
+    const { shared, target } = this.#options;
+    const shardCount = this.#geometry?.shardCount ?? 1;
+    const settings: FollowerSettings = {
+      ...shared,
+      shard,
+      protocol: this.#protocol ?? 2,
+      geometry: this.#geometry,
+      exists: slot.exists,
+      owner: this.#owner,
+      limitRateBytes: shared.limitRateBytes === null ? null : shared.limitRateBytes / shardCount,
+      followedBefore: target.state?.leader === this.leader || slot.restarts > 0,
+    };
+    slot.thread = this.#options.startShard(
+      settings,
+      (message) => this.#received(shard, message),
+      (reason) => this.#died(shard, reason),
+    );
+  }
+
+  #slot(shard: number): ShardSlot {
+    return this.#shards[shard] as ShardSlot;
+  }
+
+  #received(shard: number, message: ShardMessage): void {
+    const slot = this.#slot(shard);
+    switch (message.kind) {
+      case "acquire":
+        slot.thread?.send({ kind: "connection", waitMs: this.#budget.acquire() });
+        return;
+      case "learned":
+        return this.#learned(message.info);
+      case "prepare":
+        slot.thread?.send({ kind: "prepared", error: this.#prepare(shard, message.info) });
+        return;
+      case "report":
+        return this.#report(slot, message.report);
+    }
+  }
+
+  /** The first ShardInfo of a new directory: the other shards can start. */
+  #learned(info: ShardInfo): void {
+    if (this.#geometry !== null || this.#stopping) return;
+    const { shardCount, shardPrefixBits, keyLen, valueLen } = info;
+    this.#geometry = { shardCount, shardPrefixBits, keyLen, valueLen };
+    this.#addShards(shardCount, () => false);
+  }
+
+  /** Makes what all shards share, once; then clears the way for this one. */
+  #prepare(shard: number, info: ShardInfo): PlainError | null {
+    const { disk, shared, target } = this.#options;
+    try {
+      if (this.#prepared === null) {
+        if (target.kind === "new" && !target.exists) makeReplicaDirectory(disk, shared.dir);
+        this.#options.lock();
+        const { shardCount, shardPrefixBits, keyLen, valueLen } = info;
+        this.#saveState(false);
+        writeDbMeta(disk, shared.dir, { shardCount, shardPrefixBits, keyLen, valueLen });
+        this.#prepared = "yes";
+      }
+      if (this.#prepared !== "yes") return this.#prepared;
+      removeUnfinishedShard(disk, shared.dir, shard);
+      this.#slot(shard).exists = true;
+      return null;
+    } catch (thrown) {
+      if (!(thrown instanceof ArmdbError)) throw thrown;
+      this.#prepared ??= toPlainError(thrown);
+      return toPlainError(thrown);
+    }
+  }
+
+  #report(slot: ShardSlot, report: FollowerReport): void {
+    switch (report.kind) {
+      case "snapshot":
+        slot.snapshot = report.snapshot;
+        if (report.snapshot.scansDone > 0) this.#protocol = report.snapshot.protocol;
+        this.#saveStateSometimes();
+        break;
+      case "ready":
+        slot.ready = true;
+        this.#protocol = report.protocol;
+        break;
+      case "leader-restarted":
+        this.#budget.leaderRestarted();
+        break;
+      case "ended":
+        slot.ended = true;
+        slot.error = report.error;
+        break;
+      case "state":
+      case "caught-up":
+      case "log":
+      case "diverged":
+        break;
+    }
+    this.#options.reported(report);
+    if (report.kind === "ready") this.#lookIfReady();
+    if (report.kind === "ended") this.#lookIfEnded();
+  }
+
+  #lookIfReady(): void {
+    if (this.#wasReady || this.#geometry === null) return;
+    if (this.#shards.length < this.#geometry.shardCount) return;
+    if (!this.#shards.every((shard) => shard.ready)) return;
+    this.#wasReady = true;
+    this.#trySaveState(true);
+    this.#options.allReady();
+  }
+
+  #lookIfEnded(): void {
+    const whole =
+      this.#stopping ||
+      this.#geometry === null ||
+      this.#shards.length === this.#geometry.shardCount;
+    if (!whole || !this.#shards.every((shard) => shard.ended)) return;
+    for (const timer of this.#timers) timer.cancel();
+    if (this.#prepared === "yes") this.#trySaveState(this.#shards.every((shard) => shard.exists));
+    const error = this.#shards.find((shard) => shard.error !== null)?.error ?? null;
+    this.#options.allEnded(error === null ? null : fromPlainError(error));
+  }
+
+  /** A thread that ended without a word is started again: its shard reads from disk and scans anew. */
+  #died(shard: number, reason: string): void {
+    const slot = this.#slot(shard);
+    if (slot.ended) return;
+    slot.thread = null;
+    const text = `the thread of shard ${shard} died: ${reason}`;
+    this.#options.reported({ kind: "log", shard, level: "warn", text });
+    this.#options.reported({ kind: "state", shard, state: "stalled", detail: text });
+    if (slot.snapshot !== null) {
+      slot.snapshot = { ...slot.snapshot, state: "stalled", activity: text, lastError: text };
+    }
+    if (this.#stopping) {
+      slot.ended = true;
+      slot.error = { code: "unexpected", message: text };
+      this.#lookIfEnded();
+      return;
+    }
+    slot.restarts++;
+    const timer = this.#options.clock.after(RESTART_DELAY_MS * Math.min(slot.restarts, 30), () => {
+      this.#timers.delete(timer);
+      if (!this.#stopping) this.#startThread(shard);
+    });
+    this.#timers.add(timer);
+  }
+
+  /** Asks every shard for a scan now. */
+  rescan(shard: number | null): void {
+    this.#shards.forEach((slot, index) => {
+      if (shard === null || shard === index) slot.thread?.send({ kind: "rescan" });
+    });
+  }
+
+  /** Stops every shard in good order; `allEnded` follows. */
+  stop(): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    for (const slot of this.#shards) {
+      if (slot.thread === null) slot.ended = true;
+      else if (!slot.ended) slot.thread.send({ kind: "stop" });
+    }
+    this.#lookIfEnded();
+  }
+
+  #saveStateSometimes(): void {
+    const nowMs = this.#options.clock.nowMs();
+    if (this.#prepared !== "yes" || nowMs - this.#stateSavedAtMs < STATE_SAVE_INTERVAL_MS) return;
+    this.#stateSavedAtMs = nowMs;
+    this.#trySaveState(this.#shards.every((shard) => shard.exists));
+  }
+
+  /** The state file is diagnostic: that it cannot be saved is said, and met by the shards if it is serious. */
+  #trySaveState(created: boolean): void {
+    try {
+      this.#saveState(created);
+    } catch (thrown) {
+      if (!(thrown instanceof ArmdbError)) throw thrown;
+      this.#options.reported({ kind: "log", shard: 0, level: "warn", text: thrown.message });
+    }
+  }
+
+  #saveState(created: boolean): void {
+    const { disk, clock, shared } = this.#options;
+    const wallOffsetMs = clock.wallMs() - clock.nowMs();
+    const state: FollowerState = {
+      leader: this.leader,
+      protocol: this.#protocol,
+      created,
+      shards: this.snapshots.map((snapshot) => ({
+        shard: snapshot.shard,
+        lastFullScanAtMs:
+          snapshot.lastFullScanAtMs === null
+            ? null
+            : Math.round(snapshot.lastFullScanAtMs + wallOffsetMs),
+        divergedSlots: snapshot.divergedSlots,
+      })),
+      connectionsAtMs: this.#budget.madeAtMs,
+      savedAtMs: clock.wallMs(),
+    };
+    saveState(disk, shared.dir, state, this.#owner);
+  }
+}

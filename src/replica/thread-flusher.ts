@@ -1,0 +1,42 @@
+// The Flusher that works on a thread of its own (flush-thread.ts).
+
+import type { PlainError } from "../errors.ts";
+import type { Flusher, FlushJob } from "../io/flusher.ts";
+import { startThread } from "../io/threads.ts";
+import type { NewFileOwner } from "../store/ownership.ts";
+import type { FlushRequest, FlushThreadData } from "./flush-thread.ts";
+
+/** Starts the thread for one shard directory. */
+export function threadFlusher(directory: string, owner: NewFileOwner): Flusher {
+  const data: FlushThreadData = { directory, owner };
+  const thread = startThread("replica/flush-thread", data);
+  let waiting: ((error: PlainError | null) => void) | null = null;
+  let death: PlainError | null = null;
+  const answer = (error: PlainError | null) => {
+    const done = waiting;
+    waiting = null;
+    done?.(error);
+  };
+  const died = (reason: string) => {
+    death ??= { code: "unexpected", message: `The sync thread of "${directory}" died: ${reason}` };
+    answer(death);
+  };
+  thread.on("message", (error: PlainError | null) => answer(error));
+  thread.on("error", (error: Error) => died(error.message));
+  thread.on("messageerror", () => died("a message could not be read"));
+  thread.on("exit", () => died("it ended"));
+  const send = (request: FlushRequest) => thread.postMessage(request);
+  return {
+    flush(job: FlushJob, done) {
+      if (death !== null) {
+        done(death);
+        return;
+      }
+      waiting = done;
+      send(job);
+    },
+    stop() {
+      send("stop");
+    },
+  };
+}

@@ -1,0 +1,166 @@
+// The directory that a follower is pointed at: what it is now, whether we may follow into it, and how a new one is made.
+// Refuses with a reason and leaves everything as it was (issue: bad input, DIR untouched).
+
+import { join } from "node:path";
+import { ArmdbError } from "../errors.ts";
+import { CURSOR_FILE } from "../format/cursor.ts";
+import {
+  type DbMetaFault,
+  type DbMetaFields,
+  DB_META_BYTES,
+  DB_META_FILE,
+  dbMetaFault,
+  decodeDbMeta,
+  encodeDbMeta,
+} from "../format/db-meta.ts";
+import { shardDirectory } from "../format/routing.ts";
+import { SHARD_FILE } from "../format/shard-header.ts";
+import { slotLayout } from "../format/slot.ts";
+import type { Disk } from "../io/disk.ts";
+import type { Geometry } from "./geometry.ts";
+import { NEW_DIRECTORY_MODE, OWN_NEW_FILES } from "./ownership.ts";
+import { readSmallFile } from "./read-file.ts";
+import { readShardHeader } from "./shard-file.ts";
+import { type FollowerState, readState, STATE_FILE, STATE_TEMP_FILE } from "./state-file.ts";
+import { LOCK_FILE } from "./holders.ts";
+
+export type ReplicaTarget =
+  /** No such directory, or an empty one: it is made from what the leader says. */
+  | { readonly kind: "new"; readonly exists: boolean; readonly state: FollowerState | null }
+  | {
+      readonly kind: "existing";
+      readonly geometry: Geometry;
+      /** A cursor or our own state says that this follows a leader. */
+      readonly isReplica: boolean;
+      /** Shards whose file is missing: made anew on a replica, the scan brings all back. */
+      readonly missingShards: readonly number[];
+      readonly state: FollowerState | null;
+    };
+
+/** Names that may lie in a directory whose making was cut short. */
+const OWN_NAMES = new Set<string>([LOCK_FILE, STATE_FILE, STATE_TEMP_FILE, "armdb.sock"]);
+
+/** Looks at DIR and throws where nobody could follow into it: damaged, incompatible, not a directory. */
+export function lookAtTarget(disk: Disk, dir: string): ReplicaTarget {
+  const facts = disk.facts(dir);
+  if (facts === null) return { kind: "new", exists: false, state: null };
+  if (facts.kind === "symlink") {
+    throw new ArmdbError("no-database", `"${dir}" is a symbolic link`, {
+      path: dir,
+      hint: `give the directory itself: ls -l "${dir}"`,
+    });
+  }
+  if (facts.kind !== "directory") {
+    throw new ArmdbError("no-database", `"${dir}" is not a directory`, {
+      path: dir,
+      hint: "give a directory that does not exist yet, an empty one, or a replica",
+    });
+  }
+  const state = readState(disk, dir);
+  const names = disk.list(dir);
+  if (!names.includes(DB_META_FILE)) {
+    if (names.every((name) => OWN_NAMES.has(name))) return { kind: "new", exists: true, state };
+    if (state?.created === false) return { kind: "new", exists: true, state };
+    throw new ArmdbError("no-database", `"${dir}" is not empty and holds no db.meta`, {
+      path: dir,
+      hint: "give an empty or new directory; if this was a database, armdb repair DIR can rebuild db.meta",
+    });
+  }
+  return lookAtDatabase(disk, dir, state);
+}
+
+function lookAtDatabase(disk: Disk, dir: string, state: FollowerState | null): ReplicaTarget {
+  const path = join(dir, DB_META_FILE);
+  const meta = usableMeta(path, readSmallFile(disk, path, DB_META_BYTES + 1) ?? new Uint8Array());
+  const missingShards: number[] = [];
+  let lengths: { keyLen: number; valueLen: number } | null = null;
+  let hasCursor = false;
+  for (let shard = 0; shard < meta.shardCount; shard++) {
+    const directory = join(dir, shardDirectory(shard));
+    if (disk.facts(join(directory, CURSOR_FILE)) !== null) hasCursor = true;
+    if (disk.facts(join(directory, SHARD_FILE)) === null) {
+      missingShards.push(shard);
+      continue;
+    }
+    const file = disk.open(join(directory, SHARD_FILE), "read");
+    try {
+      const expected = lengths === null ? null : slotLayout(lengths.keyLen, lengths.valueLen);
+      const { keyLen, valueLen } = readShardHeader(file, shard, expected);
+      lengths = { keyLen, valueLen };
+    } finally {
+      file.close();
+    }
+  }
+  const isReplica = hasCursor || state !== null;
+  if (lengths === null) {
+    if (state?.created === false) return { kind: "new", exists: true, state };
+    throw damagedDatabase(path, `none of its ${meta.shardCount} shards has a data file`);
+  }
+  if (missingShards.length > 0 && !isReplica) {
+    throw damagedDatabase(
+      join(dir, shardDirectory(missingShards[0] ?? 0)),
+      "its data file is missing",
+    );
+  }
+  const { shardCount, shardPrefixBits } = meta;
+  const geometry = { shardCount, shardPrefixBits, ...lengths };
+  return { kind: "existing", geometry, isReplica, missingShards, state };
+}
+
+function usableMeta(path: string, bytes: Uint8Array): DbMetaFields {
+  const fields = decodeDbMeta(bytes);
+  const fault = dbMetaFault(fields);
+  if (fields !== null && fault === null) return fields;
+  if (fault === "backend" || fault === "version") {
+    const what =
+      fault === "backend"
+        ? `backend ${fields?.backend}; only FixedStore (1) is known`
+        : `db.meta version ${fields?.version}; version 2 is wanted`;
+    throw new ArmdbError("incompatible", `Cannot use "${path}": ${what}`, {
+      path,
+      hint: "armdb version lists the formats this program knows",
+    });
+  }
+  throw damagedDatabase(path, META_FAULTS[fault ?? "size"]);
+}
+
+const META_FAULTS: Readonly<Record<DbMetaFault, string>> = {
+  size: `it is not ${DB_META_BYTES} bytes long`,
+  magic: "it does not begin with ARMD",
+  version: "its version is unknown",
+  backend: "its backend is unknown",
+  "shard-count": "it says 0 shards",
+};
+
+function damagedDatabase(path: string, what: string): ArmdbError {
+  return new ArmdbError("damaged", `Cannot use "${path}": ${what}`, {
+    path,
+    hint: "armdb verify DIR says all that is wrong, armdb repair DIR what can be done",
+  });
+}
+
+/** Makes the directory of a new replica, 0700, durable in its parent. */
+export function makeReplicaDirectory(disk: Disk, dir: string): void {
+  disk.makeDirectory(dir, NEW_DIRECTORY_MODE);
+  disk.syncDirectory(join(dir, ".."));
+}
+
+/** Writes db.meta of a new replica, durable. A whole one that is there already must say the same. */
+export function writeDbMeta(disk: Disk, dir: string, geometry: Geometry): void {
+  const path = join(dir, DB_META_FILE);
+  if (disk.facts(path) !== null) disk.remove(path);
+  const file = disk.open(path, "create", OWN_NEW_FILES.mode);
+  try {
+    file.write(encodeDbMeta(geometry), 0);
+    file.sync();
+  } finally {
+    file.close();
+  }
+  disk.syncDirectory(dir);
+}
+
+/** Removes what an earlier, unfinished making left of a shard, so that it can be made again. */
+export function removeUnfinishedShard(disk: Disk, dir: string, shard: number): void {
+  const path = join(dir, shardDirectory(shard), SHARD_FILE);
+  if (disk.facts(path) !== null) disk.remove(path);
+}

@@ -1,0 +1,313 @@
+// One shard of a replica on disk: its file, the table of what counts in it, and the order in which things become durable.
+// Knows no network. Every write to a shard of ours goes through here.
+//
+// The order (format.md; reliability: promises):
+//   before the first slot write   clean flag 0, fdatasync
+//   growth                        reserve blocks, slot_count in the header, fdatasync
+//   a stop in good order          fdatasync, sidecar (temp, fsync, rename, directory), flag 1, fdatasync, cursor
+
+import { join } from "node:path";
+import { assert } from "../errors.ts";
+import { CURSOR_FILE, CURSOR_TEMP_FILE } from "../format/cursor.ts";
+import {
+  encodeShardHeader,
+  HEADER_FIELDS,
+  SHARD_FILE,
+  shardFileBytes,
+  slotOffset,
+} from "../format/shard-header.ts";
+import {
+  packMeta,
+  type SlotLayout,
+  STATUS_FREE,
+  STATUS_INVALID,
+  statusOf,
+  versionOf,
+} from "../format/slot.ts";
+import {
+  encodeSidecarTrailer,
+  SIDECAR_FILE,
+  SIDECAR_TEMP_FILE,
+} from "../format/versions-sidecar.ts";
+import { crc32 } from "node:zlib";
+import type { Clock } from "../io/clock.ts";
+import { type Disk, DiskError, type DiskFile } from "../io/disk.ts";
+import { GROW_SLOTS_MIN, SLOT_COUNT_MAX, SLOT_JUMP_MAX, SLOW_WRITE_MS } from "../limits.ts";
+import { shardDirectory } from "../format/routing.ts";
+import { directoryModeFor, type NewFileOwner } from "./ownership.ts";
+import { replaceFile } from "./replace-file.ts";
+import type { SlotTable } from "./slot-table.ts";
+import { loadSlots, type LoadedCounts } from "./load-slots.ts";
+import { readShardHeader } from "./shard-file.ts";
+
+export interface ShardStoreOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  /** Database directory. */
+  readonly dir: string;
+  readonly shard: number;
+  readonly layout: SlotLayout;
+  readonly owner: NewFileOwner;
+}
+
+/** What a store has done, for status. */
+export interface StoreCounters {
+  readonly slowWrites: number;
+  readonly slowestWriteMs: number;
+  readonly growths: number;
+}
+
+export class ShardStore {
+  readonly shard: number;
+  readonly layout: SlotLayout;
+  readonly table: SlotTable;
+  /** False when the file system could not reserve blocks: a later write may meet ENOSPC. */
+  readonly reserved: boolean;
+  /** What loading found; zeros for a new shard. */
+  readonly loaded: LoadedCounts;
+  readonly #options: ShardStoreOptions;
+  readonly #file: DiskFile;
+  #markedDirty: boolean;
+  #slowWrites = 0;
+  #slowestWriteMs = 0;
+  #growths = 0;
+  #firstUnsyncedAtMs: number | null = null;
+  #syncStartedWith: number | null = null;
+  #syncing = false;
+
+  private constructor(
+    options: ShardStoreOptions,
+    file: DiskFile,
+    table: SlotTable,
+    state: { markedDirty: boolean; reserved: boolean; loaded: LoadedCounts },
+  ) {
+    this.shard = options.shard;
+    this.layout = options.layout;
+    this.#options = options;
+    this.#file = file;
+    this.table = table;
+    this.#markedDirty = state.markedDirty;
+    this.reserved = state.reserved;
+    this.loaded = state.loaded;
+  }
+
+  /**
+   * Makes a new shard of exactly `slotCount` never-used slots, durable. A leftover of a creation that was cut
+   * short (no slots beyond zero) is taken over.
+   */
+  static create(
+    options: ShardStoreOptions,
+    slotCount: number,
+    newTable: (slotCount: number) => SlotTable,
+  ): ShardStore {
+    const { disk, dir, shard, layout, owner } = options;
+    const directory = join(dir, shardDirectory(shard));
+    if (disk.facts(directory) === null) {
+      disk.makeDirectory(directory, 0o700);
+      if (owner.uid !== null)
+        disk.own(directory, owner.uid, owner.gid, directoryModeFor(owner.mode));
+      disk.syncDirectory(dir);
+    }
+    const file = disk.open(join(directory, SHARD_FILE), "create", owner.mode);
+    if (owner.uid !== null) file.own(owner.uid, owner.gid, owner.mode);
+    const bytes = shardFileBytes(slotCount, layout.slotSize);
+    const reserved = file.preallocate(bytes) === "allocated";
+    file.write(encodeShardHeader({ ...layout, slotCount, shardId: shard, cleanShutdown: 0 }), 0);
+    file.sync();
+    disk.syncDirectory(directory);
+    const loaded = { occupied: 0, deleted: 0, free: slotCount, torn: 0 };
+    return new ShardStore(options, file, newTable(slotCount), {
+      markedDirty: true,
+      reserved,
+      loaded,
+    });
+  }
+
+  /**
+   * Opens an existing shard: first an fsync and a drop of the page cache (a killed predecessor's writes may be
+   * in memory only, and what counts is what the disk holds), then every slot is read.
+   */
+  static open(options: ShardStoreOptions, newTable: (slotCount: number) => SlotTable): ShardStore {
+    const { disk, dir, shard, layout } = options;
+    const file = disk.open(join(dir, shardDirectory(shard), SHARD_FILE), "write");
+    file.sync();
+    file.dropCache();
+    const header = readShardHeader(file, shard, layout);
+    const table = newTable(header.slotCount);
+    const loaded = loadSlots(file, layout, table);
+    return new ShardStore(options, file, table, {
+      markedDirty: header.cleanShutdown === 0,
+      reserved: true,
+      loaded,
+    });
+  }
+
+  get slotCount(): number {
+    return this.table.slotCount;
+  }
+
+  get counters(): StoreCounters {
+    return {
+      slowWrites: this.#slowWrites,
+      slowestWriteMs: this.#slowestWriteMs,
+      growths: this.#growths,
+    };
+  }
+
+  /** Monotonic time of the oldest write that no sync has covered, or null when all is durable. */
+  get oldestUnsyncedAtMs(): number | null {
+    return this.#syncStartedWith ?? this.#firstUnsyncedAtMs;
+  }
+
+  /** Why a slot id cannot be true of a shard of this size, or null (issue: growth). */
+  slotProblem(slot: number): string | null {
+    const limit = Math.max(2 * this.slotCount, this.slotCount + SLOT_JUMP_MAX);
+    if (slot < Math.min(limit, SLOT_COUNT_MAX)) return null;
+    return `slot ${slot} is far out of a shard of ${this.slotCount} slots`;
+  }
+
+  /** Makes room for slot `slotMax`: in steps of max(1 M slots, a quarter), or just enough where space is short. */
+  growFor(slotMax: number): void {
+    const problem = this.slotProblem(slotMax);
+    assert(problem === null, problem ?? "");
+    this.#markDirty();
+    const step = Math.max(GROW_SLOTS_MIN, Math.ceil(this.slotCount / 4));
+    const wanted = Math.min(Math.max(this.slotCount + step, slotMax + 1), SLOT_COUNT_MAX);
+    const slotCount = this.#reserve(wanted, slotMax + 1);
+    const count = new Uint8Array(4);
+    new DataView(count.buffer).setUint32(0, slotCount, true);
+    this.#file.write(count, HEADER_FIELDS.slotCount.offset);
+    this.#file.syncData();
+    this.table.grow(slotCount);
+    this.#growths++;
+  }
+
+  #reserve(wanted: number, needed: number): number {
+    try {
+      this.#file.preallocate(shardFileBytes(wanted, this.layout.slotSize));
+      return wanted;
+    } catch (thrown) {
+      if (!(thrown instanceof DiskError) || thrown.code !== "no-space" || needed >= wanted) {
+        throw thrown;
+      }
+      this.#file.preallocate(shardFileBytes(needed, this.layout.slotSize));
+      return needed;
+    }
+  }
+
+  /** Writes all pending images of the table to the file. Calls `written` with each run of slots, where given. */
+  writePending(written?: (slot: number, slots: number) => void): void {
+    if (this.table.pendingBytes === 0) return;
+    this.#markDirty();
+    const startMs = this.#options.clock.nowMs();
+    const { slotSize } = this.layout;
+    this.table.takeWrites((slot, bytes) => {
+      this.#file.write(bytes, slotOffset(slot, slotSize));
+      written?.(slot, Math.max(1, bytes.length / slotSize));
+    });
+    this.#noteWrite(startMs);
+  }
+
+  /** Turns a slot into a never-used one, here and on disk: what a replica does with a slot its leader does not have. */
+  clearSlot(slot: number): void {
+    this.#markDirty();
+    const startMs = this.#options.clock.nowMs();
+    this.#file.write(new Uint8Array(this.layout.slotSize), slotOffset(slot, this.layout.slotSize));
+    this.table.setSlot(slot, 0, 0);
+    this.#noteWrite(startMs);
+  }
+
+  /** The bytes of a slot as the file has them now. */
+  readSlot(slot: number): Uint8Array {
+    const bytes = new Uint8Array(this.layout.slotSize);
+    this.#file.read(bytes, slotOffset(slot, this.layout.slotSize));
+    return bytes;
+  }
+
+  #noteWrite(startMs: number): void {
+    const nowMs = this.#options.clock.nowMs();
+    const tookMs = nowMs - startMs;
+    if (tookMs > SLOW_WRITE_MS) this.#slowWrites++;
+    this.#slowestWriteMs = Math.max(this.#slowestWriteMs, tookMs);
+    this.#firstUnsyncedAtMs ??= startMs;
+  }
+
+  /** Clears the clean flag, durably, before the first slot write: with flag 1 the crate would believe a stale sidecar. */
+  #markDirty(): void {
+    if (this.#markedDirty) return;
+    this.#file.write(Uint8Array.of(0), HEADER_FIELDS.cleanShutdown.offset);
+    this.#file.syncData();
+    this.#markedDirty = true;
+  }
+
+  /** A sync of everything written so far begins (on another thread). */
+  syncBegan(): void {
+    assert(!this.#syncing, "one sync at a time");
+    this.#syncing = true;
+    this.#syncStartedWith = this.#firstUnsyncedAtMs;
+    this.#firstUnsyncedAtMs = null;
+  }
+
+  /** That sync returned 0. */
+  syncEnded(): void {
+    this.#syncing = false;
+    this.#syncStartedWith = null;
+  }
+
+  /** fdatasync on this thread: for a stop in good order, and before `ready` where no flusher runs. */
+  syncNow(): void {
+    this.#file.syncData();
+    this.#firstUnsyncedAtMs = null;
+    this.#syncStartedWith = null;
+  }
+
+  /** A stop in good order, as the crate leaves a shard: data, sidecar, flag, then the cursor if there is one. */
+  closeClean(cursor: Uint8Array | null): void {
+    assert(this.table.pendingBytes === 0, "pending writes at close");
+    // Nothing was written and the flag still stands: the files are as they were found.
+    if (this.#markedDirty) {
+      this.syncNow();
+      const { disk, dir, shard, owner } = this.#options;
+      const directory = join(dir, shardDirectory(shard));
+      const sidecar = join(directory, SIDECAR_FILE);
+      const temp = join(directory, SIDECAR_TEMP_FILE);
+      replaceFile(disk, sidecar, temp, this.#sidecarParts(), owner);
+      this.#file.write(Uint8Array.of(1), HEADER_FIELDS.cleanShutdown.offset);
+      this.#file.syncData();
+    }
+    if (cursor !== null) this.saveCursor(cursor);
+    this.#file.close();
+  }
+
+  saveCursor(cursor: Uint8Array): void {
+    const { disk, dir, shard, owner } = this.#options;
+    const directory = join(dir, shardDirectory(shard));
+    const temp = join(directory, CURSOR_TEMP_FILE);
+    replaceFile(disk, join(directory, CURSOR_FILE), temp, [cursor], owner);
+  }
+
+  /** Lets go of the file as it is: after an error, when nothing more may be promised. */
+  abandon(): void {
+    this.#file.close();
+  }
+
+  /** The words in memory; a slot that is not to be trusted is FREE there with its version, as the crate has it. */
+  *#sidecarParts(): Generator<Uint8Array> {
+    const slotsPerPart = 64 * 1024;
+    let crc = 0;
+    for (let first = 0; first < this.slotCount; first += slotsPerPart) {
+      const slots = Math.min(slotsPerPart, this.slotCount - first);
+      const part = new Uint8Array(slots * 4);
+      const view = new DataView(part.buffer);
+      for (let index = 0; index < slots; index++) {
+        const word = this.table.word(first + index);
+        const kept =
+          statusOf(word) === STATUS_INVALID ? packMeta(STATUS_FREE, versionOf(word)) : word;
+        view.setUint32(index * 4, kept, true);
+      }
+      crc = crc32(part, crc);
+      yield part;
+    }
+    yield encodeSidecarTrailer(this.slotCount, crc);
+  }
+}

@@ -1,0 +1,25 @@
+// What the store needs of the table of slots: the part of replica/batch-applier.ts that has to do with disk.
+
+/** Takes one finished write: whole slot images from `slot` on, or the 4 bytes of its meta word. */
+export type WriteSink = (slot: number, bytes: Uint8Array) => void;
+
+export interface SlotTable {
+  readonly slotCount: number;
+  /** Slots that are OCCUPIED with a good crc. */
+  readonly occupied: number;
+  /** Bytes of images that wait for `takeWrites`. */
+  readonly pendingBytes: number;
+  /** Extends the table with never-used slots. */
+  grow(slotCount: number): void;
+  /** The meta word that counts. Status 3 marks a slot that is not to be trusted: older than anything. */
+  word(slot: number): number;
+  /** Sets what counts for a slot: while loading, and to distrust or clear one. */
+  setSlot(slot: number, word: number, crc: number): void;
+  /** Hands out all pending writes in order of arrival, neighbours joined, and forgets them. */
+  takeWrites(write: WriteSink): void;
+}
+
+/** Marks the word of a slot as not to be trusted, its version kept. */
+export function distrusted(word: number): number {
+  return (word | 3) >>> 0;
+}

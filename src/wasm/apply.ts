@@ -1,0 +1,276 @@
+// One batch against the table: the rules of replica/batch-applier.ts, which plain-applier.ts holds in readable form, in
+// one call. The events lie in the memory already, either in an area of their own or, where an event is as long as a
+// slot, where its image will stand: then only its first 8 bytes change. An image is never past its event, so moving
+// forward is safe.
+//
+//   event  [slot u32][meta u32][key][value]
+//   image  [meta u32][crc u32][key][value][padding]
+
+import {
+  ANSWER_APPLIED,
+  ANSWER_GROW,
+  ANSWER_SAVE_FIRST,
+  ANSWER_STATUS_INVALID,
+  ANSWER_TRUNCATED,
+  CLEARED,
+  CRCS_START,
+  DIFFERENCE_BYTES,
+  DIFFERENCE_COUNT,
+  DIFFERENCES_START,
+  FAULT_EVENT,
+  GROUP_BYTES,
+  IMAGES_START,
+  KEY_BYTES,
+  OCCUPIED,
+  OPTION_PROTOCOL_2,
+  OPTION_RESETS_SAVED,
+  OPTION_SCAN,
+  PENDING_BYTES,
+  REPLACED,
+  RESET_COUNT,
+  RESETS_START,
+  RUN_BYTES,
+  RUN_COUNT,
+  RUNS_START,
+  SEEN_OFFSET,
+  SLOT_BYTES,
+  SLOT_COUNT,
+  SLOT_JOINING,
+  SLOT_MAX,
+  SLOT_NONE,
+  TABLE_START,
+  TAKEN,
+  TOUCHED_OFFSET,
+  VALUE_BYTES,
+  VERSION_MAX,
+} from "./cells";
+import { recordCrc } from "./crc";
+
+const FREE: u32 = 0;
+const OCCUPIED_STATUS: u32 = 1;
+const INVALID: u32 = 3;
+const VERSION_MASK: u32 = 0x3fffffff;
+const VERSION_HALF: u32 = 0x20000000;
+
+/**
+ * Applies `count` events in [events, eventsEnd). The crcs of the first `crcsGiven` events, all OCCUPIED, lie at CRCS_START.
+ * Unless it answers ANSWER_APPLIED, nothing has changed.
+ */
+export function apply(events: u32, eventsEnd: u32, count: u32, options: u32, crcsGiven: u32): u32 {
+  const refused = check(events, eventsEnd, count, options);
+  if (refused != ANSWER_APPLIED) return refused;
+  if (count > 0 && load<u32>(SLOT_MAX) >= load<u32>(SLOT_COUNT)) return ANSWER_GROW;
+  if ((options & (OPTION_PROTOCOL_2 | OPTION_RESETS_SAVED)) == OPTION_PROTOCOL_2) {
+    if (load<u32>(RESET_COUNT) > 0 && findCopiesReset(events, count)) return ANSWER_SAVE_FIRST;
+  }
+  applyAll(events, count, options, crcsGiven);
+  return ANSWER_APPLIED;
+}
+
+/** Every event's length and status; leaves SLOT_MAX, and in RESET_COUNT how many FREE events there are. */
+function check(events: u32, eventsEnd: u32, count: u32, options: u32): u32 {
+  const deadBytes = 8 + load<u32>(KEY_BYTES);
+  const occupiedBytes = deadBytes + load<u32>(VALUE_BYTES);
+  const freeBytes = options & OPTION_PROTOCOL_2 ? 8 : deadBytes;
+  let slotMax: u32 = 0;
+  let resets: u32 = 0;
+  let at = events;
+  for (let event: u32 = 0; event < count; event++) {
+    if (at + 8 > eventsEnd) return refuse(ANSWER_TRUNCATED, event);
+    const slot = load<u32>(at);
+    const status = load<u8>(at, 4) & 3;
+    if (status == OCCUPIED_STATUS) {
+      at += occupiedBytes;
+    } else if (status == INVALID) {
+      return refuse(ANSWER_STATUS_INVALID, event);
+    } else if (status == FREE) {
+      at += freeBytes;
+      resets++;
+    } else {
+      at += deadBytes;
+    }
+    if (at > eventsEnd) return refuse(ANSWER_TRUNCATED, event);
+    if (slot > slotMax) slotMax = slot;
+  }
+  store<u32>(SLOT_MAX, slotMax);
+  store<u32>(RESET_COUNT, resets);
+  return ANSWER_APPLIED;
+}
+
+function refuse(answer: u32, event: u32): u32 {
+  store<u32>(FAULT_EVENT, event);
+  return answer;
+}
+
+/** Lists at RESETS_START the good copies that resets of this batch would clear (protocol 2); true when there are any. */
+function findCopiesReset(events: u32, count: u32): bool {
+  const deadBytes = 8 + load<u32>(KEY_BYTES);
+  const occupiedBytes = deadBytes + load<u32>(VALUE_BYTES);
+  const table = load<u32>(TABLE_START);
+  const resets = load<u32>(RESETS_START);
+  let found: u32 = 0;
+  let at = events;
+  for (let event: u32 = 0; event < count; event++) {
+    const slot = load<u32>(at);
+    const meta = load<u32>(at, 4);
+    const status = meta & 3;
+    at += status == OCCUPIED_STATUS ? occupiedBytes : status == FREE ? 8 : deadBytes;
+    if (status != FREE) continue;
+    const here = load<u32>(entryOf(table, slot));
+    if ((here & 3) != OCCUPIED_STATUS) continue;
+    if (versionsAhead(meta, here) < VERSION_HALF) store<u32>(resets + 4 * found++, slot);
+  }
+  store<u32>(RESET_COUNT, found);
+  return found > 0;
+}
+
+function applyAll(events: u32, count: u32, options: u32, crcsGiven: u32): void {
+  const keyBytes = load<u32>(KEY_BYTES);
+  const bodyBytes = keyBytes + load<u32>(VALUE_BYTES);
+  const slotBytes = load<u32>(SLOT_BYTES);
+  const table = load<u32>(TABLE_START);
+  const crcs = load<u32>(CRCS_START);
+  const images = load<u32>(IMAGES_START);
+  const isScan = (options & OPTION_SCAN) != 0;
+  const isProtocol2 = (options & OPTION_PROTOCOL_2) != 0;
+  const freeBytes = isProtocol2 ? 8 : 8 + keyBytes;
+  const markOffset = isScan ? SEEN_OFFSET : TOUCHED_OFFSET;
+  let run = load<u32>(RUNS_START) + RUN_BYTES * load<u32>(RUN_COUNT);
+  let slotJoining = load<u32>(SLOT_JOINING);
+  let image = images + load<u32>(PENDING_BYTES);
+  let difference = load<u32>(DIFFERENCES_START);
+  let occupied = load<u32>(OCCUPIED);
+  let taken: u32 = 0;
+  let replaced: u32 = 0;
+  let cleared: u32 = 0;
+  let versionMax: i32 = -1;
+
+  let at = events;
+  for (let event: u32 = 0; event < count; event++) {
+    const slot = load<u32>(at);
+    const meta = load<u32>(at, 4);
+    const status = meta & 3;
+    const source = at;
+    at += status == OCCUPIED_STATUS ? 8 + bodyBytes : status == FREE ? freeBytes : 8 + keyBytes;
+
+    const mark = table + (slot >> 5) * GROUP_BYTES + markOffset;
+    store<u32>(mark, load<u32>(mark) | (1 << (slot & 31)));
+    const entry = entryOf(table, slot);
+    const here = load<u32>(entry);
+    const statusHere = here & 3;
+
+    // What is here decides first: a torn slot is older than anything, then the versions.
+    let isEqualVersion = false;
+    if (here == 0) {
+      if (meta == 0) continue;
+    } else if (statusHere != INVALID) {
+      const ahead = versionsAhead(meta, here);
+      if (ahead >= VERSION_HALF) {
+        if (isScan) {
+          noteDifference(difference, slot, meta, 1);
+          difference += DIFFERENCE_BYTES;
+        }
+        continue;
+      }
+      isEqualVersion = ahead == 0;
+    }
+    let crc: u32 = 0;
+    if (status == OCCUPIED_STATUS) {
+      crc =
+        event < crcsGiven ? load<u32>(crcs + 4 * event) : recordCrc(meta, source + 8, bodyBytes);
+    }
+    if (isEqualVersion) {
+      if (status == OCCUPIED_STATUS && statusHere == OCCUPIED_STATUS) {
+        if (crc == load<u32>(entry, 4)) continue;
+      } else if (status != OCCUPIED_STATUS) {
+        if (statusHere == FREE) continue;
+        if (statusHere != OCCUPIED_STATUS && !(isProtocol2 && status == FREE)) continue;
+      }
+      if (!isProtocol2) {
+        if (isScan) {
+          noteDifference(difference, slot, meta, 0);
+          difference += DIFFERENCE_BYTES;
+        }
+        continue;
+      }
+      if (status != FREE) replaced++;
+    }
+
+    taken++;
+    versionMax = max<i32>(versionMax, meta >> 2);
+    store<u32>(entry, meta);
+    store<u32>(entry, crc, 4);
+    if (statusHere == OCCUPIED_STATUS) {
+      occupied--;
+      if (status != OCCUPIED_STATUS) cleared++;
+    }
+    if (status != OCCUPIED_STATUS) {
+      store<u32>(image, meta);
+      pushRun(run, slot, image, 4);
+      run += RUN_BYTES;
+      slotJoining = SLOT_NONE;
+      image += 4;
+      continue;
+    }
+    occupied++;
+    if (image != source) copyBody(image + 8, source + 8, bodyBytes, slotBytes - 8);
+    store<u32>(image, meta);
+    store<u32>(image, crc, 4);
+    if (slot == slotJoining) {
+      store<u32>(run - RUN_BYTES, load<u32>(run - RUN_BYTES, 8) + slotBytes, 8);
+    } else {
+      pushRun(run, slot, image, slotBytes);
+      run += RUN_BYTES;
+    }
+    slotJoining = slot + 1;
+    image += slotBytes;
+  }
+
+  store<u32>(RUN_COUNT, (run - load<u32>(RUNS_START)) / RUN_BYTES);
+  store<u32>(SLOT_JOINING, slotJoining);
+  store<u32>(PENDING_BYTES, image - images);
+  store<u32>(DIFFERENCE_COUNT, (difference - load<u32>(DIFFERENCES_START)) / DIFFERENCE_BYTES);
+  store<u32>(OCCUPIED, occupied);
+  store<u32>(TAKEN, taken);
+  store<u32>(REPLACED, replaced);
+  store<u32>(CLEARED, cleared);
+  store<i32>(VERSION_MAX, versionMax);
+}
+
+/** Address of a slot's [meta word, crc] in the table. */
+function entryOf(table: u32, slot: u32): u32 {
+  return table + (slot >> 5) * GROUP_BYTES + ((slot & 31) << 3);
+}
+
+/** By how much the version of `meta` is ahead in the ring of 2^30; from VERSION_HALF on it is behind. */
+function versionsAhead(meta: u32, here: u32): u32 {
+  return ((meta >> 2) - (here >> 2)) & VERSION_MASK;
+}
+
+function noteDifference(at: u32, slot: u32, meta: u32, isOlder: u32): void {
+  store<u32>(at, slot);
+  store<u32>(at, meta, 4);
+  store<u32>(at, isOlder, 8);
+}
+
+function pushRun(at: u32, slot: u32, image: u32, bytes: u32): void {
+  store<u32>(at, slot);
+  store<u32>(at, image, 4);
+  store<u32>(at, bytes, 8);
+}
+
+/** Key and value in whole words, the last one cut to `bytes` and filled with the zeros of the padding. */
+function copyBody(to: u32, from: u32, bytes: u32, paddedBytes: u32): void {
+  if (paddedBytes >= 256) {
+    memory.copy(to, from, bytes);
+    for (let at = to + bytes; at < to + paddedBytes; at++) store<u8>(at, 0);
+    return;
+  }
+  const last = paddedBytes - 8;
+  for (let offset: u32 = 0; offset < last; offset += 8) {
+    store<u64>(to + offset, load<u64>(from + offset));
+  }
+  const word = load<u64>(from + last);
+  const bits = (paddedBytes - bytes) << 3;
+  store<u64>(to + last, (word << bits) >> bits);
+}
