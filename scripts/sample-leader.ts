@@ -3,8 +3,9 @@
 //
 //   bun scripts/sample-leader.ts --data DIR [--listen 127.0.0.1:0] [--rate 500] [--sessions 20000] [--shards 4]
 //
-// Says {"type":"listening","at":"host:port"} on stdout once followers may come. SIGTERM or SIGINT: the changes stop, live
-// followers get the last of them, sidecar and flag are written, then {"type":"stopped",...} and exit 0.
+// Says {"type":"listening","at":"host:port"} on stdout once followers may come. SIGUSR1 stops the changes and nothing else.
+// SIGTERM or SIGINT: the changes stop, live followers get the last of them, sidecar and flag are written, then
+// {"type":"stopped",...} and exit 0.
 
 import { parseArgs } from "node:util";
 import { realDisk } from "../src/io/real-disk.ts";
@@ -65,6 +66,10 @@ let due = 0;
 const ticking = setInterval(() => {
   for (due += stepsPerTick; due >= 1; due--) data.step();
 }, TICK_MS);
+process.on("SIGUSR1", () => {
+  clearInterval(ticking);
+  say({ type: "paused", records: store.count, changes: data.changes });
+});
 say({ type: "listening", at: server.at, records: store.count });
 
 await new Promise<void>((resolve) => {

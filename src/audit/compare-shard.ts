@@ -108,7 +108,9 @@ export class ShardRound {
       this.#next = Math.max(this.#next, end);
       return;
     }
-    for (; this.#next < end; this.#next++) {
+    // Past our own end there is nothing to look at, however far away the leader's next slot is.
+    const last = Math.min(end, this.#here.slotCount);
+    for (; this.#next < last; this.#next++) {
       const bytes = this.#here.slot(this.#next);
       if (bytes !== null) {
         const status = statusOf(bytes[0] ?? 0);

@@ -7,7 +7,7 @@ import type { Address } from "../io/address.ts";
 import type { Clock, Timer } from "../io/clock.ts";
 import type { Net } from "../io/net.ts";
 import { formatAddress } from "../io/sockets.ts";
-import { CAUGHT_UP_CONFIRM_MS } from "../limits.ts";
+import { CAUGHT_UP_CONFIRM_MS, SLOT_JUMP_MAX } from "../limits.ts";
 import { type SlotLayout, slotLayout } from "../format/slot.ts";
 import { shardFileBytes } from "../format/shard-header.ts";
 import type { SessionEvent } from "../replica/session.ts";
@@ -131,7 +131,11 @@ class ScanRun {
   #info: ShardInfo | null = null;
   #layout: SlotLayout | null = null;
   #slotLast = -1;
+  /** Slot ids from here on are a lie, however much the shard has grown since ShardInfo. */
+  #slotsMax = 0;
   #events = 0n;
+  /** Batches of the chunk under way: acked together in one write. */
+  #acksDue = 0;
   #whole: LeaderScan | null = null;
   #timer: Timer | null = null;
   #settled = false;
@@ -155,6 +159,10 @@ class ScanRun {
     const linkOptions = { host, port, shard, protocol, windowAcks: WINDOW_ACKS, isEmpty: false };
     this.#link = new ShardLink(net, clock, linkOptions, {
       received: (_link, event) => this.#guarded(() => this.#received(event)),
+      chunkEnded: (link) => {
+        link.sendAcks(this.#acksDue, this.#events, 0);
+        this.#acksDue = 0;
+      },
       ended: (_link, end) => this.#ended(end),
     });
   }
@@ -190,8 +198,9 @@ class ScanRun {
   #begin(info: ShardInfo): void {
     this.#info = info;
     this.#layout = slotLayout(info.keyLen, info.valueLen);
+    this.#slotsMax = Math.max(2 * info.slotCount, info.slotCount + SLOT_JUMP_MAX);
     this.#receiver.begin(info, this.#options.protocol);
-    for (let ack = 0; ack < WINDOW_ACKS; ack++) this.#link.sendAck(0n, 0);
+    this.#link.sendAcks(WINDOW_ACKS, 0n, 0);
     this.#watch(
       SILENCE_MS_BASE +
         shardFileBytes(info.slotCount, this.#layout.slotSize) / LEADER_READ_BYTES_PER_MS,
@@ -210,6 +219,9 @@ class ScanRun {
         `${checked.fault} at event ${checked.event} of a batch`,
       );
     }
+    if (checked.slotMax >= this.#slotsMax) {
+      throw brokeProtocol(this.#name, shard, `slot ${checked.slotMax} is far past its last slot`);
+    }
     for (const event of batchEvents(payload, this.#layout, protocol)) {
       if (event.slot <= this.#slotLast) {
         const order = `slot ${event.slot} after slot ${this.#slotLast}`;
@@ -219,7 +231,7 @@ class ScanRun {
       this.#receiver.event(event);
     }
     this.#events += BigInt(checked.count);
-    this.#link.sendAck(this.#events, 0);
+    this.#acksDue++;
   }
 
   /** Believed only when the total agrees and the link is still open a moment later (wire.md, point 15). */

@@ -12,7 +12,7 @@ import { breathe, Throttle } from "./pacing.ts";
 import type { ScanResult, ScanTask } from "./scan-task.ts";
 import { liveSlotsPastCount } from "./scan-tail.ts";
 import { SidecarReader } from "./sidecar-check.ts";
-import { SLOT_REMARKABLE, SLOT_SUSPECT, SlotChecker } from "./slot-check.ts";
+import { SLOT_REMARKABLE, SLOT_SUSPECT, SlotChecker, slotsPerChunk } from "./slot-check.ts";
 import { recheckSlots } from "./slot-recheck.ts";
 import { SlotFindings } from "./slot-findings.ts";
 
@@ -55,7 +55,8 @@ class ShardScan {
   constructor(task: ScanTask, tools: ScanTools) {
     this.#task = task;
     this.#tools = tools;
-    this.#checker = new SlotChecker(task.layout, task.routing);
+    const slotsMax = Math.min(slotsPerChunk(task.layout), Math.max(1, task.slotCount));
+    this.#checker = new SlotChecker(task.layout, task.routing, slotsMax);
     this.#slotFindings = new SlotFindings(task, this.#findings);
     this.#duplicates = task.duplicateBytesMax === 0 ? null : new DuplicateSearch(task);
     this.#throttle = new Throttle(tools.clock, task.bytesPerSecond);

@@ -4,6 +4,7 @@
 import type { Clock, RandomSource } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Net } from "../io/net.ts";
+import type { Surroundings } from "./precedence.ts";
 
 /** How the value of an option is written and checked (cli.md: opening lines). */
 export type OptionKind =
@@ -158,6 +159,8 @@ export interface Context {
   readonly stop: AbortSignal;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly json: boolean;
+  /** What may have set options besides the command line; only `armdb config` looks at it. */
+  readonly around?: Surroundings;
 }
 
 export interface Command {

@@ -113,7 +113,9 @@ function textOf(path: string, where: string, value: unknown): string {
 }
 
 function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  if (typeof value !== "object" || value === null) return false;
+  // TOML's dates are objects too, but no plain ones.
+  return Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null;
 }
 
 function parseToml(path: string, text: string): Readonly<Record<string, unknown>> {

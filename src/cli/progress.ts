@@ -14,6 +14,7 @@ const LINE_MS = 5_000;
 const LINE_MS_LATER = 30_000;
 const LATER_AFTER_MS = 60_000;
 const BAR_COLUMNS_MAX = 30;
+const BAR_COLUMNS_MIN = 5;
 
 /** Where progress goes. */
 export interface ProgressTarget {
@@ -119,7 +120,7 @@ class RunningProgress implements Progress {
 export function progressLine(facts: ProgressFacts): string {
   const states = new Map<string, number>();
   for (const row of facts.rows) states.set(row.state, (states.get(row.state) ?? 0) + 1);
-  const parts = [formatShare(facts.done, facts.total), amount(facts), speed(facts), left(facts)];
+  const parts = [formatShare(facts.done, facts.total), amountOf(facts), speed(facts), left(facts)];
   const tail = [...states].map(([state, count]) => `${count} ${escapeText(state)}`).join(", ");
   return `${facts.title}: ${parts.filter((part) => part !== "").join(", ")}; ${tail}`;
 }
@@ -152,22 +153,44 @@ export function progressScreen(
   screenRows: number,
   palette: Palette,
 ): string[] {
-  const summary = [
-    amount(facts),
-    speed(facts),
-    left(facts),
-    `${formatDuration(facts.elapsedMs)} so far`,
-  ];
-  const head = `${facts.title}  ${summary.filter((part) => part !== "").join(" · ")}`;
-  const lines = [palette.bold(cutText(head, columns - 1))];
+  const wide = columns - 1;
+  const lines = [palette.bold(headLine(facts, wide))];
   const shown = visibleRows(facts.rows, Math.max(1, screenRows - 4));
-  const labelColumns = Math.max(...shown.map((row) => Bun.stringWidth(escapeText(row.label))), 0);
-  const stateColumns = Math.max(...shown.map((row) => Bun.stringWidth(escapeText(row.state))), 0);
-  for (const row of shown) lines.push(rowLine(row, labelColumns, stateColumns, columns, palette));
+  const cells = shown.map((row) => ({
+    row,
+    label: escapeText(row.label),
+    state: escapeText(row.state),
+    tail: `${formatShare(row.done, row.total).padStart(4)}  ${amountOf(row)}`,
+  }));
+  const labelColumns = widest(cells.map((cell) => cell.label));
+  const stateColumns = widest(cells.map((cell) => cell.state));
+  const room = wide - (2 + labelColumns + 2 + stateColumns + 2) - 1;
+  const barColumns = Math.min(BAR_COLUMNS_MAX, room - widest(cells.map((cell) => cell.tail)));
+  for (const { row, label, state, tail } of cells) {
+    const head = `  ${padTo(label, labelColumns)}  ${palette.cyan(padTo(state, stateColumns))}  `;
+    const bar = barColumns < BAR_COLUMNS_MIN ? "" : `${barOf(row, barColumns, palette)} `;
+    lines.push(cutText(`${head}${bar}${tail}`, wide));
+  }
   const hidden = facts.rows.length - shown.length;
-  if (hidden > 0)
-    lines.push(palette.dim(cutText(`  and ${formatCount(hidden)} more`, columns - 1)));
+  if (hidden > 0) lines.push(palette.dim(cutText(`  and ${formatCount(hidden)} more`, wide)));
   return lines;
+}
+
+/** Title, amount, speed, time left and elapsed time: as many of them as fit. */
+function headLine(facts: ProgressFacts, columns: number): string {
+  const elapsed = `${formatDuration(facts.elapsedMs)} so far`;
+  const parts = [amountOf(facts), speed(facts), left(facts), elapsed].filter((part) => part !== "");
+  let line = facts.title;
+  for (const [index, part] of parts.entries()) {
+    const longer = `${line}${index === 0 ? "  " : " · "}${part}`;
+    if (Bun.stringWidth(longer) > columns) break;
+    line = longer;
+  }
+  return cutText(line, columns);
+}
+
+function widest(texts: readonly string[]): number {
+  return Math.max(...texts.map((text) => Bun.stringWidth(text)), 0);
 }
 
 /** When not all fit: those that are not finished first, in their order. */
@@ -178,24 +201,11 @@ function visibleRows(rows: readonly ProgressRow[], most: number): readonly Progr
   return [...open, ...finished].slice(0, most);
 }
 
-function rowLine(
-  row: ProgressRow,
-  labelColumns: number,
-  stateColumns: number,
-  columns: number,
-  palette: Palette,
-): string {
-  const label = padTo(escapeText(row.label), labelColumns);
-  const state = padTo(escapeText(row.state), stateColumns);
-  const text = `  ${label}  ${state}  `;
-  const share = formatShare(row.done, row.total).padStart(4);
-  const tail = ` ${share}  ${amountOf(row)}`;
-  const room = columns - 1 - Bun.stringWidth(text) - Bun.stringWidth(tail);
-  const barColumns = row.total > 0 ? Math.min(BAR_COLUMNS_MAX, room) : 0;
-  if (barColumns < 5) return cutText(`${text}${tail.trimStart()}`, columns - 1);
-  const filled = Math.min(barColumns, Math.floor((row.done / row.total) * barColumns));
-  const bar = `${palette.green("█".repeat(filled))}${palette.dim("░".repeat(barColumns - filled))}`;
-  return `  ${label}  ${palette.cyan(state)}  ${bar}${tail}`;
+/** Blank where the total is not known. */
+function barOf(row: ProgressRow, columns: number, palette: Palette): string {
+  if (row.total === 0) return " ".repeat(columns);
+  const filled = Math.min(columns, Math.floor((row.done / row.total) * columns));
+  return `${palette.green("█".repeat(filled))}${palette.dim("░".repeat(columns - filled))}`;
 }
 
 function padTo(text: string, columns: number): string {
@@ -207,10 +217,6 @@ function amountOf(row: Pick<ProgressRow, "done" | "total" | "unit">): string {
   const unit = row.unit === "bytes" ? "" : " slots";
   if (row.total === 0) return `${format(row.done)}${unit}`;
   return `${format(row.done)} of ${format(row.total)}${unit}`;
-}
-
-function amount(facts: ProgressFacts): string {
-  return amountOf(facts);
 }
 
 function speed(facts: ProgressFacts): string {

@@ -15,6 +15,10 @@ export const REGISTRY: readonly RegistryEntry[] = [
     load: async () => (await import("./commands/replicate.ts")).replicateCommand,
   },
   {
+    name: "compare",
+    load: async () => (await import("./commands/compare.ts")).compareCommand,
+  },
+  {
     name: "serve",
     load: async () => (await import("./commands/serve.ts")).serveCommand,
   },

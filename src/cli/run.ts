@@ -132,7 +132,7 @@ class Run {
     const { out, messages, manner } = this.#voice;
     const stop = this.#control.signal;
     const { env } = streams;
-    return { args, out, messages, disk, net, clock, random, stop, env, json: manner.json };
+    return { args, out, messages, disk, net, clock, random, stop, env, json: manner.json, around };
   }
 
   /** Brings everything out that was said; a stdout that could not take it is a failure of the command. */

@@ -11,7 +11,9 @@ export type ThreadEntry = "replica/shard-thread" | "replica/flush-thread" | "aud
  * proves nothing (a rejected promise inside also ends so).
  */
 export function startThread(entry: ThreadEntry, workerData: unknown): Worker {
-  const isExecutable = import.meta.url.includes("$bunfs");
-  const url = new URL(isExecutable ? `./${entry}.ts` : `../${entry}.ts`, import.meta.url);
+  // In the executable a thread's own URL lies below the root too, so the root is named, not derived.
+  const url = import.meta.url.includes("$bunfs")
+    ? new URL(`file:///$bunfs/root/${entry}.ts`)
+    : new URL(`../${entry}.ts`, import.meta.url);
   return new Worker(url, { workerData });
 }

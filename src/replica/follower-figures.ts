@@ -117,9 +117,9 @@ export class FollowerFigures {
     }
   }
 
-  scanBegan(scan: ScanRun): void {
+  scanBegan(scan: ScanRun, link: ShardLink): void {
     this.#scan = scan;
-    this.#scanLink = this.#link;
+    this.#scanLink = link;
   }
 
   /** A whole scan came to its end. */

@@ -12,13 +12,14 @@ import type { Net } from "../io/net.ts";
 import { CAUGHT_UP_CONFIRM_MS, HEARTBEAT_INTERVAL_MS, PROBE_VERDICT_MS } from "../limits.ts";
 import { geometryDifferences, layoutOf } from "../store/geometry.ts";
 import { distrusted } from "../store/slot-table.ts";
-import { checkBatch } from "../wire/slot-batch.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
 import { AckPacer } from "./ack-pacer.ts";
 import { Backoff } from "./backoff.ts";
+import { BesideScan } from "./beside-scan.ts";
 import type { FollowerHost, FollowerSettings, ShardState } from "./follower-types.ts";
 import { FollowerFigures } from "./follower-figures.ts";
 import { HealedWatch } from "./healed-watch.ts";
+import { HeldFrames } from "./held-frames.ts";
 import { type Trouble, troubleOf } from "./leader-trouble.ts";
 import { RunWatch } from "./run-watch.ts";
 import { ScanRun } from "./scan-run.ts";
@@ -42,7 +43,7 @@ const SETTLING_SCANS_MAX = 3;
 const POLL_PAUSE_PER_SCAN = 4;
 const TICK_MS = 1_000;
 
-type TimerName = "connect" | "confirm" | "verdict" | "scan" | "tick" | "beside-confirm" | "acquire";
+type TimerName = "connect" | "confirm" | "verdict" | "scan" | "tick" | "acquire";
 
 export class ShardFollower {
   readonly #settings: FollowerSettings;
@@ -59,12 +60,10 @@ export class ShardFollower {
   #protocol: ProtocolVersion;
   #main: ShardLink | null = null;
   #mainAcks: AckPacer | null = null;
-  #beside: ShardLink | null = null;
-  #besideAcks: AckPacer | null = null;
+  #beside: BesideScan | null = null;
   #scan: ScanRun | null = null;
   /** What came after ShardInfo while the shard's files are being made. */
-  #held: SessionEvent[] | null = null;
-  #preparing = false;
+  #held: HeldFrames | null = null;
   #shardInfo: ShardInfo | null = null;
 
   /** When the main connection caught up, for the verdict on its heartbeats. */
@@ -166,7 +165,7 @@ export class ShardFollower {
     this.#closeBeside();
     this.#body?.intake.writePending();
     this.#body?.durability.wrote();
-    if (this.#scan?.kind !== "beside") this.#scan = null;
+    this.#scan = null;
     const trouble = troubleOf(end, this.#protocol);
     if (trouble.kind !== "none" && wasStreaming) {
       this.#gap = true;
@@ -237,7 +236,7 @@ export class ShardFollower {
   #mainReceived(link: ShardLink, event: SessionEvent): void {
     this.#figures.frame(link);
     if (this.#held !== null) {
-      this.#hold(link, event);
+      this.#held.receive(event);
       return;
     }
     switch (event.kind) {
@@ -271,49 +270,20 @@ export class ShardFollower {
     this.#soonTries = 0;
     this.#shardInfo = info;
     this.#host.learned(info);
-    if (this.#body === null) this.#held = [];
-    else this.#beginMainScan(link);
-  }
-
-  /** Waits for the first sound frame before a byte of DIR is made, then for the program around us to make it. */
-  #hold(link: ShardLink, event: SessionEvent): void {
-    const info = this.#shardInfo;
-    if (this.#held === null || info === null) return;
-    if (event.kind === "batch") {
-      const checked = checkBatch(
-        event.payload,
-        this.#settings.shard,
-        layoutOf(info),
-        this.#protocol,
-      );
-      const fault =
-        "fault" in checked
-          ? `a SlotBatch that is not sound (${checked.fault})`
-          : checked.slotMax >= Math.max(2 * info.slotCount, info.slotCount + 16_000_000)
-            ? `slot ${checked.slotMax}, far out of a shard of ${info.slotCount} slots`
-            : null;
-      if (fault !== null) {
-        const reason = `The peer sent ${fault}`;
-        link.fail({ kind: "violation", reason, beforeShardInfo: false });
-        return;
-      }
-      this.#held.push({ ...event, payload: event.payload.slice() });
-    } else this.#held.push(event);
-    if (this.#preparing) return;
-    this.#preparing = true;
-    link.pause();
-    this.#host.prepare(info, (error) => {
-      this.#preparing = false;
-      if (this.#over) return;
-      if (error !== null) return this.#fail(error);
-      this.#guard(() => this.#prepared(link, info));
+    if (this.#body !== null) return this.#beginMainScan(link);
+    const shard = this.#settings.shard;
+    this.#held = new HeldFrames(link, info, shard, this.#protocol, (held) => {
+      this.#host.prepare(info, (error) => {
+        if (this.#over) return;
+        if (error !== null) return this.#fail(error);
+        this.#guard(() => this.#prepared(link, info, held));
+      });
     });
   }
 
-  #prepared(link: ShardLink, info: ShardInfo): void {
+  #prepared(link: ShardLink, info: ShardInfo, held: readonly SessionEvent[]): void {
     if (this.#body === null) this.#openBody(info.slotCount);
     if (link.hasEnded || this.#main !== link) return;
-    const held = this.#held ?? [];
     this.#held = null;
     this.#beginMainScan(link);
     for (const event of held) if (!link.hasEnded) this.#mainReceived(link, event);
@@ -354,7 +324,7 @@ export class ShardFollower {
     );
     this.#mainAcks = this.#newPacer(link, body);
     this.#mainAcks.sendAhead();
-    this.#figures.scanBegan(this.#scan);
+    this.#figures.scanBegan(this.#scan, link);
     this.#figures.state("scanning", "catching up");
   }
 
@@ -565,105 +535,44 @@ export class ShardFollower {
     this.#host.acquireConnection(this.#protocol, (waitMs) => {
       if (this.#over || this.#main === null || this.#beside !== null) return;
       if (waitMs > 0) this.#timers.set("acquire", waitMs, () => this.#connectBeside());
-      else this.#guard(() => this.#dialBeside());
+      else this.#guard(() => this.#scanBeside());
     });
   }
 
-  #dialBeside(): void {
+  #scanBeside(): void {
     const { host, port, shard } = this.#settings;
-    const { clock, net } = this.#tools;
-    this.#figures.connections++;
-    const link = new ShardLink(
-      net,
-      clock,
-      { host, port, shard, protocol: 1, windowAcks: this.#windowAcks, isEmpty: false },
-      {
-        received: (from, event) => this.#guard(() => this.#besideReceived(from, event)),
-        chunkEnded: (from) => this.#guard(() => this.#chunkEnded(from, this.#besideAcks)),
-        ended: (from, end) => this.#guard(() => this.#besideEnded(from, end)),
-      },
-    );
-    if (!link.hasEnded) this.#beside = link;
-  }
-
-  #besideReceived(link: ShardLink, event: SessionEvent): void {
     const body = this.#needBody();
-    switch (event.kind) {
-      case "shard-info": {
-        body.intake.writePending();
-        body.judge.begin();
-        this.#scan = new ScanRun("beside", this.#tools.clock.nowMs());
-        this.#besideAcks = this.#newPacer(link, body);
-        this.#besideAcks.sendAhead();
-        this.#figures.scanBegan(this.#scan);
-        this.#figures.showScanBeside();
-        return;
-      }
-      case "batch":
-        if (link.session.phase === "scanning") this.#besideBatch(link, body, event.payload);
-        return;
-      case "caught-up": {
-        const scan = this.#scan;
-        if (scan === null) return;
-        scan.caughtUpAtMs = this.#tools.clock.nowMs();
-        this.#timers.set("beside-confirm", CAUGHT_UP_CONFIRM_MS, () =>
-          this.#guard(() => {
-            this.#closeBeside();
-            if (event.adds) this.#scanIsWhole(scan);
-            else this.#scanAgain(this.#besideBackoff.next());
-            this.#figures.showStreaming();
-          }),
-        );
-        return;
-      }
-      case "heartbeat":
-      case "leader-error":
-      case "violation":
-        return;
-    }
-  }
-
-  #besideBatch(link: ShardLink, body: ShardBody, payload: Uint8Array): void {
-    // What the stream has brought goes out first, so that the writes below are the scan's alone.
-    body.intake.writePending();
-    const outcome = body.intake.take(payload, 1, "scan");
-    if (outcome.kind === "refused") {
-      link.fail({ kind: "violation", reason: outcome.reason, beforeShardInfo: false });
-      return;
-    }
-    if (this.#scan !== null) this.#scan.taken += outcome.taken;
-    body.judge.note(outcome.differences);
-    if (outcome.taken > 0) {
-      const nowMs = this.#tools.clock.nowMs();
-      body.intake.writePending((slot, slots) => {
-        this.#figures.healed += this.#healed.wrote(slot, slots, nowMs);
-      });
-      body.durability.wrote();
-    }
-    this.#besideAcks?.applied(payload.length);
-  }
-
-  #besideEnded(link: ShardLink, end: ShardLinkEnd): void {
-    this.#figures.linkEnded(link);
-    if (this.#over || this.#beside !== link) return;
-    this.#closeBeside();
-    if (end.kind === "closed-here") return;
-    const trouble = troubleOf(end, 1);
-    const text = "text" in trouble ? trouble.text : "the scan was cut short";
-    this.#figures.error(`scan beside the stream: ${text}`);
-    this.#figures.showStreaming();
-    this.#scanAgain(this.#besideBackoff.next());
+    this.#figures.connections++;
+    this.#beside = new BesideScan({
+      ...this.#tools,
+      link: { host, port, shard, windowAcks: this.#windowAcks },
+      body,
+      figures: this.#figures,
+      healed: this.#healed,
+      newPacer: (link) => this.#newPacer(link, body),
+      chunkEnded: (link, acks) => this.#chunkEnded(link, acks),
+      guard: (run) => this.#guard(run),
+      finished: (scan, adds) => {
+        this.#beside = null;
+        if (adds) this.#scanIsWhole(scan);
+        else this.#scanAgain(this.#besideBackoff.next());
+        this.#figures.showStreaming();
+      },
+      failed: (end) => {
+        this.#beside = null;
+        const trouble = troubleOf(end, 1);
+        const text = "text" in trouble ? trouble.text : "the scan was cut short";
+        this.#figures.error(`scan beside the stream: ${text}`);
+        this.#figures.showStreaming();
+        this.#scanAgain(this.#besideBackoff.next());
+      },
+    });
   }
 
   #closeBeside(): void {
-    const link = this.#beside;
-    this.#beside = null;
-    this.#timers.cancel("beside-confirm");
     this.#timers.cancel("acquire");
-    this.#besideAcks?.stop();
-    this.#besideAcks = null;
-    if (link !== null && this.#scan?.kind === "beside") this.#scan = null;
-    link?.close();
+    this.#beside?.close();
+    this.#beside = null;
   }
 
   // ---- time, stop, failure ----
@@ -693,7 +602,6 @@ export class ShardFollower {
     this.#over = true;
     this.#timers.stop();
     this.#mainAcks?.stop();
-    this.#besideAcks?.stop();
     this.#beside?.close();
     this.#main?.close();
   }

@@ -26,6 +26,7 @@ import { realNet } from "../../src/io/sockets.ts";
 import { realClock, realRandom } from "../../src/io/time.ts";
 import { viewOf } from "../../src/bytes.ts";
 import { type FixtureName, type FixtureState, fixtureDirectory } from "../serve/fixtures.ts";
+import type { ManualClock } from "../support/manual-clock.ts";
 
 export { FIXTURES, type FixtureName, type FixtureState } from "../serve/fixtures.ts";
 
@@ -242,3 +243,17 @@ function contextOf(
     json: args.flag("json"),
   };
 }
+
+/** Moves a manual clock on until a promise is settled. */
+export async function drive<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
+  let settled = false;
+  const settle = () => void (settled = true);
+  promise.then(settle, settle);
+  for (let turn = 0; !settled; turn++) {
+    if (turn > MINUTES_MAX * 60) throw new Error(`not settled after ${MINUTES_MAX} minutes`);
+    await clock.advanceAsync(1_000, 50);
+  }
+  return await promise;
+}
+
+const MINUTES_MAX = 30;

@@ -3,13 +3,7 @@
 
 import { ArmdbError } from "../../errors.ts";
 import type { Command, CommandSpec, Context, OptionSpec } from "../command.ts";
-import {
-  type ConfigFile,
-  type ConfigReader,
-  configPaths,
-  readConfig,
-  readConfigText,
-} from "../config-file.ts";
+import { configPaths } from "../config-file.ts";
 import { escapeText } from "../escape.ts";
 import { nearest } from "../nearest.ts";
 import { COMMON_OPTIONS, environmentName } from "../options.ts";
@@ -17,11 +11,12 @@ import {
   describeSource,
   type ResolvedOption,
   resolveOptions,
+  type Surroundings,
   unknownVariables,
 } from "../precedence.ts";
 import { tableLines } from "../tables.ts";
 
-type ConfigContext = Pick<Context, "args" | "env" | "out" | "messages" | "json">;
+type ConfigContext = Pick<Context, "args" | "out">;
 
 const spec: CommandSpec = {
   name: "config",
@@ -54,30 +49,23 @@ interface Row {
 }
 
 /** The command, over the tables of all commands. */
-export function configCommand(
-  loadSpecs: () => Promise<readonly CommandSpec[]>,
-  readText: ConfigReader = readConfigText,
-): Command {
+export function configCommand(loadSpecs: () => Promise<readonly CommandSpec[]>): Command {
   return {
     spec,
     async run(context) {
+      const { args, env, out, messages } = context;
       const specs = await loadSpecs();
-      const { args, env, out } = context;
+      const around = context.around ?? { env, files: [] };
       const paths = configPaths(args.text("config"), env);
-      const files: ConfigFile[] = [];
-      for (const path of paths) {
-        const file = await readConfig(path, readText, loadSpecs);
-        if (file !== null) files.push(file);
-      }
-      const rows = rowsOf(chosenSpecs(context, specs), { env, files });
+      const rows = rowsOf(chosenSpecs(context, specs), around);
       const unknown = unknownVariables(env, specs);
       if (context.json) {
-        out.json(document(rows, paths, files, unknown));
+        out.json(document(rows, paths, around, unknown));
         return 0;
       }
-      show(context, rows, paths, files);
+      show(context, rows, paths, around);
       for (const name of unknown) {
-        context.messages.warn(`${escapeText(name)} is set, but no option has that name`);
+        messages.warn(`${escapeText(name)} is set, but no option has that name`);
       }
       return 0;
     },
@@ -103,10 +91,7 @@ function chosenSpecs(
 }
 
 /** Common options once, then each command's own. */
-function rowsOf(
-  specs: readonly CommandSpec[],
-  around: Parameters<typeof resolveOptions>[2],
-): Row[] {
+function rowsOf(specs: readonly CommandSpec[], around: Surroundings): Row[] {
   const isCommon = (option: OptionSpec) => COMMON_OPTIONS.includes(option);
   const first = specs[0];
   if (first === undefined) return [];
@@ -130,7 +115,7 @@ function show(
   { out }: ConfigContext,
   rows: readonly Row[],
   paths: readonly string[],
-  files: readonly ConfigFile[],
+  { files }: Surroundings,
 ): void {
   for (const path of paths) {
     const isRead = files.some((file) => file.path === path);
@@ -155,7 +140,7 @@ function show(
 function document(
   rows: readonly Row[],
   paths: readonly string[],
-  files: readonly ConfigFile[],
+  { files }: Surroundings,
   unknown: readonly string[],
 ): unknown {
   return {

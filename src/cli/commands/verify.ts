@@ -1,0 +1,143 @@
+// `armdb verify DIR`: every byte that can be checked, and a verdict. Reads only; writes nothing but the report that was
+// asked for.
+
+import { verdictStatus } from "../../audit/findings.ts";
+import { type VerifyProgress, type VerifyReport, verifyDirectory } from "../../audit/verify.ts";
+import { ArmdbError } from "../../errors.ts";
+import type { Disk } from "../../io/disk.ts";
+import {
+  type Command,
+  type CommandSpec,
+  type Context,
+  type ProgressRow,
+  signalStatus,
+} from "../command.ts";
+import { renderVerify, verifyDocument } from "../render/verify.ts";
+
+const spec: CommandSpec = {
+  name: "verify",
+  summary: "check every byte that can be checked, and give a verdict",
+  description:
+    "Checks db.meta, the headers against each other and the file sizes, every slot (status, crc, padding), the shard of every live key, keys that are live twice, the sidecar word by word, the clean flag, the cursor, and other files. Lists all damage with shard, slot and byte offset. " +
+    "Takes no lock and writes nothing. While a follower writes, slots that look bad are read again before they are called so. Ctrl-C keeps and prints what was found.",
+  arguments: [
+    { name: "DIR", required: true, summary: "a database directory", complete: "directory" },
+  ],
+  options: [
+    { name: "quick", kind: "flag", summary: "sizes and headers only, no slots" },
+    { name: "shard", kind: "integer", value: "N", summary: "only this shard" },
+    {
+      name: "report",
+      kind: "text",
+      value: "FILE",
+      complete: "file",
+      summary: "also write the findings to a new file, for repair --plan",
+    },
+    {
+      name: "limit-rate",
+      kind: "rate",
+      value: "RATE",
+      summary: "read at most so many bytes a second (`50MiB`)",
+    },
+    {
+      name: "jobs",
+      kind: "integer",
+      value: "N",
+      summary: "shards at a time; one a processor when not given",
+    },
+  ],
+  examples: [
+    { command: "armdb verify /var/lib/app/db", explains: "everything" },
+    {
+      command: "armdb verify db --limit-rate 50MiB --jobs 1",
+      explains: "gently, beside other work",
+    },
+    {
+      command: "armdb verify db --report damage.json; armdb repair db --plan damage.json",
+      explains: "repair without a second scan",
+    },
+    {
+      command: "armdb verify db --json | jq '.findings[] | select(.severity == \"damage\")'",
+      explains: "for scripts",
+    },
+  ],
+  exits: [
+    [0, "no damage (notes are no damage)"],
+    [3, "damage found"],
+    [5, "something could not be checked"],
+    [10, "no database there"],
+    [13, "a database of another format"],
+    [130, "stopped; what was found until then is printed"],
+  ],
+  next: ["armdb repair DIR", "armdb compare DIR LEADER"],
+};
+
+export const verifyCommand: Command = { spec, run };
+
+async function run(context: Context): Promise<number> {
+  const { args, disk, out, messages } = context;
+  const path = requiredArgument(context, "DIR");
+  const reportPath = args.text("report");
+  if (reportPath !== null) refuseExisting(disk, reportPath);
+  const quick = args.flag("quick");
+  const jobs = args.integer("jobs");
+  if (jobs === 0) throw new ArmdbError("usage", "--jobs must be at least 1", { hint: "--jobs 1" });
+  const progress = messages.progress("verify");
+  let report: VerifyReport;
+  try {
+    report = await verifyDirectory(
+      path,
+      { quick, shard: args.integer("shard"), jobs, bytesPerSecond: args.bytes("limit-rate") },
+      {
+        disk,
+        clock: context.clock,
+        stop: context.stop,
+        progress: (rows) => progress.update(rows.map(progressRow)),
+      },
+    );
+  } finally {
+    progress.stop();
+  }
+  const document = verifyDocument(report);
+  if (context.json) out.json(document);
+  else renderVerify(out, report, quick);
+  if (reportPath !== null) writeReport(context, reportPath, document);
+  if (report.verdict === "damaged")
+    messages.info(`Try: armdb repair ${path} (prints a plan, changes nothing)`);
+  if (report.stopped) return signalStatus(context.stop.reason);
+  return verdictStatus(report.verdict);
+}
+
+/** A row of the display for one shard. */
+export function progressRow({ shard, bytesDone, bytes }: VerifyProgress): ProgressRow {
+  const state = bytesDone >= bytes ? "read" : bytesDone === 0 ? "waiting" : "reading";
+  return { label: `shard ${shard}`, state, done: bytesDone, total: bytes, unit: "bytes" };
+}
+
+/** A positional argument that the parser has made sure of. */
+export function requiredArgument({ args }: Pick<Context, "args">, name: string): string {
+  const value = args.argument(name);
+  if (value === null)
+    throw new ArmdbError("usage", `${name} is missing`, { hint: "armdb help verify" });
+  return value;
+}
+
+/** Before the scan, not after an hour of it. */
+function refuseExisting(disk: Disk, path: string): void {
+  if (disk.facts(path) === null) return;
+  throw new ArmdbError("usage", `Cannot write the report "${path}": it exists already`, {
+    path,
+    hint: "another name; reports are never overwritten",
+  });
+}
+
+function writeReport({ disk, messages }: Context, path: string, document: unknown): void {
+  const file = disk.open(path, "create", 0o600);
+  try {
+    file.write(Buffer.from(`${JSON.stringify(document)}\n`, "utf8"), 0);
+    file.sync();
+  } finally {
+    file.close();
+  }
+  messages.info(`Report written to ${path}`);
+}

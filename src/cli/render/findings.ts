@@ -1,0 +1,106 @@
+// Findings as text: damage first, each kind with what it means, then each place. Used by verify, verify-cursor and
+// inspect. Stops when the reader has gone away.
+
+import {
+  type Finding,
+  FINDING_KINDS,
+  type FindingKind,
+  type Severity,
+} from "../../audit/findings.ts";
+import type { Output } from "../command.ts";
+import { escapeText } from "../escape.ts";
+import { formatCount, formatCounted } from "../numbers.ts";
+import { wrapText } from "../tables.ts";
+
+const TITLES: Readonly<Record<Severity, string>> = {
+  damage: "DAMAGE",
+  unknown: "UNKNOWN",
+  note: "NOTE",
+};
+
+/** Prints sorted findings (findings.ts: sortFindings); nothing when there are none. */
+export function renderFindings(out: Output, findings: readonly Finding[]): void {
+  for (const severity of ["damage", "unknown", "note"] as const) {
+    const kinds = new Map<FindingKind, Finding[]>();
+    for (const finding of findings) {
+      if (finding.severity !== severity) continue;
+      const list = kinds.get(finding.kind);
+      if (list === undefined) kinds.set(finding.kind, [finding]);
+      else list.push(finding);
+    }
+    for (const [kind, list] of kinds) {
+      if (out.closed) return;
+      renderKind(out, severity, kind, list);
+    }
+  }
+}
+
+function renderKind(
+  out: Output,
+  severity: Severity,
+  kind: FindingKind,
+  list: readonly Finding[],
+): void {
+  const { palette } = out;
+  const paint =
+    severity === "damage" ? palette.red : severity === "unknown" ? palette.yellow : palette.cyan;
+  const [first = "", ...rest] = wrapText(
+    `${TITLES[severity]} ${kind}: ${FINDING_KINDS[kind].meaning}`,
+    out.columns,
+  );
+  out.line("");
+  // Only the first two words are coloured, which a wrap never parts.
+  const head = `${TITLES[severity]} ${kind}`;
+  out.line(first.startsWith(head) ? palette.bold(paint(head)) + first.slice(head.length) : first);
+  for (const line of rest) out.line(line);
+  for (const finding of list) {
+    if (out.closed) return;
+    const sentence = `${placeOf(finding)}: ${finding.message}${countOf(finding)}${keyOf(finding)}`;
+    const [start = "", ...more] = wrapText(escapeText(sentence), out.columns - 2);
+    out.line(`  ${start}`);
+    for (const line of more) out.line(`      ${line}`);
+  }
+}
+
+/** `shard 0, slot 5, byte 4256 of shard_000/fixed.data` */
+function placeOf(finding: Finding): string {
+  const parts: string[] = [];
+  if (finding.shard !== null) parts.push(`shard ${finding.shard}`);
+  if (finding.slot !== null) {
+    const last = finding.slot + finding.count - 1;
+    const isRun = finding.severity !== "note" && finding.count > 1;
+    const isFirst = finding.severity === "note" && finding.count > 1;
+    parts.push(
+      isRun
+        ? `slots ${finding.slot} to ${last}`
+        : isFirst
+          ? `from slot ${finding.slot} on`
+          : `slot ${finding.slot}`,
+    );
+  }
+  const file = finding.file ?? "the directory";
+  parts.push(finding.offset === null ? file : `byte ${finding.offset} of ${file}`);
+  return parts.join(", ");
+}
+
+function countOf(finding: Finding): string {
+  return finding.count === 1 ? "" : ` (${formatCount(finding.count)})`;
+}
+
+function keyOf(finding: Finding): string {
+  return finding.key === null ? "" : `, key 0x${finding.key}`;
+}
+
+/** `3 places damaged, 1 unknown, 2 notes`, or `nothing to report`. */
+export function summariseFindings(findings: readonly Finding[]): string {
+  const count = (severity: Severity) =>
+    findings.reduce(
+      (sum, one) => sum + (one.severity === severity ? (severity === "note" ? 1 : one.count) : 0),
+      0,
+    );
+  const parts: string[] = [];
+  if (count("damage") > 0) parts.push(`${formatCounted(count("damage"), "place")} damaged`);
+  if (count("unknown") > 0) parts.push(`${formatCounted(count("unknown"), "place")} unknown`);
+  if (count("note") > 0) parts.push(formatCounted(count("note"), "note"));
+  return parts.length === 0 ? "nothing to report" : parts.join(", ");
+}

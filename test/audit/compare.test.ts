@@ -1,0 +1,170 @@
+// armdb compare DIR DIR2: every kind, in its place; what cannot be compared; rounds over a directory that is written.
+
+import { describe, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { compareDatabases } from "../../src/audit/compare.ts";
+import { readDirectory } from "../../src/audit/directory.ts";
+import { compareCommand } from "../../src/cli/commands/compare.ts";
+import { STATUS_DELETED, STATUS_FREE, STATUS_OCCUPIED } from "../../src/format/slot.ts";
+import { realDisk } from "../../src/io/real-disk.ts";
+import { realNet } from "../../src/io/sockets.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+import { contentsOf, FixtureCopy, FIXTURES, runWords } from "./repair-support.ts";
+
+const WORDS = ["--json", "--wait", "0"] as const;
+
+function compare(here: FixtureCopy, there: FixtureCopy, ...words: string[]) {
+  return runWords(compareCommand, [here.path, there.path, ...WORDS, ...words]);
+}
+
+describe("compare of two directories", () => {
+  for (const name of FIXTURES) {
+    test(`a directory is the same as its copy and keeps its bytes: ${name}`, async () => {
+      using here = new FixtureCopy(name, "leader-clean");
+      using there = new FixtureCopy(name, "leader-clean");
+      const before = contentsOf(here.path);
+      const { status, document } = await compare(here, there);
+      expect(status).toBe(0);
+      expect(document).toMatchObject({ verdict: "same", healed: false, differences: [] });
+      expect(contentsOf(here.path)).toEqual(before);
+    });
+
+    test(`a follower of the crate is the same as its leader: ${name}`, async () => {
+      using here = new FixtureCopy(name, "follower-clean");
+      using there = new FixtureCopy(name, "leader-clean");
+      const { status, document } = await compare(here, there);
+      expect({ status, differences: document["differences"] }).toEqual({
+        status: 0,
+        differences: [],
+      });
+    });
+  }
+
+  test("each kind is told of its slot, said of DIR", async () => {
+    using here = new FixtureCopy("8x16-2-shards", "leader-clean");
+    using there = new FixtureCopy("8x16-2-shards", "leader-clean");
+    const slots = here.slotsOf(0, STATUS_OCCUPIED);
+    const [missing, older, newer, value, status, extra, torn, zeroed] = slots as number[] as [
+      ...number[],
+    ] as [number, number, number, number, number, number, number, number];
+    here.setMeta(0, missing, STATUS_FREE, 0);
+    there.rewrite(0, older, 1000, 1);
+    here.rewrite(0, newer, 1000, 2);
+    here.rewrite(0, value, 50, 3);
+    there.rewrite(0, value, 50, 4);
+    here.rewrite(0, status, 60, 5);
+    here.setMeta(0, status, STATUS_DELETED, 60);
+    there.rewrite(0, status, 60, 5);
+    there.setMeta(0, extra, STATUS_FREE, 0);
+    here.setSlot(
+      0,
+      torn,
+      here.slotBytes(0, torn).map((byte, at) => (at === 9 ? byte ^ 1 : byte)),
+    );
+    here.setSlot(0, zeroed, new Uint8Array(here.layout.slotSize));
+    const { status: exit, document } = await compare(here, there);
+    const found = document["differences"] as { slot: number; kind: string }[];
+    expect(exit).toBe(4);
+    expect(found.map(({ slot, kind }) => [slot, kind])).toEqual(
+      [
+        [missing, "missing"],
+        [older, "older"],
+        [newer, "newer"],
+        [value, "value"],
+        [status, "status"],
+        [extra, "extra"],
+        [torn, "missing"],
+        [zeroed, "missing"],
+      ].sort((left, right) => (left[0] as number) - (right[0] as number)),
+    );
+    expect(found.find(({ slot }) => slot === torn)).toMatchObject({
+      here: { status: "damaged" },
+      there: { status: "occupied" },
+    });
+    expect(document["shards"]).toEqual([
+      { shard: 0, compared: expect.any(Number), differs: 8 },
+      { shard: 1, compared: expect.any(Number), differs: 0 },
+    ]);
+  });
+
+  test("deleted here and never used there is no difference, nor are a deleted slot's bytes", async () => {
+    using here = new FixtureCopy("8x16-2-shards", "leader-clean");
+    using there = new FixtureCopy("8x16-2-shards", "leader-clean");
+    const [first = 0, second = 0] = here.slotsOf(1, STATUS_OCCUPIED);
+    for (const copy of [here, there]) {
+      for (const slot of [first, second]) copy.setMeta(1, slot, STATUS_DELETED, 70);
+    }
+    there.setSlot(1, first, new Uint8Array(here.layout.slotSize));
+    here.setSlot(
+      1,
+      second,
+      here.slotBytes(1, second).map((byte, at) => (at > 8 ? ~byte : byte)),
+    );
+    expect((await compare(here, there)).status).toBe(0);
+    expect((await compare(there, here)).status).toBe(0);
+  });
+
+  test("--shard looks at one shard only, and refuses one that is not there", async () => {
+    using here = new FixtureCopy("8x16-2-shards", "leader-clean");
+    using there = new FixtureCopy("8x16-2-shards", "leader-clean");
+    here.rewrite(0, here.slotsOf(0, STATUS_OCCUPIED)[0] ?? 0, 999, 1);
+    expect((await compare(here, there, "--shard", "1")).status).toBe(0);
+    expect((await compare(here, there, "--shard", "0")).status).toBe(4);
+    expect((await compare(here, there, "--shard", "2")).status).toBe(2);
+  });
+
+  test("another geometry is incompatible, a damaged header is unknown, no database is 10", async () => {
+    using here = new FixtureCopy("8x16-2-shards", "leader-clean");
+    using other = new FixtureCopy("4x3-3-shards-padded", "leader-clean");
+    using broken = new FixtureCopy("8x16-2-shards", "leader-clean");
+    expect((await compare(here, other)).status).toBe(13);
+    broken.poke(broken.file(1), 0, [0]);
+    const { status, document } = await compare(here, broken);
+    expect(status).toBe(5);
+    expect(document["shards"]).toMatchObject([
+      { shard: 0, differs: 0 },
+      { reason: expect.stringContaining("header") },
+    ]);
+    broken.rewrite(0, broken.slotsOf(0, STATUS_OCCUPIED)[0] ?? 0, 999, 1);
+    expect((await compare(here, broken)).status).toBe(4);
+    rmSync(broken.path, { recursive: true });
+    expect((await compare(here, broken)).status).toBe(10);
+  });
+
+  test("more differences than the limit are counted, and it is said", async () => {
+    using here = new FixtureCopy("8x16-2-shards", "leader-clean");
+    using there = new FixtureCopy("8x16-2-shards", "leader-clean");
+    const slots = here.slotsOf(0, STATUS_OCCUPIED);
+    for (const slot of slots.slice(0, 5)) here.rewrite(0, slot, 999, 1);
+    const report = await compareDatabases(
+      { disk: realDisk, net: realNet, clock: new ManualClock() },
+      {
+        directory: readDirectory(realDisk, here.path),
+        target: { kind: "directory", directory: readDirectory(realDisk, there.path) },
+        rounds: 1,
+        waitMs: 0,
+        shard: null,
+        stop: new AbortController().signal,
+        differencesMax: 3,
+        progress: () => {},
+      },
+    );
+    expect(report.truncated).toBe(true);
+    expect(report.shards.map((shard) => shard.differs)).toEqual([5, 0]);
+    expect([...report.differences()].map(({ slot }) => slot)).toEqual(slots.slice(0, 3));
+  });
+
+  test("lines say place, kind and both sides", async () => {
+    using here = new FixtureCopy("8x16-2-shards", "leader-clean");
+    using there = new FixtureCopy("8x16-2-shards", "leader-clean");
+    const slot = here.slotsOf(0, STATUS_OCCUPIED)[0] ?? 0;
+    there.rewrite(0, slot, 77, 1);
+    here.rewrite(0, slot, 76, 1);
+    const { lines, said } = await runWords(compareCommand, [here.path, there.path, "--wait", "0"]);
+    expect(lines[0]).toBe(
+      `${`shard 0 slot ${slot}`.padEnd(20)} older    here occupied v76, there occupied v77`,
+    );
+    expect(lines.at(-1)).toBe("differs: 1 slot");
+    expect(said.join()).toContain(`armdb inspect slot ${here.path} 0 ${slot}`);
+  });
+});
