@@ -25,8 +25,8 @@ const LAYOUTS: readonly SlotLayout[] = [
   slotLayout(32, 1000),
 ];
 const SHARD = 0;
-/** Bytes of slots in one pass: about what waits in a receive buffer, as freshly received bytes are in the cache. */
-const PASS_BYTES = 1024 * 1024;
+/** Bytes of slots in one pass: what a receive buffer holds, as freshly received bytes are in the cache. */
+const PASS_BYTES = 512 * 1024;
 const PASSES = Number(process.argv[2] ?? 200);
 /** Until all is compiled by the last tier. */
 const WARM_PASSES = 60;

@@ -74,8 +74,9 @@ if (leaderDir === undefined || replicaDir === undefined) {
 
 const beganMs = performance.now();
 for (;;) {
-  const leader = look(leaderDir);
+  // The replica first: what it holds by then the leader holds too.
   const replica = look(replicaDir);
+  const leader = look(leaderDir);
   if (!values["until-same"]) {
     console.log(`${line("leader", leader)}  |  ${line("replica", replica)}`);
     break;

@@ -13,10 +13,12 @@ import type { ShardLook } from "./directory.ts";
 import type { FindingDraft, FindingList } from "./findings.ts";
 import { isPlainFile } from "./meta-check.ts";
 
-/** Least and greatest version of the slots that were ever used; null when there are none or they were not read. */
+/** Least and greatest version of the slots that were ever used; `max` is -1 when there are none. */
 export interface VersionRange {
   readonly min: number;
   readonly max: number;
+  /** False: not all slots were read, so that there may be others. */
+  readonly isWhole: boolean;
 }
 
 /** How far ahead of this machine's clock a cursor may be, ms. */
@@ -31,8 +33,8 @@ export interface CursorCheck {
   readonly look: ShardLook;
   /** True when a shard of the database has a cursor: then all should. */
   readonly isReplica: boolean;
-  /** Null: not read (then cursor-ahead cannot be told). `empty`: read, and no slot was ever used. */
-  readonly versions: VersionRange | "empty" | null;
+  /** Null, or not whole: that the cursor is ahead cannot be told. */
+  readonly versions: VersionRange | null;
   readonly wallMs: number;
 }
 
@@ -103,22 +105,29 @@ function checkAgainstVersions(
   cursor: CursorFields,
   add: (draft: FindingDraft) => void,
 ): void {
-  if (check.versions === null || !isCursorAhead(cursor.maxVersionSeen, check.versions)) return;
+  const { versions } = check;
+  const { offset } = CURSOR_FIELDS.maxVersionSeen;
+  if (cursor.maxVersionSeen > VERSION_MAX) {
+    const message = `the cursor has seen version ${cursor.maxVersionSeen}, no version is greater than ${VERSION_MAX}`;
+    add({ kind: "cursor-ahead", offset, message });
+    return;
+  }
+  if (versions === null || !versions.isWhole) return;
+  if (!isCursorAhead(cursor.maxVersionSeen, versions)) return;
   const held =
-    check.versions === "empty"
+    versions.max < 0
       ? "no slot was ever used"
-      : `the greatest version in the shard is ${check.versions.max}`;
+      : `the greatest version in the shard is ${versions.max}`;
   const message = `the cursor has seen version ${cursor.maxVersionSeen}, ${held}`;
-  add({ kind: "cursor-ahead", offset: CURSOR_FIELDS.maxVersionSeen.offset, message });
+  add({ kind: "cursor-ahead", offset, message });
 }
 
 /**
  * True when the cursor has seen a version that the shard does not hold. Not where a version of the shard lies within
  * 2^29 past it in the ring: versions have wrapped since (cli.md: Finding kinds, `cursor-ahead`).
  */
-export function isCursorAhead(maxVersionSeen: number, versions: VersionRange | "empty"): boolean {
-  if (maxVersionSeen > VERSION_MAX) return true;
-  if (versions === "empty") return maxVersionSeen > 0;
+export function isCursorAhead(maxVersionSeen: number, versions: VersionRange): boolean {
+  if (versions.max < 0) return maxVersionSeen > 0;
   if (maxVersionSeen <= versions.max) return false;
   return maxVersionSeen - versions.min <= VERSION_HALF;
 }

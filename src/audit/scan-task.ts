@@ -44,7 +44,7 @@ export interface ScanResult {
   readonly slots: number;
   readonly counts: ScanCounts;
   readonly bytesRead: number;
-  readonly versions: VersionRange | "empty" | null;
+  readonly versions: VersionRange;
   readonly findings: readonly Finding[];
   /** True when the file changed while it was read. */
   readonly changed: boolean;

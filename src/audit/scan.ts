@@ -170,14 +170,13 @@ class ShardScan {
       total === slotCount,
       `shard ${shard}: ${total} slots accounted for, ${slotCount} expected`,
     );
-    const isWhole = this.#unread === 0;
-    const versions = versionMax >= 0 ? { min: versionMin, max: versionMax } : ("empty" as const);
+    const versions = { min: versionMin, max: versionMax, isWhole: this.#unread === 0 };
     return {
       shard,
       slots: slotCount,
       counts: { ...counts, unread: this.#unread },
       bytesRead: this.#bytesRead,
-      versions: isWhole ? versions : null,
+      versions,
       findings: this.#findings.all,
       changed: this.#changed,
       stopped: this.#stopped,

@@ -20,7 +20,7 @@ import { checkHeader } from "./header-check.ts";
 import { checkMeta, checkShardPresence } from "./meta-check.ts";
 import type { ScanResult, ScanTask } from "./scan-task.ts";
 import { scanShards } from "./scan-pool.ts";
-import { checkSidecarState, lookAtSidecar } from "./sidecar-check.ts";
+import { checkSidecarState, lookAtSidecar, type SidecarState } from "./sidecar-check.ts";
 import { checkStrayFiles } from "./stray-check.ts";
 
 export interface VerifyOptions {
@@ -76,6 +76,8 @@ export interface VerifyReport {
   /** Ended before all was checked. */
   readonly stopped: boolean;
   readonly shards: readonly ShardReport[];
+  /** State of each shard's sidecar (sidecar-check.ts). */
+  readonly sidecars: ReadonlyMap<number, SidecarState>;
   /** Damage first (findings.ts: sortFindings). */
   readonly findings: readonly Finding[];
   readonly slotsChecked: number;
@@ -119,6 +121,7 @@ export async function verifyDirectory(
     live: isLive || scanned.some((result) => result.changed),
     stopped,
     shards: reports,
+    sidecars: new Map(plans.map(({ look, sidecar }) => [look.shard, sidecar])),
     findings: sortFindings(findings.all),
     slotsChecked: sum(reports, (report) => report.slots - report.unread),
     bytesChecked: sum(reports, (report) => report.bytesRead),
@@ -130,6 +133,7 @@ export async function verifyDirectory(
 interface ShardPlan {
   readonly look: ShardLook;
   readonly slots: number;
+  readonly sidecar: SidecarState;
   readonly task: ScanTask | null;
 }
 
@@ -163,7 +167,7 @@ function planShard(
   isLive: boolean,
   findings: FindingList,
 ): ShardPlan {
-  if (!checkShardPresence(look, findings)) return { look, slots: 0, task: null };
+  if (!checkShardPresence(look, findings)) return { look, slots: 0, sidecar: "none", task: null };
   checkHeader(directory, look, findings);
   const slots = slotCountOf(directory, look);
   const sidecar = lookAtSidecar(disk, look, slots);
@@ -171,13 +175,14 @@ function planShard(
   if (directory.layout === null) {
     const message = "no header says how long keys and values are: the slots cannot be told apart";
     findings.add({ kind: "unreadable", shard: look.shard, file: look.data.name, message });
-    return { look, slots: 0, task: null };
+    return { look, slots: 0, sidecar: sidecar.state, task: null };
   }
-  if (options.quick) return { look, slots, task: null };
+  if (options.quick) return { look, slots, sidecar: sidecar.state, task: null };
   const isUsed = sidecar.state === "valid" && !isLive;
   return {
     look,
     slots,
+    sidecar: sidecar.state,
     task: scanTaskOf(directory, look, { isLive, sidecarPath: isUsed ? look.sidecar.path : null }),
   };
 }
@@ -232,7 +237,8 @@ async function scanPlanned(
   return new Map(results.map((result) => [result.shard, result]));
 }
 
-function progressOf(task: ScanTask, slotsDone: number): VerifyProgress {
+/** How far the scan of one shard is. */
+export function progressOf(task: ScanTask, slotsDone: number): VerifyProgress {
   const { slotSize } = task.layout;
   return { shard: task.shard, bytesDone: slotsDone * slotSize, bytes: task.slotCount * slotSize };
 }

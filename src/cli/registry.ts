@@ -15,6 +15,14 @@ export const REGISTRY: readonly RegistryEntry[] = [
     load: async () => (await import("./commands/replicate.ts")).replicateCommand,
   },
   {
+    name: "verify",
+    load: async () => (await import("./commands/verify.ts")).verifyCommand,
+  },
+  {
+    name: "verify-cursor",
+    load: async () => (await import("./commands/verify-cursor.ts")).verifyCursorCommand,
+  },
+  {
     name: "compare",
     load: async () => (await import("./commands/compare.ts")).compareCommand,
   },

@@ -18,6 +18,8 @@ export class Interrupted extends Error {
 export interface Prompts {
   intro(title: string): void;
   outro(text: string): void;
+  /** One line about what is going on. */
+  step(text: string): void;
   note(text: string, title: string): void;
   confirm(question: string, initial: boolean): Promise<boolean>;
   /** `check` returns what is wrong with the answer, or null. */
@@ -49,6 +51,7 @@ export async function loadPrompts(): Promise<Prompts> {
   return {
     intro: (title) => clack.intro(title, io),
     outro: (text) => clack.outro(text, io),
+    step: (text) => clack.log.step(text, io),
     note: (text, title) => clack.note(text, title, io),
     async confirm(question, initial) {
       return answer(await clack.confirm({ message: question, initialValue: initial, ...io }));

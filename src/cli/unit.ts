@@ -22,8 +22,9 @@ export function replicateWords(facts: Pick<UnitFacts, "leader" | "data" | "http"
 /** The text of the unit file. */
 export function systemdUnit(facts: UnitFacts): string {
   const words = [facts.executable, ...replicateWords(facts)].map(systemdWord);
-  // A directory below /home would be hidden from the service.
+  // A directory below /home or /tmp would be hidden from the service.
   const hideHome = /^\/(home|root|run\/user)(\/|$)/.test(facts.data) ? "read-only" : "yes";
+  const hideTemporary = /^\/(var\/)?tmp(\/|$)/.test(facts.data) ? "no" : "yes";
   return `[Unit]
 Description=armdb follower of ${systemdText(facts.leader)}
 Documentation=man:armdb(1)
@@ -56,7 +57,7 @@ CapabilityBoundingSet=
 AmbientCapabilities=
 ProtectSystem=strict
 ProtectHome=${hideHome}
-PrivateTmp=yes
+PrivateTmp=${hideTemporary}
 PrivateDevices=yes
 ProtectClock=yes
 ProtectHostname=yes

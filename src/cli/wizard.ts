@@ -34,7 +34,11 @@ export async function setUpFollower(context: WizardContext): Promise<number> {
   const leader = await prompts.text("Which leader? host:port", "db.example:7400", checkLeader);
   const given = await prompts.text("Where shall the copy live?", "/srv/db", checkDirectory);
   const data = resolve(given);
-  const checks = await examineNow(context, prompts, leader, data);
+  const asks = await prompts.confirm(
+    "Ask the leader now? (Before 0.7.0 it keeps events from its first connection on: follow it soon after.)",
+    true,
+  );
+  const checks = await examineNow(context, prompts, asks ? leader : null, data);
   if (verdictOf(checks) === "fail") {
     const goesOn = await prompts.confirm("Something is in the way. Print the commands?", false);
     if (!goesOn) {
@@ -59,9 +63,10 @@ export async function setUpFollower(context: WizardContext): Promise<number> {
 async function examineNow(
   { out, disk, net, clock, stop }: WizardContext,
   prompts: Prompts,
-  leader: string,
+  leader: string | null,
   data: string,
 ): Promise<Check[]> {
+  prompts.step(leader === null ? "looking at this machine" : "looking, at most 10 s");
   const checks = await examine({ leader, data, disk, net, clock, stop });
   const open = checks.filter((check) => check.result !== "ok");
   const passed = `${checks.length - open.length} of ${checks.length} checks passed`;

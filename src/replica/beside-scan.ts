@@ -116,7 +116,6 @@ export class BesideScan {
 
   #ended(end: ShardLinkEnd): void {
     if (this.#over) return;
-    this.#options.figures.linkEnded(this.#link);
     this.close();
     this.#options.failed(end);
   }

@@ -11,17 +11,18 @@ import type { RandomSource } from "../io/clock.ts";
 import type { Net } from "../io/net.ts";
 import { CAUGHT_UP_CONFIRM_MS, HEARTBEAT_INTERVAL_MS, PROBE_VERDICT_MS } from "../limits.ts";
 import { geometryDifferences, layoutOf } from "../store/geometry.ts";
-import { distrusted } from "../store/slot-table.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
 import { AckPacer } from "./ack-pacer.ts";
 import { Backoff } from "./backoff.ts";
 import { BesideScan } from "./beside-scan.ts";
-import type { FollowerHost, FollowerSettings, ShardState } from "./follower-types.ts";
+import { Connector } from "./connector.ts";
+import type { FollowerHost, FollowerSettings } from "./follower-types.ts";
 import { FollowerFigures } from "./follower-figures.ts";
 import { HealedWatch } from "./healed-watch.ts";
 import { HeldFrames } from "./held-frames.ts";
-import { type Trouble, troubleOf } from "./leader-trouble.ts";
+import { troubleOf } from "./leader-trouble.ts";
 import { RunWatch } from "./run-watch.ts";
+import { ScanPlanner } from "./scan-planner.ts";
 import { ScanRun } from "./scan-run.ts";
 import type { SessionEvent } from "./session.ts";
 import { ShardBody, type ShardBodyTools } from "./shard-body.ts";
@@ -33,31 +34,23 @@ export interface FollowerTools extends ShardBodyTools {
   readonly random: RandomSource;
 }
 
-/** Pauses before a stream that was just given back is asked for again (wire.md, point 14). */
-const SOON_DELAYS_MS = [150, 300, 600, 1_200] as const;
-/** A scan that must follow a scan: not at once, so that what is in flight can land. */
-const SCAN_AGAIN_DELAY_MS = 1_000;
-/** Scans in a row to settle differences; what they leave waits for the next scheduled scan. */
-const SETTLING_SCANS_MAX = 3;
-/** Scanning takes at most a fifth of the time while polling. */
-const POLL_PAUSE_PER_SCAN = 4;
 const TICK_MS = 1_000;
 
-type TimerName = "connect" | "confirm" | "verdict" | "scan" | "tick" | "acquire";
+type TimerName = "confirm" | "verdict" | "tick" | "acquire";
 
 export class ShardFollower {
   readonly #settings: FollowerSettings;
   readonly #host: FollowerHost;
   readonly #tools: FollowerTools;
   readonly #timers: Timers<TimerName>;
-  readonly #backoff: Backoff;
+  readonly #connector: Connector;
+  readonly #planner: ScanPlanner;
   readonly #besideBackoff: Backoff;
   readonly #figures: FollowerFigures;
   readonly #runs = new RunWatch();
   readonly #healed = new HealedWatch();
 
   #body: ShardBody | null = null;
-  #protocol: ProtocolVersion;
   #main: ShardLink | null = null;
   #mainAcks: AckPacer | null = null;
   #beside: BesideScan | null = null;
@@ -68,15 +61,7 @@ export class ShardFollower {
 
   /** When the main connection caught up, for the verdict on its heartbeats. */
   #caughtUpAtMs: number | null = null;
-  #firstConnectAtMs: number | null = null;
-  #soonTries = 0;
-  #settlingScans = 0;
-  #windowAcks: number;
-  /** The stream was live and its end was not our doing: on L2 its ring may be full of old events. */
-  #gap: boolean;
   #streamWasLost = false;
-  #dropsAreTold = false;
-  #accepting: "no" | "wanted" | "next-scan";
   #batchesSinceTick = 0;
   #over = false;
 
@@ -84,15 +69,25 @@ export class ShardFollower {
     this.#settings = settings;
     this.#host = host;
     this.#tools = tools;
-    this.#protocol = settings.protocol;
-    this.#windowAcks =
-      settings.sync === "batch" || settings.limitRateBytes !== null ? 0 : settings.windowAcks;
-    this.#gap = settings.followedBefore;
-    this.#accepting = settings.acceptLeader ? "wanted" : "no";
     this.#timers = new Timers(tools.clock);
-    this.#backoff = new Backoff(tools.random);
     this.#besideBackoff = new Backoff(tools.random);
-    this.#figures = new FollowerFigures(settings.shard, tools.clock, host);
+    const figures = new FollowerFigures(settings.shard, tools.clock, host);
+    const { clock, random } = tools;
+    const guard = (run: () => void) => this.#guard(run);
+    this.#figures = figures;
+    this.#connector = new Connector({
+      ...{ settings, host, clock, random, figures, guard },
+      dial: () => this.#dial(),
+      fail: (error) => this.#fail(error),
+    });
+    this.#planner = new ScanPlanner({
+      ...{ settings, clock, figures, guard },
+      start: () => this.#startScan(),
+    });
+  }
+
+  get #protocol(): ProtocolVersion {
+    return this.#connector.protocol;
   }
 
   /** Opens what is there and starts to follow. Everything that follows is reported to the host. */
@@ -103,34 +98,15 @@ export class ShardFollower {
         this.#openBody(null);
       }
       this.#tick();
-      this.#connect();
+      this.#connector.connect();
     });
   }
 
-  // ---- connecting ----
-
-  #connect(): void {
-    if (this.#over) return;
-    this.#timers.cancel("connect");
-    this.#host.acquireConnection(this.#protocol, (waitMs) => {
-      if (this.#over) return;
-      if (waitMs > 0) {
-        this.#figures.state("waiting", "the day's connections to this leader are used up");
-        this.#timers.set("connect", waitMs, () => this.#connect());
-        return;
-      }
-      this.#guard(() => this.#dial());
-    });
-  }
+  // ---- the main connection ----
 
   #dial(): void {
     const { host, port, shard } = this.#settings;
     const { clock, net } = this.#tools;
-    this.#firstConnectAtMs ??= clock.nowMs();
-    if (this.#figures.current !== "stalled") {
-      this.#figures.state("connecting", `connecting to ${host}:${port}`);
-    }
-    this.#figures.connections++;
     this.#held = null;
     this.#caughtUpAtMs = null;
     const link = new ShardLink(
@@ -141,7 +117,7 @@ export class ShardFollower {
         port,
         shard,
         protocol: this.#protocol,
-        windowAcks: this.#windowAcks,
+        windowAcks: this.#connector.windowAcks,
         isEmpty: this.#body === null || this.#body.applier.occupied === 0,
       },
       {
@@ -161,77 +137,19 @@ export class ShardFollower {
     this.#mainAcks?.stop();
     this.#mainAcks = null;
     this.#held = null;
-    for (const name of ["confirm", "verdict", "scan"] as const) this.#timers.cancel(name);
+    for (const name of ["confirm", "verdict"] as const) this.#timers.cancel(name);
+    this.#planner.cancel();
     this.#closeBeside();
     this.#body?.intake.writePending();
     this.#body?.durability.wrote();
     this.#scan = null;
-    const trouble = troubleOf(end, this.#protocol);
+    const trouble = troubleOf(end, this.#connector.protocol);
     if (trouble.kind !== "none" && wasStreaming) {
-      this.#gap = true;
+      this.#planner.streamLost();
       this.#streamWasLost = true;
     }
-    this.#answer(trouble);
+    this.#connector.answer(trouble);
   }
-
-  #answer(trouble: Trouble): void {
-    switch (trouble.kind) {
-      case "none":
-        return this.#connectSoon();
-      case "lower-protocol":
-        this.#protocol = 1;
-        return this.#connect();
-      case "events-dropped":
-        this.#dropsAreTold = true;
-        this.#windowAcks = this.#windowAcks === 0 ? 0 : Math.min(this.#windowAcks * 2, 256);
-        this.#figures.log("warn", "the leader dropped events and asks for a new scan");
-        return this.#connectSoon();
-      case "already-streaming":
-        this.#figures.error(trouble.text);
-        if (this.#soonTries < SOON_DELAYS_MS.length) return this.#connectSoon();
-        return this.#pause("waiting", trouble.text);
-      case "not-a-leader":
-        if (this.#settings.once) {
-          return this.#fail({
-            code: "incompatible",
-            message: `${this.#leader} does not speak the replication protocol of armdb: ${trouble.text}`,
-            hint: "armdb doctor LEADER; is this the replication port of the service?",
-          });
-        }
-        return this.#pause("waiting", trouble.text);
-      case "incompatible":
-        return this.#fail({
-          code: "incompatible",
-          message: `Cannot follow ${this.#leader}, shard ${this.#settings.shard}: ${trouble.text}`,
-          hint: "armdb doctor LEADER, armdb version",
-        });
-      case "retry":
-        return this.#pause(trouble.stalled ? "stalled" : "waiting", trouble.text);
-    }
-  }
-
-  get #leader(): string {
-    return `${this.#settings.host}:${this.#settings.port}`;
-  }
-
-  /** Connects again with the backoff's pause. */
-  #pause(state: ShardState, why: string): void {
-    const delayMs = this.#backoff.next();
-    this.#figures.reconnects++;
-    this.#figures.error(why);
-    this.#figures.state(state, `${why}; again in ${(delayMs / 1000).toFixed(1)} s`);
-    this.#timers.set("connect", delayMs, () => this.#connect());
-  }
-
-  /** Connects again almost at once: we closed the connection ourselves, or the leader asked for it. */
-  #connectSoon(): void {
-    const delayMs = SOON_DELAYS_MS[Math.min(this.#soonTries, SOON_DELAYS_MS.length - 1)] as number;
-    this.#soonTries++;
-    this.#figures.state("connecting", "opening the stream again");
-    this.#timers.set("connect", delayMs, () => this.#connect());
-  }
-
-  // ---- the main connection ----
 
   #mainReceived(link: ShardLink, event: SessionEvent): void {
     this.#figures.frame(link);
@@ -261,13 +179,12 @@ export class ShardFollower {
       if (differences.length > 0) {
         this.#fail({
           code: "incompatible",
-          message: `${this.#settings.dir} is not a replica of ${this.#leader}: ${differences.join("; ")}`,
+          message: `${this.#settings.dir} is not a replica of ${this.#connector.leader}: ${differences.join("; ")}`,
           hint: "follow into another directory, or check the leader's address",
         });
         return;
       }
     }
-    this.#soonTries = 0;
     this.#shardInfo = info;
     this.#host.learned(info);
     if (this.#body !== null) return this.#beginMainScan(link);
@@ -354,8 +271,8 @@ export class ShardFollower {
     } else {
       this.#batchesSinceTick++;
       this.#healed.streamBrought(payload, body.store.layout, this.#protocol);
-      if (this.#timers.has("verdict")) this.#streamIsOurs();
-      if (this.#runs.batch(outcome.events, full)) this.#lossIsPossible();
+      if (this.#figures.streaming === null) this.#streamIsOurs();
+      if (this.#runs.batch(outcome.events, full)) this.#planner.lossIsPossible();
     }
     this.#mainAcks?.applied(payload.length);
   }
@@ -383,9 +300,12 @@ export class ShardFollower {
     this.#timers.set("confirm", CAUGHT_UP_CONFIRM_MS, () =>
       this.#guard(() => {
         if (!adds) return this.#scanDoesNotAddUp();
-        if (this.#protocol === 1)
-          this.#timers.set("verdict", PROBE_VERDICT_MS, () => this.#streamIsOurs());
-        else this.#streamIsOurs();
+        if (this.#protocol === 2) this.#streamIsOurs();
+        else if (link.expectsHeartbeats && this.#figures.streaming === null) {
+          this.#timers.set("verdict", PROBE_VERDICT_MS, () =>
+            this.#guard(() => this.#streamIsOurs()),
+          );
+        }
         this.#scanIsWhole(scan);
       }),
     );
@@ -397,8 +317,8 @@ export class ShardFollower {
       const sinceMs = this.#tools.clock.nowMs() - this.#caughtUpAtMs;
       if (sinceMs < HEARTBEAT_INTERVAL_MS - 500) return this.#noStreamToHave(link);
     }
-    if (this.#timers.has("verdict")) this.#streamIsOurs();
-    if (this.#runs.end()) this.#lossIsPossible();
+    if (this.#figures.streaming === null) this.#streamIsOurs();
+    if (this.#runs.end()) this.#planner.lossIsPossible();
   }
 
   /** The connection carries the live stream. */
@@ -410,7 +330,7 @@ export class ShardFollower {
     this.#streamWasLost = false;
     this.#figures.streaming = "live";
     this.#figures.showStreaming();
-    this.#scheduleScan();
+    this.#planner.schedule();
   }
 
   /** Protocol 1: another connection took the stream, once per leader process. Only scans bring news from here on. */
@@ -423,7 +343,7 @@ export class ShardFollower {
       "this leader gives no live stream until it restarts: scanning again and again instead",
     );
     this.#figures.showStreaming();
-    this.#scheduleScan();
+    this.#planner.streamingChanged();
   }
 
   // ---- scans ----
@@ -434,92 +354,21 @@ export class ShardFollower {
     this.#main?.fail({ kind: "lost", reason: "a scan that was not whole", connected: true });
   }
 
-  /** A scan that is believed: clears leftovers, tells what differs, decides what comes next. */
   #scanIsWhole(scan: ScanRun): void {
     const body = this.#needBody();
-    this.#backoff.progressed();
+    const { protocol, dropsAreTold, firstConnectAtMs } = this.#connector;
+    this.#connector.progressed();
     this.#besideBackoff.progressed();
-    const verdict = body.judge.finish();
-    for (const slot of verdict.leftovers) body.store.clearSlot(slot);
-    body.markWorthClosing();
-    body.durability.wrote();
-    if (this.#accepting === "next-scan") this.#accepting = "no";
-    this.#figures.scanDone(scan, verdict, this.#firstConnectAtMs ?? scan.startedAtMs);
-    if (verdict.suspects === 0 && verdict.diverged.length === 0) this.#settlingScans = 0;
-    if (verdict.diverged.length > 0 && this.#accepting === "wanted") {
-      this.#acceptLeader(verdict.diverged.map((difference) => difference.slot));
+    if (!this.#planner.scanIsWhole(scan, { body, protocol, dropsAreTold, firstConnectAtMs }))
       return;
-    }
-    if (verdict.suspects > 0 && this.#settlingScans < SETTLING_SCANS_MAX) {
-      this.#settlingScans++;
-      this.#figures.log(
-        "info",
-        `${verdict.suspects} slots differ and are not older here: scanning again to be sure`,
-      );
-      this.#scanAgain(SCAN_AGAIN_DELAY_MS);
-      return;
-    }
-    this.#reportReady();
-    if (this.#settings.once) return;
-    if (this.#protocol === 2 && this.#gap && !this.#dropsAreTold) {
-      // L2 does not empty its ring between followers: what was written during this scan may be lost.
-      this.#gap = false;
-      this.#scanAgain(2 * SCAN_AGAIN_DELAY_MS);
-      return;
-    }
-    this.#gap = false;
-    this.#scheduleScan();
-  }
-
-  /** --accept-leader: what is listed as lost is saved and no longer trusted, so that the next scan decides. */
-  #acceptLeader(slots: readonly number[]): void {
-    const body = this.#needBody();
-    body.intake.save(slots);
-    for (const slot of slots) body.applier.setSlot(slot, distrusted(body.applier.word(slot)), 0);
-    this.#accepting = "next-scan";
-    this.#figures.log(
-      "warn",
-      `${slots.length} slots are saved in armdb-reset-${this.#settings.shard}.log; the next scan takes the leader's`,
-    );
-    this.#scanAgain(0);
-  }
-
-  #reportReady(): void {
-    const body = this.#needBody();
     body.durability.whenDurable(() => {
-      if (!this.#over) this.#figures.nowReady(this.#protocol);
+      if (!this.#over) this.#figures.nowReady(protocol);
     });
-  }
-
-  /** The next scan by the calendar: --resync while live, --poll without a stream. */
-  #scheduleScan(): void {
-    if (this.#settings.once || this.#main === null || this.#figures.scansDone === 0) return;
-    const { resyncMs, pollMs } = this.#settings;
-    const tookMs = this.#figures.lastScanTookMs ?? 0;
-    const delayMs =
-      this.#figures.streaming === "polling"
-        ? Math.max(pollMs, POLL_PAUSE_PER_SCAN * tookMs)
-        : resyncMs;
-    if (delayMs !== null && !this.#timers.has("scan")) {
-      this.#timers.set("scan", delayMs, () => this.#guard(() => this.#startScan()));
-    }
-  }
-
-  #lossIsPossible(): void {
-    this.#figures.log(
-      "info",
-      "a long run of full batches: events may have been dropped, scanning again",
-    );
-    this.#scanAgain(SCAN_AGAIN_DELAY_MS);
-  }
-
-  #scanAgain(delayMs: number): void {
-    this.#timers.set("scan", delayMs, () => this.#guard(() => this.#startScan()));
   }
 
   /** Asks for a scan now, out of turn (compare by the running follower). */
   rescan(): void {
-    this.#scanAgain(0);
+    this.#planner.again(0);
   }
 
   #startScan(): void {
@@ -545,7 +394,7 @@ export class ShardFollower {
     this.#figures.connections++;
     this.#beside = new BesideScan({
       ...this.#tools,
-      link: { host, port, shard, windowAcks: this.#windowAcks },
+      link: { host, port, shard, windowAcks: this.#connector.windowAcks },
       body,
       figures: this.#figures,
       healed: this.#healed,
@@ -555,7 +404,7 @@ export class ShardFollower {
       finished: (scan, adds) => {
         this.#beside = null;
         if (adds) this.#scanIsWhole(scan);
-        else this.#scanAgain(this.#besideBackoff.next());
+        else this.#planner.again(this.#besideBackoff.next());
         this.#figures.showStreaming();
       },
       failed: (end) => {
@@ -564,7 +413,7 @@ export class ShardFollower {
         const text = "text" in trouble ? trouble.text : "the scan was cut short";
         this.#figures.error(`scan beside the stream: ${text}`);
         this.#figures.showStreaming();
-        this.#scanAgain(this.#besideBackoff.next());
+        this.#planner.again(this.#besideBackoff.next());
       },
     });
   }
@@ -581,7 +430,7 @@ export class ShardFollower {
     this.#timers.set("tick", TICK_MS, () => {
       this.#guard(() => {
         this.#figures.healed += this.#healed.settle(this.#tools.clock.nowMs());
-        if (this.#batchesSinceTick === 0 && this.#runs.end()) this.#lossIsPossible();
+        if (this.#batchesSinceTick === 0 && this.#runs.end()) this.#planner.lossIsPossible();
         this.#batchesSinceTick = 0;
         this.#figures.tick();
         this.#tick();
@@ -601,6 +450,8 @@ export class ShardFollower {
   #shutDown(): void {
     this.#over = true;
     this.#timers.stop();
+    this.#connector.stop();
+    this.#planner.stop();
     this.#mainAcks?.stop();
     this.#beside?.close();
     this.#main?.close();

@@ -60,6 +60,7 @@ export interface SupervisorOptions {
 const STATE_SAVE_INTERVAL_MS = 10_000;
 /** A thread that died is started again after this. */
 const RESTART_DELAY_MS = 1_000;
+const RESTARTS_ONCE_MAX = 3;
 
 interface ShardSlot {
   thread: ShardThread | null;
@@ -282,7 +283,8 @@ export class Supervisor {
     if (slot.snapshot !== null) {
       slot.snapshot = { ...slot.snapshot, state: "stalled", activity: text, lastError: text };
     }
-    if (this.#stopping) {
+    // With --once nobody is there to see a thread die again and again of the same bug.
+    if (this.#stopping || (this.#options.shared.once && slot.restarts >= RESTARTS_ONCE_MAX)) {
       slot.ended = true;
       slot.error = { code: "unexpected", message: text };
       this.#lookIfEnded();

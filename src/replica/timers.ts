@@ -11,6 +11,11 @@ export class Timers<Name extends string> {
     this.#clock = clock;
   }
 
+  /** True once `stop` was called. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
   /** Starts or restarts the timer of that name. */
   set(name: Name, delayMs: number, run: () => void): void {
     this.cancel(name);

@@ -22,6 +22,7 @@ import {
   IMAGES_START,
   KEY_BYTES,
   OCCUPIED,
+  OPTION_CRCS_GIVEN,
   OPTION_PROTOCOL_2,
   OPTION_RESETS_SAVED,
   OPTION_SCAN,
@@ -53,17 +54,18 @@ const VERSION_MASK: u32 = 0x3fffffff;
 const VERSION_HALF: u32 = 0x20000000;
 
 /**
- * Applies `count` events in [events, eventsEnd). The crcs of the first `crcsGiven` events, all OCCUPIED, lie at CRCS_START.
+ * Applies `count` events in [events, eventsEnd). With OPTION_CRCS_GIVEN the crc of each OCCUPIED event
+ * lies at CRCS_START, in the place of its event.
  * Unless it answers ANSWER_APPLIED, nothing has changed.
  */
-export function apply(events: u32, eventsEnd: u32, count: u32, options: u32, crcsGiven: u32): u32 {
+export function apply(events: u32, eventsEnd: u32, count: u32, options: u32): u32 {
   const refused = check(events, eventsEnd, count, options);
   if (refused != ANSWER_APPLIED) return refused;
   if (count > 0 && load<u32>(SLOT_MAX) >= load<u32>(SLOT_COUNT)) return ANSWER_GROW;
   if ((options & (OPTION_PROTOCOL_2 | OPTION_RESETS_SAVED)) == OPTION_PROTOCOL_2) {
     if (load<u32>(RESET_COUNT) > 0 && findCopiesReset(events, count)) return ANSWER_SAVE_FIRST;
   }
-  applyAll(events, count, options, crcsGiven);
+  applyAll(events, count, options);
   return ANSWER_APPLIED;
 }
 
@@ -124,13 +126,14 @@ function findCopiesReset(events: u32, count: u32): bool {
   return found > 0;
 }
 
-function applyAll(events: u32, count: u32, options: u32, crcsGiven: u32): void {
+function applyAll(events: u32, count: u32, options: u32): void {
   const keyBytes = load<u32>(KEY_BYTES);
   const bodyBytes = keyBytes + load<u32>(VALUE_BYTES);
   const slotBytes = load<u32>(SLOT_BYTES);
   const table = load<u32>(TABLE_START);
   const crcs = load<u32>(CRCS_START);
   const images = load<u32>(IMAGES_START);
+  const crcsGiven = (options & OPTION_CRCS_GIVEN) != 0;
   const isScan = (options & OPTION_SCAN) != 0;
   const isProtocol2 = (options & OPTION_PROTOCOL_2) != 0;
   const freeBytes = isProtocol2 ? 8 : 8 + keyBytes;
@@ -176,8 +179,7 @@ function applyAll(events: u32, count: u32, options: u32, crcsGiven: u32): void {
     }
     let crc: u32 = 0;
     if (status == OCCUPIED_STATUS) {
-      crc =
-        event < crcsGiven ? load<u32>(crcs + 4 * event) : recordCrc(meta, source + 8, bodyBytes);
+      crc = crcsGiven ? load<u32>(crcs + 4 * event) : recordCrc(meta, source + 8, bodyBytes);
     }
     if (isEqualVersion) {
       if (status == OCCUPIED_STATUS && statusHere == OCCUPIED_STATUS) {
@@ -259,14 +261,18 @@ function pushRun(at: u32, slot: u32, image: u32, bytes: u32): void {
   store<u32>(at, bytes, 8);
 }
 
-/** Key and value in whole words, the last one cut to `bytes` and filled with the zeros of the padding. */
+/**
+ * Key and value, then the zeros of the padding up to a multiple of 8. A native copy from 64 bytes on: 8 % of the whole at
+ * 16x100, where each image is made away from its event. Only images without padding are made where they are, so the zeros
+ * never fall on an event.
+ */
 function copyBody(to: u32, from: u32, bytes: u32, paddedBytes: u32): void {
-  if (paddedBytes >= 256) {
+  const last = paddedBytes - 8;
+  if (paddedBytes >= 64) {
+    if (bytes != paddedBytes) store<u64>(to + last, 0);
     memory.copy(to, from, bytes);
-    for (let at = to + bytes; at < to + paddedBytes; at++) store<u8>(at, 0);
     return;
   }
-  const last = paddedBytes - 8;
   for (let offset: u32 = 0; offset < last; offset += 8) {
     store<u64>(to + offset, load<u64>(from + offset));
   }

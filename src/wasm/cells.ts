@@ -70,6 +70,7 @@ export const TOUCHED_OFFSET = 260;
 export const OPTION_PROTOCOL_2 = 1;
 export const OPTION_SCAN = 2;
 export const OPTION_RESETS_SAVED = 4;
+export const OPTION_CRCS_GIVEN = 8;
 
 /** Answers of `apply`. */
 export const ANSWER_APPLIED = 0;

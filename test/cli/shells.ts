@@ -58,7 +58,7 @@ type_line "capture() { compstate[list]=; compstate[insert]=; print -r -- '<<<'; 
 type_line 'compadd() { if [[ \${@[1,(i)(-|--)]} == *-(O|A|D)* ]]; then builtin compadd "$@"; return; fi; typeset -g -a __hits; builtin compadd -A __hits "$@"; __found+=("\${__hits[@]}"); builtin compadd "$@"; }'
 type_line "typeset -g -a __found; comppostfuncs=(capture)"
 type_line "bindkey '^I' complete-word; zle -C complete-word complete-word _main_complete"
-type_line "print ready-\${:-now}"
+type_line 'print ready-\${:-now}'
 text=""; while zpty -r inner text; do [[ $text == *ready-now* ]] && break; done
 zpty -w -n inner ${quote(line)}$'\\t'
 inside=0

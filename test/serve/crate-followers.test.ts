@@ -108,7 +108,7 @@ describe.if(available)("a crate follower", () => {
   for (const version of ORACLE_VERSIONS) {
     describe(version, () => {
       for (const shape of SHAPES) {
-        test(
+        test.concurrent(
           `starts empty and converges: ${nameOf(shape)}`,
           async () => {
             const dir = await leaderDirectory(shape);
@@ -125,7 +125,7 @@ describe.if(available)("a crate follower", () => {
         );
       }
 
-      test(
+      test.concurrent(
         "with older contents converges, deletes and reused slots included",
         async () => {
           const dir = await leaderDirectory(SMALL);
@@ -157,7 +157,7 @@ describe.if(available)("a crate follower", () => {
         LIMIT_MS,
       );
 
-      test(
+      test.concurrent(
         "starts empty and gets a directory with torn slots without them",
         async () => {
           const dir = await leaderDirectory(SMALL);
@@ -176,7 +176,7 @@ describe.if(available)("a crate follower", () => {
       );
 
       const keeps = version === "0.1.14";
-      test(
+      test.concurrent(
         `${keeps ? "keeps" : "is told to clear"} its good copies of torn slots, as from a real leader`,
         async () => {
           const dir = await leaderDirectory(SMALL);
@@ -205,7 +205,7 @@ describe.if(available)("a crate follower", () => {
         LIMIT_MS,
       );
 
-      test(
+      test.concurrent(
         "streams live changes: growth, deletes, reused slots, a burst",
         async () => {
           const store = SampleStore.open(realDisk, freshDir(), {
@@ -237,6 +237,7 @@ describe.if(available)("a crate follower", () => {
         LIMIT_MS,
       );
 
+      // Not beside others: they could take its port while it is free.
       test(
         "comes back when the leader does",
         async () => {
@@ -262,7 +263,7 @@ describe.if(available)("a crate follower", () => {
     });
   }
 
-  test(
+  test.concurrent(
     "of each version, all at once on the same shards, converge on a directory that a crash left",
     async () => {
       const dir = freshDir();
@@ -286,7 +287,7 @@ describe.if(available)("a crate follower", () => {
     LIMIT_MS,
   );
 
-  test(
+  test.concurrent(
     "is fed by a store of ours that the crate opens, clean and dirty",
     async () => {
       const geometry = { shards: 2, shardPrefixBits: 0, keyLen: 8, valueLen: 16, growStep: 100 };

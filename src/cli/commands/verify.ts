@@ -2,16 +2,11 @@
 // asked for.
 
 import { verdictStatus } from "../../audit/findings.ts";
-import { type VerifyProgress, type VerifyReport, verifyDirectory } from "../../audit/verify.ts";
+import { type VerifyReport, verifyDirectory } from "../../audit/verify.ts";
 import { ArmdbError } from "../../errors.ts";
 import type { Disk } from "../../io/disk.ts";
-import {
-  type Command,
-  type CommandSpec,
-  type Context,
-  type ProgressRow,
-  signalStatus,
-} from "../command.ts";
+import { type Command, type CommandSpec, type Context, signalStatus } from "../command.ts";
+import { progressRow, requiredArgument } from "./audit-arguments.ts";
 import { renderVerify, verifyDocument } from "../render/verify.ts";
 
 const spec: CommandSpec = {
@@ -106,20 +101,6 @@ async function run(context: Context): Promise<number> {
     messages.info(`Try: armdb repair ${path} (prints a plan, changes nothing)`);
   if (report.stopped) return signalStatus(context.stop.reason);
   return verdictStatus(report.verdict);
-}
-
-/** A row of the display for one shard. */
-export function progressRow({ shard, bytesDone, bytes }: VerifyProgress): ProgressRow {
-  const state = bytesDone >= bytes ? "read" : bytesDone === 0 ? "waiting" : "reading";
-  return { label: `shard ${shard}`, state, done: bytesDone, total: bytes, unit: "bytes" };
-}
-
-/** A positional argument that the parser has made sure of. */
-export function requiredArgument({ args }: Pick<Context, "args">, name: string): string {
-  const value = args.argument(name);
-  if (value === null)
-    throw new ArmdbError("usage", `${name} is missing`, { hint: "armdb help verify" });
-  return value;
 }
 
 /** Before the scan, not after an hour of it. */

@@ -1,0 +1,123 @@
+// Runs armdb as a process: the built executable where the gate says so (ARMDB_TEST_PROGRAM), else from source. With pipes,
+// or on a pseudo-terminal that remembers its screen's text. The environment is empty but for PATH and an empty home.
+
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** The words that start armdb. */
+export function programWords(): readonly string[] {
+  const executable = process.env["ARMDB_TEST_PROGRAM"];
+  return executable ? [executable] : [process.execPath, resolve("src/main.ts")];
+}
+
+let emptyHome: string | null = null;
+
+/** An environment in which nothing of this machine's user shows. */
+export function programEnv(more: Readonly<Record<string, string>> = {}): Record<string, string> {
+  emptyHome ??= mkdtempSync(join(tmpdir(), "armdb-home-"));
+  return { PATH: process.env["PATH"] ?? "", HOME: emptyHome, LC_ALL: "C.UTF-8", ...more };
+}
+
+export interface ProgramOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Ms until it is killed; a test that meets it fails. */
+  readonly timeoutMs?: number;
+}
+
+export interface ProgramResult {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const TIMEOUT_MS = 20_000;
+
+/** Runs armdb to its end, both streams in pipes. */
+export async function runProgram(
+  words: readonly string[],
+  options: ProgramOptions = {},
+): Promise<ProgramResult> {
+  const child = Bun.spawn([...programWords(), ...words], {
+    env: programEnv(options.env),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: options.timeoutMs ?? TIMEOUT_MS,
+    killSignal: "SIGKILL",
+  });
+  const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  await child.exited;
+  return { status: child.exitCode, stdout, stderr };
+}
+
+/** armdb on a pseudo-terminal. */
+export class TerminalProgram {
+  /** Everything written to the terminal so far, escape sequences included. */
+  text = "";
+  readonly #child: Bun.Subprocess;
+  readonly #terminal: Bun.Terminal;
+  #wake: (() => void) | null = null;
+
+  constructor(
+    words: readonly string[],
+    options: ProgramOptions & { readonly columns?: number; readonly rows?: number } = {},
+  ) {
+    const decoder = new TextDecoder();
+    this.#terminal = new Bun.Terminal({
+      cols: options.columns ?? 80,
+      rows: options.rows ?? 24,
+      data: (_terminal, bytes) => {
+        this.text += decoder.decode(bytes, { stream: true });
+        this.#wake?.();
+      },
+    });
+    this.#child = Bun.spawn([...programWords(), ...words], {
+      env: programEnv({ TERM: "xterm-256color", ...options.env }),
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      terminal: this.#terminal,
+      timeout: options.timeoutMs ?? TIMEOUT_MS,
+      killSignal: "SIGKILL",
+    });
+    void this.#child.exited.then(() => this.#wake?.());
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** The text without escape sequences and carriage returns. */
+  get plain(): string {
+    return Bun.stripANSI(this.text).replaceAll("\r", "");
+  }
+
+  /** Types; `\x03` is Ctrl-C. */
+  type(keys: string): void {
+    this.#terminal.write(keys);
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Waits until the text holds `wanted`. Throws when the program ends without it. */
+  async until(wanted: string): Promise<void> {
+    while (!this.plain.includes(wanted)) {
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
+        throw new Error(`ended without "${wanted}": ${JSON.stringify(this.text)}`);
+      }
+      await new Promise<void>((wake) => {
+        this.#wake = wake;
+      });
+    }
+  }
+
+  /** Waits for the end; the status, or the name of the signal that ended it. */
+  async ended(): Promise<number | string | null> {
+    await this.#child.exited;
+    this.#terminal.close();
+    return this.#child.exitCode ?? this.#child.signalCode;
+  }
+}
