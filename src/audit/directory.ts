@@ -90,7 +90,7 @@ export function readDirectory(disk: Disk, path: string): DatabaseDirectory {
 
   const numbersMax = Math.max(meta.fields?.shardCount ?? 0, (found.at(-1) ?? -1) + 1);
   const looks = Array.from({ length: numbersMax }, (_, shard) => lookAtShard(disk, path, shard));
-  const layout = decideLayout(disk, looks);
+  const layout = decideLayout(disk, meta, looks);
   refuseOtherFormats(path, meta, looks);
   const routing = decideRouting(disk, meta, looks, layout);
   return {

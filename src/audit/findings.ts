@@ -242,10 +242,17 @@ export function verdictStatus(verdict: Verdict): number {
 
 /** A finding as JSON prints it (cli.md: JSON, verify): offsets as strings, absent details left out. */
 export function findingToJson(finding: Finding): Readonly<Record<string, unknown>> {
-  const { offset, key, slots, sidecarMeta, ...rest } = finding;
+  const { kind, severity, shard, slot, file, offset, count, message, key, slots, sidecarMeta } =
+    finding;
   return {
-    ...rest,
+    kind,
+    severity,
+    shard,
+    slot,
+    file,
     offset: offset === null ? null : String(offset),
+    count,
+    message,
     ...(key === null ? {} : { key }),
     ...(slots === null ? {} : { slots }),
     ...(sidecarMeta === null ? {} : { sidecarMeta }),

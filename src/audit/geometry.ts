@@ -8,7 +8,7 @@ import type { SlotLayout } from "../format/slot.ts";
 import { slotSizeOf } from "../format/slot.ts";
 import type { Disk } from "../io/disk.ts";
 import type { MetaLook, ShardLook } from "./directory.ts";
-import { type KeySample, sampleKeys, soundSlots } from "./key-sample.ts";
+import { type KeySample, sampleKeys } from "./key-sample.ts";
 
 /** Shard count and prefix bits in force. */
 export interface RoutingDecision {
@@ -24,7 +24,11 @@ export interface RoutingDecision {
  * Key length, value length and slot size that most headers agree on. Where only damaged headers are left, the one
  * is taken whose crcs come out right.
  */
-export function decideLayout(disk: Disk, looks: readonly ShardLook[]): SlotLayout | null {
+export function decideLayout(
+  disk: Disk,
+  meta: MetaLook,
+  looks: readonly ShardLook[],
+): SlotLayout | null {
   const votes = new Map<string, { layout: SlotLayout; count: number }>();
   for (const { header, headerFault } of looks) {
     // A wrong magic or version says nothing against the lengths, as long as they fit each other.
@@ -38,7 +42,7 @@ export function decideLayout(disk: Disk, looks: readonly ShardLook[]): SlotLayou
   const [first, second] = ranked;
   if (first !== undefined && first.count !== second?.count) return first.layout;
   const candidates = ranked.length > 0 ? ranked.map((vote) => vote.layout) : guessLayouts(looks);
-  return bestByCrc(disk, looks, candidates) ?? first?.layout ?? null;
+  return bestByCrc(disk, meta, looks, candidates) ?? first?.layout ?? null;
 }
 
 function isConsistent(header: SlotLayout): boolean {
@@ -64,17 +68,24 @@ function guessLayouts(looks: readonly ShardLook[]): SlotLayout[] {
   return layouts;
 }
 
-/** The layout under which most live slots at the start of the files have a right crc; null when none has any. */
+/**
+ * The layout under which most live slots at the start of the files have a right crc; of those, the one under which
+ * db.meta routes most keys to where they are. Null when no slot has a right crc.
+ */
 function bestByCrc(
   disk: Disk,
+  meta: MetaLook,
   looks: readonly ShardLook[],
   layouts: readonly SlotLayout[],
 ): SlotLayout | null {
   let best: SlotLayout | null = null;
-  let bestCount = 0;
+  let bestScore = 0;
   for (const layout of layouts) {
-    const count = looks.reduce((sum, look) => sum + soundSlots(disk, look, layout), 0);
-    if (count > bestCount) [best, bestCount] = [layout, count];
+    const sample = sampleKeys(disk, looks, layout);
+    const { shardCount = 0, shardPrefixBits = 0 } = meta.fields ?? {};
+    const astray = shardCount === 0 ? 0 : misrouted(sample, shardCount, shardPrefixBits);
+    const score = sample.length * 2 - astray;
+    if (score > bestScore) [best, bestScore] = [layout, score];
   }
   return best;
 }

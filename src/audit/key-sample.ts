@@ -31,11 +31,6 @@ export function sampleKeys(
   });
 }
 
-/** How many of the first slots are live with a right crc under this layout. */
-export function soundSlots(disk: Disk, look: ShardLook, layout: SlotLayout): number {
-  return soundKeys(disk, look, layout).length;
-}
-
 function soundKeys(disk: Disk, look: ShardLook, layout: SlotLayout): Uint8Array[] {
   if (look.fileBytes <= SHARD_HEADER_BYTES) return [];
   let keys: Uint8Array[] = [];

@@ -40,7 +40,7 @@ export function undoRepair(
 ): UndoReport {
   const journal = JournalReader.open(tools.disk, journalPath);
   try {
-    const undo = new Undo(tools, root, journal);
+    const undo = new Undo(tools, root, journal, force);
     const state = undo.look();
     if (!journal.isComplete) refuseCutAfterChanges(journal, state);
     if (state.foreign.length > 0 && !force) throw changedSince(root, state.foreign);
@@ -64,8 +64,16 @@ class Undo {
   readonly #removeDirectory: (path: string) => void;
   readonly #root: string;
   readonly #journal: JournalReader;
+  /** What stands where a removed file was is replaced, whatever it is. */
+  readonly #force: boolean;
 
-  constructor({ disk, removeDirectory }: UndoTools, root: string, journal: JournalReader) {
+  constructor(
+    { disk, removeDirectory }: UndoTools,
+    root: string,
+    journal: JournalReader,
+    force: boolean,
+  ) {
+    this.#force = force;
     this.#disk = disk;
     this.#removeDirectory = removeDirectory;
     this.#root = root;
@@ -189,7 +197,7 @@ class Undo {
   /** A removed file comes back whole or not at all: temp file, fsync, rename. */
   #restore(files: OpenFiles, index: number, place: Place, attributes: FileAttributes): void {
     files.close();
-    if (this.#isThere(place)) return;
+    if (this.#isThere(place) && !this.#force) return;
     const temp: Place = { kind: "sidecar-temp", shard: place.shard };
     createFile(this.#disk, this.#root, files, temp, attributes);
     const file = this.#disk.open(placePath(this.#root, temp), "write");

@@ -84,6 +84,22 @@ export class SlotReader {
     }
   }
 
+  /**
+   * Opens a shard's file without believing its header: the repairer knows layout and count from elsewhere. Slots
+   * past the end of the file are not there.
+   */
+  static raw(
+    disk: Disk,
+    path: string,
+    layout: SlotLayout,
+    slotCount: number,
+    windowBytes: number,
+  ): SlotReader {
+    const file = disk.open(path, "read");
+    const held = Math.floor((file.size() - SHARD_HEADER_BYTES) / layout.slotSize);
+    return new SlotReader(file, layout, Math.max(0, Math.min(slotCount, held)), windowBytes);
+  }
+
   /** The bytes of a slot, a view that is valid until the next call; null past the end. */
   slot(slot: number): Uint8Array | null {
     if (slot >= this.slotCount) return null;
@@ -104,6 +120,15 @@ export class SlotReader {
 
   get slotsPerRun(): number {
     return this.#slotsPerWindow;
+  }
+
+  /** The bytes of any slot, with zeros for what lies past the end of the file. */
+  padded(slot: number): Uint8Array {
+    const bytes = this.slot(slot);
+    if (bytes !== null) return bytes;
+    const into = new Uint8Array(this.layout.slotSize);
+    into.fill(0, this.#file.read(into, slotOffset(slot, this.layout.slotSize)));
+    return into;
   }
 
   /** Reads a slot from the file again, past the window. */

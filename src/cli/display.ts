@@ -17,6 +17,11 @@ export interface Display {
   end(): void;
 }
 
+/** Gives the cursor back however the process came to its end. */
+export function restoreCursor(sink: Sink): void {
+  if (sink.isTerminal) sink.write(SHOW_CURSOR);
+}
+
 /** The display of a terminal; call it only for one. */
 export function createDisplay(sink: Sink): Display {
   let lines: readonly string[] = [];

@@ -15,6 +15,26 @@ export const REGISTRY: readonly RegistryEntry[] = [
     load: async () => (await import("./commands/replicate.ts")).replicateCommand,
   },
   {
+    name: "inspect",
+    load: async () => (await import("./commands/inspect.ts")).inspectCommand,
+  },
+  {
+    name: "inspect shard",
+    load: async () => (await import("./commands/inspect-shard.ts")).inspectShardCommand,
+  },
+  {
+    name: "inspect slot",
+    load: async () => (await import("./commands/inspect-slot.ts")).inspectSlotCommand,
+  },
+  {
+    name: "inspect key",
+    load: async () => (await import("./commands/inspect-key.ts")).inspectKeyCommand,
+  },
+  {
+    name: "inspect cursor",
+    load: async () => (await import("./commands/inspect-cursor.ts")).inspectCursorCommand,
+  },
+  {
     name: "verify",
     load: async () => (await import("./commands/verify.ts")).verifyCommand,
   },

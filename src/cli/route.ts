@@ -68,6 +68,27 @@ function nextWord(words: readonly string[], start: number, known: readonly Optio
   return words.length;
 }
 
+/**
+ * What to say when a command with sub-commands gets more words than it takes, and the first looks like a misspelt
+ * sub-command: `armdb inspect shrad DIR 0`. Null when it does not.
+ */
+export function misspeltChild(
+  name: string,
+  positionals: readonly string[],
+  registry: readonly RegistryEntry[],
+): ArmdbError | null {
+  const [word] = positionals;
+  const children = registry
+    .filter((entry) => entry.name.startsWith(`${name} `))
+    .map((entry) => entry.name.slice(name.length + 1));
+  const guess = word === undefined ? null : nearest(word, children);
+  if (word === undefined || guess === null) return null;
+  const rest = positionals.slice(1).map(escapeText).join(" ");
+  return new ArmdbError("usage", `There is no command "${name} ${escapeText(word)}"`, {
+    hint: `armdb ${name} ${guess} ${rest}`,
+  });
+}
+
 function unknownCommand(word: string, registry: readonly RegistryEntry[]): ArmdbError {
   const names = registry.map((entry) => entry.name);
   const lastWords = names.filter((name) => name.endsWith(` ${word}`));

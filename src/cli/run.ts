@@ -13,7 +13,7 @@ import { explain, failureLines, failureObject } from "./failure.ts";
 import { commandLines, overviewLines } from "./help.ts";
 import { createParsedArguments, resolveOptions, type Surroundings } from "./precedence.ts";
 import { loadSpecs, REGISTRY, type RegistryEntry } from "./registry.ts";
-import { route } from "./route.ts";
+import { misspeltChild, route } from "./route.ts";
 import { createStopControl, type StopControl } from "./signals.ts";
 import { Interrupted } from "./terminal.ts";
 import {
@@ -98,6 +98,10 @@ class Run {
       for (const line of overviewLines(specs, out)) out.line(line);
     } else {
       for (const line of overviewLines(specs, messages)) messages.raw(line);
+      if (this.#voice.manner.json) {
+        const hint = "armdb help lists the commands";
+        messages.object(failureObject(new ArmdbError("usage", "There is no command", { hint })));
+      }
     }
     return status;
   }
@@ -126,6 +130,10 @@ class Run {
     const { streams, disk, net, clock, random } = this.#machine;
     const around = await surroundingsOf(given, streams.env, this.#machine.readConfigText);
     const resolved = resolveOptions(command.spec, given.options, around);
+    if (given.positionals.length > command.spec.arguments.length) {
+      const misspelt = misspeltChild(command.spec.name, given.positionals, REGISTRY);
+      if (misspelt !== null) throw misspelt;
+    }
     const positionals = nameArguments(command.spec, given.positionals);
     const args = createParsedArguments(positionals, resolved);
     this.#voice = createVoice(streams, mannerOf(args));
@@ -144,20 +152,25 @@ class Run {
   }
 
   #fail(thrown: unknown): number {
-    const { out, messages, display, manner } = this.#voice;
+    const { out, display } = this.#voice;
     display?.end();
     out.flush();
     const { signal } = this.#control;
     if (thrown instanceof Interrupted) return signalStatus("SIGINT");
     if (signal.aborted && isAbort(thrown, signal)) return signalStatus(signal.reason);
-    const error = explain(thrown);
-    if (messages.format === "text") {
-      const style = { palette: messages.palette, verbose: manner.verbose };
-      for (const line of failureLines(error, style)) messages.raw(line);
-    }
-    if (manner.json || messages.format === "json") messages.object(failureObject(error));
-    return error.exitStatus;
+    return tellFailure(this.#voice, thrown);
   }
+}
+
+/** Says why the run failed, to people and to scripts as they asked for it. Returns the exit status. */
+export function tellFailure({ messages, manner }: Voice, thrown: unknown): number {
+  const error = explain(thrown);
+  if (messages.format === "text") {
+    const style = { palette: messages.palette, verbose: manner.verbose };
+    for (const line of failureLines(error, style)) messages.raw(line);
+  }
+  if (manner.json || messages.format === "json") messages.object(failureObject(error));
+  return error.exitStatus;
 }
 
 /** What may set options besides the command line: the files are read only when there are any. */

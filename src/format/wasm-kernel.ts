@@ -9,7 +9,7 @@ import { AREAS_START } from "../wasm/cells.ts";
 /** The functions of src/wasm/kernel.ts. */
 export interface KernelFunctions {
   apply(events: number, eventsEnd: number, count: number, options: number): number;
-  scan(slots: number, crcsGiven: boolean): void;
+  scan(slots: number, crcsGiven: boolean): number;
 }
 
 /** A kernel with its own memory. `bytes` and `words` go stale when `memory` grows. */
@@ -38,10 +38,8 @@ export function newKernel(bytes: number): Kernel | null {
     throw thrown;
   }
   const { exports } = new WebAssembly.Instance(compiled, { env: { memory } });
-  const { buildTables, apply, scan } = exports as unknown as KernelFunctions & {
-    buildTables(): void;
-  };
-  buildTables();
+  const { prepare, apply, scan } = exports as unknown as KernelFunctions & { prepare(): void };
+  prepare();
   return { memory, apply, scan };
 }
 

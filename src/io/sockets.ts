@@ -36,6 +36,7 @@ abstract class SocketLink implements Link {
   readonly #queueBytesMax: number;
   readonly #queue: Uint8Array[] = [];
   #queuedBytes = 0;
+  #uncollectedBytes = 0;
   #socket: Socket<SocketLink> | null = null;
   #ended = false;
 
@@ -62,6 +63,12 @@ abstract class SocketLink implements Link {
 
   deliver(chunk: Uint8Array): void {
     if (!this.#ended) this.events.received(this, chunk);
+    // Bun gives every chunk a buffer of its own, and the collector runs late for memory outside its heap: measured peak
+    // of a catch-up of 2 x 1 M slots 190 MB without this, 130 MB with it, at 3 % of the time.
+    this.#uncollectedBytes += chunk.length;
+    if (this.#uncollectedBytes < RECEIVED_BYTES_PER_COLLECTION) return;
+    this.#uncollectedBytes = 0;
+    Bun.gc(true);
   }
 
   send(frame: Uint8Array): void {

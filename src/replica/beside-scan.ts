@@ -8,6 +8,7 @@ import { CAUGHT_UP_CONFIRM_MS } from "../limits.ts";
 import type { AckPacer } from "./ack-pacer.ts";
 import type { FollowerFigures } from "./follower-figures.ts";
 import type { HealedWatch } from "./healed-watch.ts";
+import type { ScanObserver } from "./scan-observer.ts";
 import { ScanRun } from "./scan-run.ts";
 import type { SessionEvent } from "./session.ts";
 import type { ShardBody } from "./shard-body.ts";
@@ -21,6 +22,9 @@ export interface BesideScanOptions {
   readonly body: ShardBody;
   readonly figures: FollowerFigures;
   readonly healed: HealedWatch;
+  readonly observer: ScanObserver;
+  /** The main connection streams, or may yet turn out to. */
+  readonly hasStream: boolean;
   newPacer(link: ShardLink): AckPacer;
   /** The chunk's batches are applied: write and ack. */
   chunkEnded(link: ShardLink, acks: AckPacer | null): void;
@@ -58,7 +62,7 @@ export class BesideScan {
 
   #received(link: ShardLink, event: SessionEvent): void {
     if (this.#over) return;
-    const { body, clock, figures } = this.#options;
+    const { body, clock, figures, hasStream } = this.#options;
     switch (event.kind) {
       case "shard-info":
         body.intake.writePending();
@@ -68,6 +72,7 @@ export class BesideScan {
         this.#acks.sendAhead();
         figures.scanBegan(this.#scan, link);
         figures.showScanBeside();
+        this.#options.observer.scanBegan({ body, kind: "beside", hasStream });
         return;
       case "batch":
         if (link.session.phase === "scanning") this.#batch(link, event.payload);
@@ -82,9 +87,10 @@ export class BesideScan {
   }
 
   #batch(link: ShardLink, payload: Uint8Array): void {
-    const { body, clock, figures, healed } = this.#options;
+    const { body, clock, figures, healed, observer } = this.#options;
     // What the stream has brought goes out first, so that the writes below are the scan's alone.
     body.intake.writePending();
+    observer.scanBatch(payload, 1);
     const outcome = body.intake.take(payload, 1, "scan");
     if (outcome.kind === "refused") {
       link.fail({ kind: "violation", reason: outcome.reason, beforeShardInfo: false });
@@ -92,6 +98,7 @@ export class BesideScan {
     }
     if (this.#scan !== null) this.#scan.taken += outcome.taken;
     body.judge.note(outcome.differences);
+    observer.scanBatchApplied();
     if (outcome.taken > 0) {
       const nowMs = clock.nowMs();
       body.intake.writePending((slot, slots) => {

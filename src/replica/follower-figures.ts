@@ -30,6 +30,7 @@ export class FollowerFigures {
   #ready = false;
   #lastFrameAtMs: number | null = null;
   #lastFullScanAtMs: number | null = null;
+  #currentAtMs: number | null = null;
   #lastError: string | null = null;
   #scanningMs = 0;
   #protocol: ProtocolVersion = 2;
@@ -106,11 +107,17 @@ export class FollowerFigures {
   frame(link: ShardLink): void {
     this.#link = link;
     this.#lastFrameAtMs = link.lastFrameAtMs;
+    if (this.streaming === "live") this.#currentAtMs = link.lastFrameAtMs;
     this.#protocol = link.session.protocol;
   }
 
   linkEnded(link: ShardLink): void {
     this.#bytesEarlier += link.bytesReceived;
+    if (this.#scanLink === link && this.#scan !== null && this.#scan.caughtUpAtMs === null) {
+      // A scan that was cut short: its time counts, and it takes no more.
+      this.#scanningMs += this.#scan.tookMs(this.#clock.nowMs());
+      this.#scan = null;
+    }
     if (this.#link === link) {
       this.#link = null;
       this.streaming = null;
@@ -129,6 +136,7 @@ export class FollowerFigures {
     this.lastScanTookMs = caughtUpAtMs - scan.startedAtMs;
     this.#scanningMs += this.lastScanTookMs;
     this.#lastFullScanAtMs = scan.startedAtMs;
+    this.#currentAtMs = Math.max(this.#currentAtMs ?? scan.startedAtMs, scan.startedAtMs);
     if (scan.kind === "rescan") this.#rescanned += scan.taken;
     this.#diverged = verdict.diverged.slice(0, DIVERGED_LISTED_MAX);
     this.#divergedTotal = verdict.diverged.length;
@@ -212,6 +220,8 @@ export class FollowerFigures {
       lastFrameAtMs: this.#lastFrameAtMs,
       lastFullScanAtMs: this.#lastFullScanAtMs,
       lastFullScanTookMs: this.lastScanTookMs,
+      streaming: this.streaming,
+      currentAtMs: this.#currentAtMs,
       oldestUnsyncedAtMs: body?.store.oldestUnsyncedAtMs ?? null,
       ready: this.#ready,
       maxVersionSeen: body?.intake.maxVersionSeen ?? 0,

@@ -83,6 +83,10 @@ export interface ShardSnapshot {
   /** Start of the last whole scan. */
   readonly lastFullScanAtMs: number | null;
   readonly lastFullScanTookMs: number | null;
+  /** Whether the main connection carries the live stream; null while that is not known, and without a connection. */
+  readonly streaming: "live" | "polling" | null;
+  /** When this shard last held all that its leader had: the last live frame, or the start of a whole scan; null: never. */
+  readonly currentAtMs: number | null;
   readonly oldestUnsyncedAtMs: number | null;
   /** Caught up, and what it caught up with is durable. */
   readonly ready: boolean;

@@ -22,6 +22,7 @@ import { HealedWatch } from "./healed-watch.ts";
 import { HeldFrames } from "./held-frames.ts";
 import { troubleOf } from "./leader-trouble.ts";
 import { RunWatch } from "./run-watch.ts";
+import { NO_OBSERVER, type ScanObserver } from "./scan-observer.ts";
 import { ScanPlanner } from "./scan-planner.ts";
 import { ScanRun } from "./scan-run.ts";
 import type { SessionEvent } from "./session.ts";
@@ -47,6 +48,7 @@ export class ShardFollower {
   readonly #planner: ScanPlanner;
   readonly #besideBackoff: Backoff;
   readonly #figures: FollowerFigures;
+  readonly #observer: ScanObserver;
   readonly #runs = new RunWatch();
   readonly #healed = new HealedWatch();
 
@@ -65,8 +67,14 @@ export class ShardFollower {
   #batchesSinceTick = 0;
   #over = false;
 
-  constructor(settings: FollowerSettings, host: FollowerHost, tools: FollowerTools) {
+  constructor(
+    settings: FollowerSettings,
+    host: FollowerHost,
+    tools: FollowerTools,
+    observer: ScanObserver = NO_OBSERVER,
+  ) {
     this.#settings = settings;
+    this.#observer = observer;
     this.#host = host;
     this.#tools = tools;
     this.#timers = new Timers(tools.clock);
@@ -144,6 +152,8 @@ export class ShardFollower {
     this.#body?.durability.wrote();
     this.#scan = null;
     const trouble = troubleOf(end, this.#connector.protocol);
+    this.#observer.scanBroke("text" in trouble ? trouble.text : "the connection was closed");
+    if (wasStreaming) this.#observer.streamEnded();
     if (trouble.kind !== "none" && wasStreaming) {
       this.#planner.streamLost();
       this.#streamWasLost = true;
@@ -243,6 +253,7 @@ export class ShardFollower {
     this.#mainAcks.sendAhead();
     this.#figures.scanBegan(this.#scan, link);
     this.#figures.state("scanning", "catching up");
+    this.#observer.scanBegan({ body, kind: this.#scan.kind, hasStream: false });
   }
 
   #newPacer(link: ShardLink, body: ShardBody): AckPacer {
@@ -259,6 +270,7 @@ export class ShardFollower {
   #mainBatch(link: ShardLink, payload: Uint8Array, full: boolean): void {
     const body = this.#needBody();
     const scanning = link.session.phase === "scanning";
+    if (scanning) this.#observer.scanBatch(payload, this.#protocol);
     const outcome = body.intake.take(payload, this.#protocol, scanning ? "scan" : "live");
     if (outcome.kind === "refused") {
       link.fail({ kind: "violation", reason: outcome.reason, beforeShardInfo: false });
@@ -268,7 +280,9 @@ export class ShardFollower {
     if (scanning && this.#scan !== null) {
       this.#scan.taken += outcome.taken;
       body.judge.note(outcome.differences);
+      this.#observer.scanBatchApplied();
     } else {
+      this.#observer.streamBatch(payload, this.#protocol, outcome.events);
       this.#batchesSinceTick++;
       this.#healed.streamBrought(payload, body.store.layout, this.#protocol);
       if (this.#figures.streaming === null) this.#streamIsOurs();
@@ -359,6 +373,7 @@ export class ShardFollower {
     const { protocol, dropsAreTold, firstConnectAtMs } = this.#connector;
     this.#connector.progressed();
     this.#besideBackoff.progressed();
+    this.#observer.scanWhole();
     if (!this.#planner.scanIsWhole(scan, { body, protocol, dropsAreTold, firstConnectAtMs }))
       return;
     body.durability.whenDurable(() => {
@@ -398,19 +413,25 @@ export class ShardFollower {
       body,
       figures: this.#figures,
       healed: this.#healed,
+      observer: this.#observer,
+      hasStream: this.#figures.streaming !== "polling",
       newPacer: (link) => this.#newPacer(link, body),
       chunkEnded: (link, acks) => this.#chunkEnded(link, acks),
       guard: (run) => this.#guard(run),
       finished: (scan, adds) => {
         this.#beside = null;
         if (adds) this.#scanIsWhole(scan);
-        else this.#planner.again(this.#besideBackoff.next());
+        else {
+          this.#observer.scanBroke("the leader ended its scan early");
+          this.#planner.again(this.#besideBackoff.next());
+        }
         this.#figures.showStreaming();
       },
       failed: (end) => {
         this.#beside = null;
         const trouble = troubleOf(end, 1);
         const text = "text" in trouble ? trouble.text : "the scan was cut short";
+        this.#observer.scanBroke(text);
         this.#figures.error(`scan beside the stream: ${text}`);
         this.#figures.showStreaming();
         this.#planner.again(this.#besideBackoff.next());

@@ -6,9 +6,12 @@ import { assert, type PlainError } from "../errors.ts";
 import { realDisk } from "../io/real-disk.ts";
 import { realNet } from "../io/sockets.ts";
 import { realClock, realRandom } from "../io/time.ts";
+import type { CompareEvent } from "./compare-types.ts";
 import { createApplier } from "./create-applier.ts";
+import { DifferenceRecorder } from "./difference-recorder.ts";
 import type { FollowerHost, FollowerReport, FollowerSettings } from "./follower-types.ts";
-import { ShardFollower } from "./shard-follower.ts";
+import { ShardBody } from "./shard-body.ts";
+import { type FollowerTools, ShardFollower } from "./shard-follower.ts";
 import { threadFlusher } from "./thread-flusher.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
 
@@ -17,6 +20,9 @@ export type ShardCommand =
   | { readonly kind: "prepared"; readonly error: PlainError | null }
   | { readonly kind: "connection"; readonly waitMs: number }
   | { readonly kind: "rescan" }
+  /** Compare with the leader by the next scan; `compare` messages come until the last. */
+  | { readonly kind: "compare"; readonly id: number; readonly differencesMax: number }
+  | { readonly kind: "compare-stop" }
   | { readonly kind: "stop" };
 
 /** Shard to supervisor. */
@@ -24,7 +30,8 @@ export type ShardMessage =
   | { readonly kind: "report"; readonly report: FollowerReport }
   | { readonly kind: "learned"; readonly info: ShardInfo }
   | { readonly kind: "prepare"; readonly info: ShardInfo }
-  | { readonly kind: "acquire"; readonly protocol: ProtocolVersion };
+  | { readonly kind: "acquire"; readonly protocol: ProtocolVersion }
+  | { readonly kind: "compare"; readonly id: number; readonly event: CompareEvent };
 
 const port = parentPort;
 assert(port !== null, "shard-thread runs as a thread");
@@ -56,14 +63,24 @@ const host: FollowerHost = {
   },
 };
 
-const follower = new ShardFollower(settings, host, {
+let comparison = 0;
+const recorder = new DifferenceRecorder({
+  disk: realDisk,
+  clock: realClock,
+  path: ShardBody.dataPath(settings),
+  rescan: () => follower.rescan(),
+  send: (event) => send({ kind: "compare", id: comparison, event }),
+});
+
+const tools: FollowerTools = {
   disk: realDisk,
   net: realNet,
   clock: realClock,
   random: realRandom,
   newFlusher: (directory) => threadFlusher(directory, settings.owner),
   newApplier: createApplier,
-});
+};
+const follower = new ShardFollower(settings, host, tools, recorder);
 
 port.on("message", (command: ShardCommand) => {
   switch (command.kind) {
@@ -79,7 +96,15 @@ port.on("message", (command: ShardCommand) => {
     case "rescan":
       follower.rescan();
       return;
+    case "compare":
+      comparison = command.id;
+      recorder.start(command.differencesMax);
+      return;
+    case "compare-stop":
+      recorder.stop();
+      return;
     case "stop":
+      recorder.stop();
       follower.stop();
       return;
   }

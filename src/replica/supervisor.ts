@@ -2,7 +2,7 @@
 // the budget and the state file, and knows when all are ready or over. The threads are behind `ShardThread`, so that tests
 // run followers in one.
 
-import { ArmdbError, fromPlainError, type PlainError, toPlainError } from "../errors.ts";
+import { ArmdbError, assert, fromPlainError, type PlainError, toPlainError } from "../errors.ts";
 import type { Clock, Timer } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Geometry } from "../store/geometry.ts";
@@ -13,8 +13,13 @@ import {
   type ReplicaTarget,
   writeDbMeta,
 } from "../store/replica-dir.ts";
-import { type FollowerState, saveState } from "../store/state-file.ts";
+import {
+  type FollowerState,
+  saveState,
+  type ShardState as SavedShard,
+} from "../store/state-file.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
+import type { CompareEvent } from "./compare-types.ts";
 import { ConnectionBudget } from "./connection-budget.ts";
 import type { FollowerReport, FollowerSettings, ShardSnapshot } from "./follower-types.ts";
 import type { ShardCommand, ShardMessage } from "./shard-thread.ts";
@@ -62,9 +67,24 @@ const STATE_SAVE_INTERVAL_MS = 10_000;
 const RESTART_DELAY_MS = 1_000;
 const RESTARTS_ONCE_MAX = 3;
 
+/** What is known of one shard from outside its thread. */
+export interface ShardView {
+  readonly shard: number;
+  /** The last one, null before the first. */
+  readonly snapshot: ShardSnapshot | null;
+  /** Monotonic time at which it came, or at which the thread was started. */
+  readonly heardAtMs: number;
+  readonly ended: boolean;
+  /** How often its thread died and was started again. */
+  readonly restarts: number;
+}
+
 interface ShardSlot {
   thread: ShardThread | null;
   snapshot: ShardSnapshot | null;
+  heardAtMs: number;
+  /** Who waits for a comparison. */
+  compare: { readonly id: number; readonly received: (event: CompareEvent) => void } | null;
   ready: boolean;
   ended: boolean;
   exists: boolean;
@@ -83,6 +103,7 @@ export class Supervisor {
   #stopping = false;
   #prepared: PlainError | "yes" | null = null;
   #wasReady = false;
+  #comparisons = 0;
   #stateSavedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SupervisorOptions) {
@@ -123,6 +144,13 @@ export class Supervisor {
     return this.#shards.flatMap((shard) => (shard.snapshot === null ? [] : [shard.snapshot]));
   }
 
+  /** Every shard that was started, by number; all of them once the geometry is known. */
+  get shards(): readonly ShardView[] {
+    return this.#shards.map(({ snapshot, heardAtMs, ended, restarts }, shard) => ({
+      ...{ shard, snapshot, heardAtMs, ended, restarts },
+    }));
+  }
+
   /** Starts all shards of an existing directory, or the first of a new one. */
   start(): void {
     const { target, disk, shared } = this.#options;
@@ -140,6 +168,8 @@ export class Supervisor {
       this.#shards.push({
         thread: null,
         snapshot: null,
+        heardAtMs: 0,
+        compare: null,
         ready: false,
         ended: false,
         exists: exists(shard),
@@ -164,6 +194,7 @@ export class Supervisor {
       limitRateBytes: shared.limitRateBytes === null ? null : shared.limitRateBytes / shardCount,
       followedBefore: target.state?.leader === this.leader || slot.restarts > 0,
     };
+    slot.heardAtMs = this.#options.clock.nowMs();
     slot.thread = this.#options.startShard(
       settings,
       (message) => this.#received(shard, message),
@@ -185,6 +216,10 @@ export class Supervisor {
         return this.#learned(message.info);
       case "prepare":
         slot.thread?.send({ kind: "prepared", error: this.#prepare(shard, message.info) });
+        return;
+      case "compare":
+        // What a comparison that was given up still says is for nobody.
+        if (message.id === slot.compare?.id) this.#compared(slot, message.event);
         return;
       case "report":
         return this.#report(slot, message.report);
@@ -226,6 +261,7 @@ export class Supervisor {
     switch (report.kind) {
       case "snapshot":
         slot.snapshot = report.snapshot;
+        slot.heardAtMs = this.#options.clock.nowMs();
         if (report.snapshot.scansDone > 0) this.#protocol = report.snapshot.protocol;
         this.#saveStateSometimes();
         break;
@@ -239,6 +275,7 @@ export class Supervisor {
       case "ended":
         slot.ended = true;
         slot.error = report.error;
+        this.#compared(slot, { kind: "failed", reason: "the shard has ended" });
         break;
       case "state":
       case "caught-up":
@@ -277,11 +314,13 @@ export class Supervisor {
     const slot = this.#slot(shard);
     if (slot.ended) return;
     slot.thread = null;
+    this.#compared(slot, { kind: "failed", reason: `its thread died: ${reason}` });
     const text = `the thread of shard ${shard} died: ${reason}`;
     this.#options.reported({ kind: "log", shard, level: "warn", text });
     this.#options.reported({ kind: "state", shard, state: "stalled", detail: text });
     if (slot.snapshot !== null) {
-      slot.snapshot = { ...slot.snapshot, state: "stalled", activity: text, lastError: text };
+      const dead = { state: "stalled", activity: text, lastError: text, ready: false } as const;
+      slot.snapshot = { ...slot.snapshot, ...dead };
     }
     // With --once nobody is there to see a thread die again and again of the same bug.
     if (this.#stopping || (this.#options.shared.once && slot.restarts >= RESTARTS_ONCE_MAX)) {
@@ -303,6 +342,35 @@ export class Supervisor {
     this.#shards.forEach((slot, index) => {
       if (shard === null || shard === index) slot.thread?.send({ kind: "rescan" });
     });
+  }
+
+  /**
+   * Has a shard compare itself with the leader by its next scan (difference-recorder.ts). Events come until `compared` or
+   * `failed`; the function returned gives it up before. One comparison a shard at a time.
+   */
+  compare(
+    shard: number,
+    differencesMax: number,
+    received: (event: CompareEvent) => void,
+  ): () => void {
+    const slot = this.#slot(shard);
+    assert(slot.compare === null, "one comparison a shard at a time");
+    const id = ++this.#comparisons;
+    slot.compare = { id, received };
+    if (slot.thread !== null && !slot.ended) {
+      slot.thread.send({ kind: "compare", id, differencesMax });
+    } else this.#compared(slot, { kind: "failed", reason: "the shard is not followed now" });
+    return () => {
+      if (slot.compare?.id !== id) return;
+      slot.compare = null;
+      if (!slot.ended) slot.thread?.send({ kind: "compare-stop" });
+    };
+  }
+
+  #compared(slot: ShardSlot, event: CompareEvent): void {
+    const { compare } = slot;
+    if (event.kind !== "progress") slot.compare = null;
+    compare?.received(event);
   }
 
   /** Stops every shard in good order; `allEnded` follows. */
@@ -340,17 +408,22 @@ export class Supervisor {
       leader: this.leader,
       protocol: this.#protocol,
       created,
-      shards: this.snapshots.map((snapshot) => ({
-        shard: snapshot.shard,
-        lastFullScanAtMs:
-          snapshot.lastFullScanAtMs === null
-            ? null
-            : Math.round(snapshot.lastFullScanAtMs + wallOffsetMs),
-        divergedSlots: snapshot.divergedSlots,
-      })),
+      shards: this.#shards.flatMap((slot, shard) => this.#savedShard(slot, shard, wallOffsetMs)),
       connectionsAtMs: this.#budget.madeAtMs,
       savedAtMs: clock.wallMs(),
     };
     saveState(disk, shared.dir, state, this.#owner);
+  }
+
+  /** What an earlier run found holds until a scan of this one is whole. */
+  #savedShard({ snapshot }: ShardSlot, shard: number, wallOffsetMs: number): SavedShard[] {
+    if (snapshot === null || snapshot.lastFullScanAtMs === null) {
+      const { state } = this.#options.target;
+      const before = state?.leader === this.leader ? state.shards : [];
+      const saved = before.find((entry) => entry.shard === shard);
+      return saved === undefined ? [] : [saved];
+    }
+    const lastFullScanAtMs = Math.round(snapshot.lastFullScanAtMs + wallOffsetMs);
+    return [{ shard, lastFullScanAtMs, divergedSlots: snapshot.divergedSlots }];
   }
 }

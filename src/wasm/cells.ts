@@ -3,6 +3,8 @@
 //
 //   0        unused, so that address 0 is nothing
 //   64       cells: one u32 each, named below
+//   512      128 bytes for the key that is hashed
+//   640      128 bytes, the secret of xxh3
 //   1024     crc tables, 16 x 256 u32
 //   17408    areas, laid out by TypeScript from the bounds in limits.ts; their addresses are cells
 //
@@ -23,32 +25,45 @@ export const RESETS_START = 92;
 export const CRCS_START = 96;
 export const TABLE_START = 100;
 export const CHUNK_START = 104;
-export const WORDS_START = 108;
-export const EXCEPTIONS_START = 112;
+export const FACTS_START = 108;
+export const FINGERPRINTS_START = 112;
+export const ROUTING_SHARD = 116;
+/** 0: routing is not checked. */
+export const ROUTING_SHARD_COUNT = 120;
+/** Bytes of the key that are hashed; the last one is masked. */
+export const ROUTING_BYTES = 124;
+export const ROUTING_LAST_MASK = 128;
 
 /** Addresses of cells that live from call to call. */
-export const PENDING_BYTES = 128;
-export const RUN_COUNT = 132;
+export const PENDING_BYTES = 160;
+export const RUN_COUNT = 164;
 /** The slot that would join the last run; SLOT_NONE when none can. */
-export const SLOT_JOINING = 136;
-export const OCCUPIED = 140;
+export const SLOT_JOINING = 168;
+export const OCCUPIED = 172;
 
-/** Addresses of cells that a call leaves behind. */
-export const TAKEN = 160;
-export const REPLACED = 164;
-export const CLEARED = 168;
+/** Addresses of cells that `apply` leaves behind. */
+export const TAKEN = 192;
+export const REPLACED = 196;
+export const CLEARED = 200;
 /** Signed: -1 when nothing was taken. */
-export const VERSION_MAX = 172;
-export const DIFFERENCE_COUNT = 176;
-export const RESET_COUNT = 180;
-export const SLOT_MAX = 184;
+export const VERSION_MAX = 204;
+export const DIFFERENCE_COUNT = 208;
+export const RESET_COUNT = 212;
+export const SLOT_MAX = 216;
 /** The event at which a batch was refused. */
-export const FAULT_EVENT = 188;
-export const EXCEPTION_COUNT = 192;
-export const FREE_COUNT = 196;
-export const OCCUPIED_COUNT = 200;
-export const DELETED_COUNT = 204;
+export const FAULT_EVENT = 220;
 
+/** Addresses of cells that `scan` leaves behind. */
+export const COUNT_OCCUPIED = 224;
+export const COUNT_DELETED = 228;
+export const COUNT_FREE = 232;
+export const COUNT_DAMAGED = 236;
+export const VERSION_LEAST = 240;
+/** Signed: -1 when no slot of the chunk was ever used. */
+export const VERSION_GREATEST = 244;
+
+export const KEY_SCRATCH = 512;
+export const SECRET = 640;
 export const CRC_TABLES = 1024;
 export const AREAS_START = 17408;
 
@@ -58,8 +73,6 @@ export const SLOT_NONE = 0xffffffff;
 export const RUN_BYTES = 12;
 /** A difference: slot, the leader's word, 1 when it is older than what is here, else 0. */
 export const DIFFERENCE_BYTES = 12;
-/** An exception of a chunk: index of the slot, flags. */
-export const EXCEPTION_BYTES = 8;
 
 export const GROUP_SLOTS = 32;
 export const GROUP_BYTES = 264;
@@ -79,8 +92,12 @@ export const ANSWER_STATUS_INVALID = 2;
 export const ANSWER_GROW = 3;
 export const ANSWER_SAVE_FIRST = 4;
 
-/** Flags of an exception, as in format/slot-scanner.ts. */
-export const FLAG_CRC = 1;
-export const FLAG_STATUS = 2;
-export const FLAG_PADDING = 4;
-export const FLAG_FREE_NOT_EMPTY = 8;
+/** Facts of a slot, as bits: format/slot-scanner.ts says what each means. */
+export const FACT_BAD_CRC = 1;
+export const FACT_BAD_STATUS = 2;
+export const FACT_MISROUTED = 4;
+export const FACT_PADDING = 8;
+export const FACT_FREE_NOT_EMPTY = 16;
+export const FACT_FREE_VERSION = 32;
+export const FACT_DELETED_CRC = 64;
+export const FACT_LIVE = 128;

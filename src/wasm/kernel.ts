@@ -1,6 +1,14 @@
 // The WASM kernel: what scripts/build-wasm compiles to build/kernel.wasm. It has the two loops that visit every slot, one
 // call a batch or a chunk. It imports its memory and allocates nothing; replica/wasm-memory.ts lays it out.
 
+import { buildTables } from "./crc";
+import { prepareSecret } from "./xxh3";
+
 export { apply } from "./apply";
-export { buildTables } from "./crc";
 export { scan } from "./scan";
+
+/** To be called once for each memory, before anything else. */
+export function prepare(): void {
+  buildTables();
+  prepareSecret();
+}

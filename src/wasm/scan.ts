@@ -1,81 +1,130 @@
-// The check of a chunk of whole slots as they lie on disk (format.md: Slot; format/slot-scanner.ts has the contract).
+// The check of a chunk of whole slots as they lie on disk: what format/plain-slot-scanner.ts does in readable form, in one
+// call (format.md: Slot).
 
 import {
   CHUNK_START,
+  COUNT_DAMAGED,
+  COUNT_DELETED,
+  COUNT_FREE,
+  COUNT_OCCUPIED,
   CRCS_START,
-  DELETED_COUNT,
-  EXCEPTION_BYTES,
-  EXCEPTION_COUNT,
-  EXCEPTIONS_START,
-  FLAG_CRC,
-  FLAG_FREE_NOT_EMPTY,
-  FLAG_PADDING,
-  FLAG_STATUS,
-  FREE_COUNT,
+  FACT_BAD_CRC,
+  FACT_BAD_STATUS,
+  FACT_DELETED_CRC,
+  FACT_FREE_NOT_EMPTY,
+  FACT_FREE_VERSION,
+  FACT_LIVE,
+  FACT_MISROUTED,
+  FACT_PADDING,
+  FACTS_START,
+  FINGERPRINTS_START,
   KEY_BYTES,
-  OCCUPIED_COUNT,
+  ROUTING_SHARD_COUNT,
   SLOT_BYTES,
   VALUE_BYTES,
-  WORDS_START,
+  VERSION_GREATEST,
+  VERSION_LEAST,
 } from "./cells";
 import { recordCrc } from "./crc";
+import { isRoutedHere } from "./xxh3";
+
+const OCCUPIED: u32 = 1;
+const DELETED: u32 = 2;
 
 /**
- * Checks the first `slots` slots of the chunk; leaves a word and a crc of each, the exceptions and the counts. With
- * `crcsGiven` the crcs of the OCCUPIED slots lie at CRCS_START already.
+ * Checks the first `slots` slots of the chunk: leaves the facts of each, the fingerprints of the live ones, counts and
+ * versions; returns all facts joined by `or`. With `crcsGiven` the crcs that the slots should have lie at CRCS_START.
  */
-export function scan(slots: u32, crcsGiven: bool): void {
+export function scan(slots: u32, crcsGiven: bool): u32 {
   const slotBytes = load<u32>(SLOT_BYTES);
-  const bodyBytes = load<u32>(KEY_BYTES) + load<u32>(VALUE_BYTES);
-  const paddingBytes = slotBytes - 8 - bodyBytes;
-  const words = load<u32>(WORDS_START);
+  const keyBytes = load<u32>(KEY_BYTES);
+  const bodyBytes = keyBytes + load<u32>(VALUE_BYTES);
+  const paddingShift: u64 = (bodyBytes + 16 - slotBytes) << 3;
+  const isPadded = paddingShift < 64;
+  const isRouted = load<u32>(ROUTING_SHARD_COUNT) > 0;
   const crcs = load<u32>(CRCS_START);
-  const exceptions = load<u32>(EXCEPTIONS_START);
-  let exception = exceptions;
-  let free: u32 = 0;
-  let occupied: u32 = 0;
+  const factsStart = load<u32>(FACTS_START);
+  const fingerprints = load<u32>(FINGERPRINTS_START);
+  let versionLeast: u32 = 0xffffffff;
+  let versionGreatest: i32 = -1;
+  let live: u32 = 0;
   let deleted: u32 = 0;
+  let free: u32 = 0;
+  let joined: u32 = 0;
+
   let at = load<u32>(CHUNK_START);
   for (let index: u32 = 0; index < slots; index++) {
     const word = load<u32>(at);
     const status = word & 3;
-    let crc: u32 = 0;
-    let flags: u32 = 0;
-    if (status == 1) {
-      occupied++;
-      crc = load<u32>(at, 4);
-      const right = crcsGiven ? load<u32>(crcs + 4 * index) : recordCrc(word, at + 8, bodyBytes);
-      if (crc != right) flags = FLAG_CRC;
+    let facts: u32 = 0;
+    if (status == OCCUPIED) {
+      const crc = crcsGiven ? load<u32>(crcs + 4 * index) : recordCrc(word, at + 8, bodyBytes);
+      if (crc != load<u32>(at, 4)) {
+        facts = FACT_BAD_CRC;
+      } else {
+        live++;
+        facts = FACT_LIVE;
+        store<u32>(fingerprints + 4 * index, fingerprint(at + 8, keyBytes));
+        if (isPadded && load<u64>(at + slotBytes - 8) >> paddingShift != 0) facts |= FACT_PADDING;
+        if (isRouted && !isRoutedHere(at + 8)) facts |= FACT_MISROUTED;
+      }
+    } else if (status == DELETED) {
+      deleted++;
+      const crc = crcsGiven
+        ? load<u32>(crcs + 4 * index)
+        : recordCrc(wordBeforeDelete(word), at + 8, bodyBytes);
+      if (crc != load<u32>(at, 4)) facts = FACT_DELETED_CRC;
+      if (isPadded && load<u64>(at + slotBytes - 8) >> paddingShift != 0) facts |= FACT_PADDING;
     } else if (status == 0) {
       free++;
-      if (!isZero(at, slotBytes)) flags = FLAG_FREE_NOT_EMPTY;
-    } else if (status == 2) {
-      deleted++;
+      if (!isEmpty(at, slotBytes)) facts = FACT_FREE_NOT_EMPTY;
+      if (word != 0) facts |= FACT_FREE_VERSION;
     } else {
-      flags = FLAG_STATUS;
+      facts = FACT_BAD_STATUS;
     }
-    const end = at + slotBytes;
-    if (paddingBytes > 0 && load<u64>(end - 8) >> ((8 - paddingBytes) << 3) != 0) {
-      flags |= FLAG_PADDING;
+    if (word != 0) {
+      const version = word >> 2;
+      versionLeast = min<u32>(versionLeast, version);
+      versionGreatest = max<i32>(versionGreatest, version);
     }
-    store<u32>(words + 4 * index, word);
-    store<u32>(crcs + 4 * index, crc);
-    if (flags != 0) {
-      store<u32>(exception, index);
-      store<u32>(exception, flags, 4);
-      exception += EXCEPTION_BYTES;
-    }
-    at = end;
+    store<u8>(factsStart + index, facts);
+    joined |= facts;
+    at += slotBytes;
   }
-  store<u32>(FREE_COUNT, free);
-  store<u32>(OCCUPIED_COUNT, occupied);
-  store<u32>(DELETED_COUNT, deleted);
-  store<u32>(EXCEPTION_COUNT, (exception - exceptions) / EXCEPTION_BYTES);
+
+  store<u32>(COUNT_OCCUPIED, live);
+  store<u32>(COUNT_DELETED, deleted);
+  store<u32>(COUNT_FREE, free);
+  store<u32>(COUNT_DAMAGED, slots - live - deleted - free);
+  store<u32>(VERSION_LEAST, versionLeast);
+  store<i32>(VERSION_GREATEST, versionGreatest);
+  return joined;
 }
 
-/** True when all of a slot, a multiple of 8 bytes, is zero. */
-function isZero(at: u32, bytes: u32): bool {
-  let bits: u64 = 0;
-  for (let offset: u32 = 0; offset < bytes; offset += 8) bits |= load<u64>(at + offset);
+/** OCCUPIED, one version back: what the crc of a DELETED slot was made with. */
+function wordBeforeDelete(word: u32): u32 {
+  return (word & ~3) - 4 + OCCUPIED;
+}
+
+/** True when all of a slot but its meta word is zero. */
+function isEmpty(at: u32, bytes: u32): bool {
+  let bits = load<u64>(at) >> 32;
+  for (let offset: u32 = 8; offset < bytes; offset += 8) bits |= load<u64>(at + offset);
   return bits == 0;
+}
+
+/** Mixes the words of a key: equal keys have equal fingerprints, others rarely. */
+function fingerprint(at: u32, bytes: u32): u32 {
+  let hash: u32 = 0x9747b28c;
+  const end = at + (bytes & ~3);
+  for (; at < end; at += 4) hash = mixed(hash, load<u32>(at));
+  const rest = bytes & 3;
+  if (rest != 0) hash = mixed(hash, load<u32>(at) & (0xffffffff >> (32 - 8 * rest)));
+  hash *= 0xc2b2ae35;
+  return hash ^ (hash >> 16);
+}
+
+function mixed(hash: u32, word: u32): u32 {
+  hash = (hash ^ word) * 0x85ebca6b;
+  return hash ^ (hash >> 13);
 }

@@ -1,8 +1,10 @@
 // argv against a command's table.
 
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { nameArguments, readArguments, usageLine } from "../../src/cli/arguments.ts";
 import type { CommandSpec } from "../../src/cli/command.ts";
+import { resolveOptions } from "../../src/cli/precedence.ts";
 import { ArmdbError } from "../../src/errors.ts";
 import { FOLLOW, LOOK_SHARD, PAINT } from "./sample-specs.ts";
 
@@ -94,6 +96,36 @@ describe("readArguments()", () => {
       "--\\x1b[2J\\u202e",
     );
   });
+});
+
+test("any words at all are taken or refused as usage, never as a bug", () => {
+  const word = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 8 }),
+    fc.constantFrom(
+      "--",
+      "-",
+      "--data",
+      "--once",
+      "--window",
+      "-t",
+      "-qf",
+      "--data=x",
+      "--sync=off",
+    ),
+  );
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 8 }), (words) => {
+      try {
+        const given = readArguments(FOLLOW, words);
+        nameArguments(FOLLOW, given.positionals);
+        resolveOptions(FOLLOW, given.options, { env: {}, files: [] });
+      } catch (thrown) {
+        expect(thrown).toBeInstanceOf(ArmdbError);
+        expect((thrown as ArmdbError).code).toBe("usage");
+      }
+    }),
+    { seed: 7, numRuns: 2000 },
+  );
 });
 
 describe("nameArguments()", () => {

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Check, exitStatusOf, verdictOf } from "../../src/cli/doctor/check.ts";
+import { checkLeaderBefore, lookInside } from "../../src/cli/doctor/content-checks.ts";
 import { examine } from "../../src/cli/doctor/examine.ts";
 import { leaderChecks } from "../../src/cli/doctor/leader-checks.ts";
 import { checkKind, checkSpace, type Place } from "../../src/cli/doctor/place-checks.ts";
@@ -236,6 +237,20 @@ describe("the directory", () => {
     expect(named(checks, "open-files").message).toContain("is not known here");
     expect(verdictOf(checks)).toBe("warn");
     expect(readdirSync(path, { recursive: true }).sort()).toEqual(before);
+  });
+
+  test("that followed another leader is named", () => {
+    const path = copy("moved", "follower-clean");
+    const state = { schema: 1, leader: "old:7400", protocol: 1, shards: [], connectionsAtMs: [] };
+    writeFileSync(join(path, "armdb.state.json"), JSON.stringify(state));
+    const content = lookInside(realDisk, path);
+    expect(checkLeaderBefore(content, "new:7400")[0]).toMatchObject({
+      name: "leader-before",
+      result: "warn",
+      message: "it has followed old:7400 so far",
+    });
+    expect(checkLeaderBefore(content, "old:7400")).toEqual([]);
+    expect(checkLeaderBefore(content, null)).toEqual([]);
   });
 
   test("with data but no cursor needs --adopt", async () => {

@@ -115,7 +115,7 @@ export class Armdb implements AsyncDisposable {
     const errors = jsonLines(this.#stderr).filter((line) => line.type === "error");
     return {
       status: this.#child.exitCode,
-      signal: this.#child.signalCode,
+      signal: this.#child.signalCode as NodeJS.Signals | null,
       lines,
       stdout: this.#stdout,
       stderr: this.#stderr,

@@ -57,10 +57,16 @@ export class FollowStage implements AsyncDisposable {
     return leader;
   }
 
-  /** Starts a follower and waits until it is ready. */
-  async follower(leader: string, dir: string, more: readonly string[] = []): Promise<Armdb> {
+  /** Starts a follower. */
+  start(leader: string, dir: string, more: readonly string[] = []): Armdb {
     const follower = Armdb.replicate(leader, dir, more);
     this.#running.push(follower);
+    return follower;
+  }
+
+  /** Starts a follower and waits until it is ready. */
+  async follower(leader: string, dir: string, more: readonly string[] = []): Promise<Armdb> {
+    const follower = this.start(leader, dir, more);
     await follower.ready();
     return follower;
   }

@@ -23,7 +23,11 @@ export class TempRoot implements Disposable {
   /** A copy of a directory, in it. */
   async copyOf(dir: string): Promise<string> {
     const copy = this.fresh("copy");
-    await cp(dir, copy, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+    await cp(dir, copy, {
+      recursive: true,
+      verbatimSymlinks: true,
+      filter: (source) => !lstatSync(source).isSocket(),
+    });
     return copy;
   }
 

@@ -157,7 +157,7 @@ function render(
   const { out } = context;
   const { palette } = out;
   const place = home === null ? "its shard is not known, all were read" : `shard ${home}`;
-  out.line(`${palette.bold(`key 0x${toHex(key)}`)} ${describeText(key)}: ${place}`);
+  out.line(`${palette.bold(`key 0x${toHex(key)}`)}${describeText(key)}: ${place}`);
   const views = found.flatMap((one) => one.views);
   const live = views.filter(isLive);
   if (views.length === 0) {
@@ -184,5 +184,5 @@ function render(
 
 function describeText(key: Uint8Array): string {
   const shown = showKey(key, "auto");
-  return shown.startsWith('"') ? `(${shown})` : "";
+  return shown.startsWith('"') ? ` (${shown})` : "";
 }

@@ -1,7 +1,13 @@
 // `armdb inspect shard DIR SHARD`: one shard from its header to its anomalies, and its slots where asked for. Reads only.
 
 import { checkCursor, cursorOf } from "../../audit/cursor-check.ts";
-import { isBeingWritten, readDirectory, slotCountOf } from "../../audit/directory.ts";
+import {
+  type DatabaseDirectory,
+  isBeingWritten,
+  readDirectory,
+  type ShardLook,
+  slotCountOf,
+} from "../../audit/directory.ts";
 import {
   type Finding,
   FindingList,
@@ -13,9 +19,9 @@ import {
 import { checkHeader } from "../../audit/header-check.ts";
 import { checkShardPresence } from "../../audit/meta-check.ts";
 import { scanShard } from "../../audit/scan.ts";
-import type { ScanResult } from "../../audit/scan-task.ts";
+import type { ScanCounts, ScanResult } from "../../audit/scan-task.ts";
 import { ShardSpread } from "../../audit/shard-spread.ts";
-import { checkSidecarState, lookAtSidecar } from "../../audit/sidecar-check.ts";
+import { checkSidecarState, lookAtSidecar, type SidecarLook } from "../../audit/sidecar-check.ts";
 import {
   isWanted,
   type ReadableShard,
@@ -99,80 +105,114 @@ const JSON_CELLS = 64;
 const TABLE_SLOTS = 200;
 
 async function run(context: Context): Promise<number> {
-  const { out, disk } = context;
-  const path = requiredArgument(context, "DIR");
-  const directory = readDirectory(disk, path);
+  const { out, disk, json } = context;
+  const directory = readDirectory(disk, requiredArgument(context, "DIR"));
   const look = shardOf(directory, requiredNumber(context, "SHARD"));
+  if (!json) renderHeader(out, look);
   const findings = new FindingList();
   const isThere = checkShardPresence(look, findings);
-  if (!context.json) renderHeader(out, look);
   if (isThere) checkHeader(directory, look, findings);
-  const slotCount = slotCountOf(directory, look);
-  const sidecar = lookAtSidecar(disk, look, slotCount);
-  checkSidecarState(look, sidecar, findings);
-  const shard = isThere && directory.layout !== null ? readableShard(directory, look) : null;
-  const listed = shard === null ? [] : listSlots(context, shard, slotCount);
+  const sidecar = lookAtSidecar(disk, look, slotCountOf(directory, look));
+  if (isThere) checkSidecarState(look, sidecar, findings);
 
-  const isLive = isBeingWritten(directory);
-  const spread = new ShardSpread(slotCount, context.json ? JSON_CELLS : mapCells(out.columns));
-  let result: ScanResult | null = null;
-  if (shard !== null && !out.closed) {
-    const sidecarPath = sidecar.state === "valid" && !isLive ? look.sidecar.path : null;
-    result = await scan(context, scanTaskOf(directory, look, { isLive, sidecarPath }), spread);
-    findings.addAll(result.findings);
-  }
+  const shard = isThere && directory.layout !== null ? readableShard(directory, look) : null;
+  const seen = shard === null ? NOTHING_SEEN : await seeSlots(context, shard, sidecar);
+  findings.addAll(seen.result?.findings ?? []);
   const wallMs = context.clock.wallMs();
-  checkCursor(
-    { look, isReplica: hasCursor(directory), versions: result?.versions ?? null, wallMs },
-    findings,
-  );
+  const versions = seen.result?.versions ?? null;
+  checkCursor({ look, isReplica: hasCursor(directory), versions, wallMs }, findings);
+
   const sorted = sortFindings(findings.all);
-  if (context.json) {
-    const versions = spread.versions();
-    const { min = null, max = null, median = null } = versions ?? {};
-    out.json({
-      schema: 1,
-      command: "inspect-shard",
-      shard: look.shard,
-      header: look.header,
-      fileBytes: String(look.fileBytes),
-      counts: { slots: slotCount, ...(result?.counts ?? UNREAD(slotCount)) },
-      versions: { min, max, median },
-      occupancy: spread.cells().map((cell) => cell.occupied),
-      sidecar: sidecar.state,
-      cursor: cursorDocument(look.shard, cursorOf(look)),
-      lastUsedSlot: spread.lastUsedSlot < 0 ? null : spread.lastUsedSlot,
-      findings: sorted.map(findingToJson),
-      ...(wantsSlots(context) ? { slots: listed } : {}),
-    });
-  } else if (result !== null) {
-    renderScan(context, result, spread);
-    renderGrowth(out, directory, look, spread.lastUsedSlot, result.counts);
-    const cursor = cursorOf(look);
-    const saved = cursor === null ? "none" : `saved ${describeAge(cursor.lastAckAtMs, wallMs)}`;
-    out.line(
-      `${out.palette.bold("sidecar")}: ${sidecar.state}; ${out.palette.bold("cursor")}: ${saved}`,
-    );
-  }
-  return finish(context, sorted, result);
+  if (json) out.json(documentOf(context, directory, look, sidecar, seen, sorted));
+  else renderRest(context, directory, look, sidecar, seen, sorted);
+  if (context.stop.aborted) return signalStatus(context.stop.reason);
+  return verdictStatus(verdictOf(sorted));
 }
 
-const UNREAD = (slotCount: number) => ({
-  occupied: 0,
-  deleted: 0,
-  free: 0,
-  damaged: 0,
-  unread: slotCount,
-});
+/** What reading the slots gave; nothing where there are none to read. */
+interface SlotsSeen {
+  readonly result: ScanResult | null;
+  readonly spread: ShardSpread | null;
+  /** The documents of the slots that --slots asked for. */
+  readonly listed: readonly unknown[];
+}
 
-function finish(context: Context, sorted: readonly Finding[], result: ScanResult | null): number {
-  if (!context.json) {
-    renderFindings(context.out, sorted);
-    if (sorted.length === 0)
-      context.out.line(`${context.out.palette.green("nothing wrong")} with this shard`);
+const NOTHING_SEEN: SlotsSeen = { result: null, spread: null, listed: [] };
+
+/** Lists the slots that were asked for, then scans them all. */
+async function seeSlots(
+  context: Context,
+  shard: ReadableShard,
+  sidecar: SidecarLook,
+): Promise<SlotsSeen> {
+  const { directory, look } = shard;
+  const slotCount = slotCountOf(directory, look);
+  const listed = listSlots(context, shard, slotCount);
+  const isLive = isBeingWritten(directory);
+  const sidecarPath = sidecar.state === "valid" && !isLive ? look.sidecar.path : null;
+  const spread = new ShardSpread(
+    slotCount,
+    context.json ? JSON_CELLS : mapCells(context.out.columns),
+  );
+  const result = await scan(context, scanTaskOf(directory, look, { isLive, sidecarPath }), spread);
+  return { result, spread, listed };
+}
+
+function documentOf(
+  context: Context,
+  directory: DatabaseDirectory,
+  look: ShardLook,
+  sidecar: SidecarLook,
+  { result, spread, listed }: SlotsSeen,
+  findings: readonly Finding[],
+): unknown {
+  const slots = slotCountOf(directory, look);
+  const unread: ScanCounts = { occupied: 0, deleted: 0, free: 0, damaged: 0, unread: slots };
+  const { min = null, max = null, median = null } = spread?.versions() ?? {};
+  return {
+    schema: 1,
+    command: "inspect-shard",
+    shard: look.shard,
+    header: look.header,
+    fileBytes: String(look.fileBytes),
+    counts: { slots, ...(result?.counts ?? unread) },
+    versions: { min, max, median },
+    occupancy: spread?.cells().map((cell) => cell.occupied) ?? [],
+    sidecar: sidecar.state,
+    cursor: cursorDocument(look.shard, cursorOf(look)),
+    lastUsedSlot: spread === null || spread.lastUsedSlot < 0 ? null : spread.lastUsedSlot,
+    findings: findings.map(findingToJson),
+    ...(wantsSlots(context) ? { slots: listed } : {}),
+  };
+}
+
+function renderRest(
+  context: Context,
+  directory: DatabaseDirectory,
+  look: ShardLook,
+  sidecar: SidecarLook,
+  { result, spread }: SlotsSeen,
+  findings: readonly Finding[],
+): void {
+  const { out, clock } = context;
+  const { palette } = out;
+  if (result !== null && spread !== null) {
+    out.line("");
+    renderCounts(out, result.slots, result.counts);
+    out.line("");
+    renderMap(out, spread.cells());
+    out.line("");
+    renderVersions(out, spread.versions());
+    out.line("");
+    renderGrowth(out, directory, look, spread.lastUsedSlot, result.counts);
   }
-  if (result?.stopped === true && context.stop.aborted) return signalStatus(context.stop.reason);
-  return verdictStatus(verdictOf(sorted));
+  const cursor = cursorOf(look);
+  const saved =
+    cursor === null ? "none" : `saved ${describeAge(cursor.lastAckAtMs, clock.wallMs())}`;
+  out.line(`${palette.bold("sidecar")}: ${sidecar.state}`);
+  out.line(`${palette.bold("cursor")}: ${saved}`);
+  renderFindings(out, findings);
+  if (findings.length === 0) out.line(`${palette.green("nothing wrong")} with this shard`);
 }
 
 async function scan(
@@ -204,16 +244,6 @@ async function scan(
   } finally {
     progress.stop();
   }
-}
-
-function renderScan({ out }: Context, result: ScanResult, spread: ShardSpread): void {
-  out.line("");
-  renderCounts(out, result.slots, result.counts);
-  out.line("");
-  renderMap(out, spread.cells());
-  out.line("");
-  renderVersions(out, spread.versions());
-  out.line("");
 }
 
 function wantsSlots({ args }: Context): boolean {

@@ -19,7 +19,7 @@ import {
 } from "../command.ts";
 import { escapeText } from "../escape.ts";
 import { formatBytes, formatCount } from "../numbers.ts";
-import { cursorDocument, describeAge } from "../render/cursor.ts";
+import { cursorDocument, shortAge } from "../render/cursor.ts";
 import { renderFindings } from "../render/findings.ts";
 import { geometryFields, geometryLine } from "../render/verify.ts";
 import { type Column, tableLines } from "../tables.ts";
@@ -137,7 +137,7 @@ function fileRow(look: ShardLook, wallMs: number): string[] {
     header === null ? "?" : header.cleanShutdown === 1 ? "clean" : "not clean",
     cursor === null
       ? "none"
-      : `${formatCount(cursor.appliedTotal)} applied, version ${formatCount(cursor.maxVersionSeen)}, ${describeAge(cursor.lastAckAtMs, wallMs)}`,
+      : `${formatCount(cursor.appliedTotal)} applied, version ${formatCount(cursor.maxVersionSeen)}, saved ${shortAge(cursor.lastAckAtMs, wallMs)}`,
   ];
 }
 

@@ -6,6 +6,7 @@ import type { DirectoryChange } from "../../serve/change-watch.ts";
 import type { FollowerReport } from "../../serve/report.ts";
 import type { ServedDatabase } from "../../serve/served-database.ts";
 import type { Messages } from "../command.ts";
+import { formatCounted } from "../numbers.ts";
 
 export class FollowerLines {
   readonly #messages: Messages;
@@ -19,7 +20,7 @@ export class FollowerLines {
 
   listening(at: string, database: ServedDatabase): void {
     const { shardCount, layout } = database;
-    const shards = shardCount === 1 ? "1 shard" : `${shardCount} shards`;
+    const shards = formatCounted(shardCount, "shard");
     const sizes = `keys of ${layout.keyLen}, values of ${layout.valueLen} bytes`;
     this.#messages.info(`Serving "${this.#dir}" on ${at}: ${shards}, ${sizes}`);
     this.#messages.info(`To follow it: armdb replicate ${at} --data NEW_DIR`);
@@ -30,11 +31,13 @@ export class FollowerLines {
     switch (report.state) {
       case "scanning":
         this.#messages.info(
-          `${from} shard ${shard}: catching up, ${report.slots} slots (protocol ${report.protocol})`,
+          `${from} shard ${shard}: catching up, ${formatCounted(report.slots, "slot")} (protocol ${report.protocol})`,
         );
         return;
       case "live":
-        this.#messages.info(`${from} shard ${shard}: caught up, ${report.sent} slots sent`);
+        this.#messages.info(
+          `${from} shard ${shard}: caught up, ${formatCounted(report.sent, "slot")} sent`,
+        );
         if (shard !== null) this.#badSlots(shard, report.torn, report.invalid);
         return;
       case "refused":
@@ -78,6 +81,5 @@ export class FollowerLines {
 /** `3 slots (5, 9, 12)` */
 function slots(tally: SlotTally): string {
   const more = tally.count > tally.first.length ? ", ..." : "";
-  const word = tally.count === 1 ? "slot" : "slots";
-  return `${tally.count} ${word} (${tally.first.join(", ")}${more})`;
+  return `${formatCounted(tally.count, "slot")} (${tally.first.join(", ")}${more})`;
 }

@@ -5,44 +5,36 @@ import { type DatabaseDirectory, readDirectory } from "../../audit/directory.ts"
 import { ArmdbError } from "../../errors.ts";
 import { decodeCursor } from "../../format/cursor.ts";
 import type { Disk } from "../../io/disk.ts";
-import { DiskError } from "../../io/disk.ts";
 import { GROW_SLOTS_MIN } from "../../limits.ts";
 import type { LockHolder, Writers } from "../../store/holders.ts";
+import { lookAtTarget, type ReplicaTarget } from "../../store/replica-dir.ts";
 import { formatBytes, formatCounted, formatTime } from "../numbers.ts";
 import { type Check, fail, ok, warn } from "./check.ts";
 
 /** What DIR turned out to hold. */
 export type Content =
-  | { readonly kind: "absent" }
-  | { readonly kind: "empty" }
-  /** Files, none of them a database's. */
-  | { readonly kind: "foreign"; readonly entries: readonly string[] }
-  | { readonly kind: "database"; readonly directory: DatabaseDirectory }
-  | { readonly kind: "unreadable"; readonly error: ArmdbError };
+  /** Nothing yet. */
+  | { readonly kind: "new"; readonly exists: boolean }
+  | {
+      readonly kind: "database";
+      readonly directory: DatabaseDirectory;
+      readonly target: ReplicaTarget;
+    }
+  /** Nobody could follow into it. */
+  | { readonly kind: "unusable"; readonly error: ArmdbError };
 
-/** A wall clock that is ahead of a saved time by less than this is no news. */
+/** A wall clock that is behind a saved time by less than this is no news. */
 const CLOCK_SLACK_MS = 60_000;
 
-/** Looks into the directory. Never throws for what it finds there. */
-export function lookInside(disk: Disk, path: string, exists: boolean): Content {
-  if (!exists) return { kind: "absent" };
+/** Looks into the directory as `armdb replicate` would. Never throws for what it finds there. */
+export function lookInside(disk: Disk, path: string): Content {
   try {
-    const entries = disk.list(path);
-    if (entries.length === 0) return { kind: "empty" };
-    return { kind: "database", directory: readDirectory(disk, path) };
+    const target = lookAtTarget(disk, path);
+    if (target.kind === "new") return { kind: "new", exists: target.exists };
+    return { kind: "database", directory: readDirectory(disk, path), target };
   } catch (thrown) {
     if (!(thrown instanceof ArmdbError)) throw thrown;
-    if (thrown.code === "no-database") return foreign(disk, path, thrown);
-    return { kind: "unreadable", error: thrown };
-  }
-}
-
-function foreign(disk: Disk, path: string, error: ArmdbError): Content {
-  try {
-    return { kind: "foreign", entries: disk.list(path) };
-  } catch (thrown) {
-    if (!(thrown instanceof DiskError)) throw thrown;
-    return { kind: "unreadable", error };
+    return { kind: "unusable", error: thrown };
   }
 }
 
@@ -66,45 +58,43 @@ export function growthBytesOf(content: Content): number {
 export function checkContent(content: Content): Check {
   const name = "contents";
   switch (content.kind) {
-    case "absent":
-      return ok(name, "a follower will create the directory");
-    case "empty":
-      return ok(name, "the directory is empty: a follower will fill it");
-    case "foreign": {
-      const some = content.entries.slice(0, 3).join(", ");
-      const message = `it holds ${formatCounted(content.entries.length, "entry", "entries")} but no database: ${some}`;
-      return fail(name, "no-database", message, "another --data, or an empty directory");
-    }
-    case "unreadable": {
+    case "new":
+      return content.exists
+        ? ok(name, "nothing yet: a follower will fill it")
+        : ok(name, "a follower will create the directory");
+    case "unusable": {
       const { code, message, details } = content.error;
       return fail(name, code, message, details.hint ?? "armdb inspect DIR");
     }
     case "database":
-      return checkDatabase(content.directory);
+      return checkDatabase(content.directory, content.target);
   }
 }
 
-function checkDatabase(directory: DatabaseDirectory): Check {
+function checkDatabase(directory: DatabaseDirectory, target: ReplicaTarget): Check {
   const name = "contents";
-  const { shards, layout, meta } = directory;
+  const { shards, layout } = directory;
   const total = shards.reduce((sum, shard) => sum + shard.fileBytes, 0);
   const lengths =
     layout === null ? "" : `, keys of ${layout.keyLen} and values of ${layout.valueLen} bytes`;
   const what = `${formatCounted(shards.length, "shard")}${lengths}, ${formatBytes(total)}`;
-  const broken = shards.filter((shard) => shard.header === null || shard.headerFault !== null);
-  if (meta.fields === null || meta.fault !== null || broken.length > 0) {
-    const message = `a database with damage in db.meta or in the headers: ${what}`;
-    return fail(name, "damaged", message, `armdb verify ${directory.path} --quick`);
-  }
-  const cursors = shards.filter((shard) => shard.cursor.bytes !== null).length;
-  if (cursors === 0) {
-    return warn(
-      name,
-      `data, but no cursor of a follower: it is not known to be a replica (${what})`,
-      "replicate --adopt if it is to become one; what the leader has newer then wins",
-    );
-  }
-  return ok(name, `a replica: ${what}, ${formatCounted(cursors, "cursor")}`);
+  if (target.kind === "new" || target.isReplica) return ok(name, `a replica: ${what}`);
+  return warn(
+    name,
+    `data, but no cursor of a follower: it is not known to be a replica (${what})`,
+    "replicate --adopt if it is to become one; what the leader has newer then wins",
+  );
+}
+
+/** Whether DIR has followed another leader so far. */
+export function checkLeaderBefore(content: Content, leader: string | null): Check[] {
+  if (content.kind !== "database" || leader === null) return [];
+  const before = content.target.state?.leader ?? null;
+  if (before === null || before === leader) return [];
+  const message = `it has followed ${before} so far`;
+  const remedy =
+    "is this the same database? another leader's newer slots would win, older ones diverge";
+  return [warn("leader-before", message, remedy)];
 }
 
 /** A cursor saved in the future means that a clock jumped, here or where the directory came from. */

@@ -10,6 +10,7 @@ import {
   checkContent,
   checkCursorTime,
   checkHolders,
+  checkLeaderBefore,
   growthBytesOf,
   lookInside,
   shardsOf,
@@ -50,8 +51,7 @@ function directoryChecks(examination: Examination, data: string): Check[] {
   const place = findPlace(disk, data);
   const isDirectory = place.facts === null || place.facts.kind === "directory";
   const canRead = checkSystemCalls(system).result === "ok";
-  const content: Content | null =
-    canRead && isDirectory ? lookInside(disk, place.path, place.exists) : null;
+  const content: Content | null = canRead && isDirectory ? lookInside(disk, place.path) : null;
   const checks = [
     ...processChecks(system, content === null ? null : shardsOf(content)),
     ...placeChecks(system, place, content === null ? 0 : growthBytesOf(content)),
@@ -64,7 +64,8 @@ function directoryChecks(examination: Examination, data: string): Check[] {
     }
     return checks;
   }
-  checks.push(checkContent(content), ...checkCursorTime(content, system.wallMs()));
+  checks.push(checkContent(content), ...checkLeaderBefore(content, examination.leader));
+  checks.push(...checkCursorTime(content, system.wallMs()));
   if (place.exists) {
     const holder = lockHolder(place.path, processes);
     checks.push(...checkHolders(holder, writersOf(place.path, processes)));

@@ -88,7 +88,10 @@ export function checkPermission(system: SystemFacts, place: Place): Check {
     const message = `${place.path} can be written by everybody (mode ${mode.toString(8)})`;
     return warn(name, message, `chmod o-w ${place.path}`);
   }
-  if (place.exists) return ok(name, `${place.path} can be written (mode ${mode.toString(8)})`);
+  if (place.exists) {
+    const owner = `of user ${place.facts?.uid ?? "?"}, mode ${mode.toString(8)}`;
+    return ok(name, `${place.path} can be written (${owner})`);
+  }
   return ok(name, `${place.path} does not exist; it can be created in ${place.base}`);
 }
 

@@ -1,11 +1,11 @@
 // Cursors as text and as JSON (cli.md: JSON, cursor). Used by inspect, inspect cursor and verify-cursor.
 
 import type { ShardLook } from "../../audit/directory.ts";
-import { toHex } from "../../bytes.ts";
 import { CURSOR_BYTES, type CursorFields } from "../../format/cursor.ts";
 import type { Output } from "../command.ts";
 import { formatCount, formatDuration, formatTime } from "../numbers.ts";
-import { type Column, tableLines } from "../tables.ts";
+import { showRaw } from "./bytes.ts";
+import { type FieldRow, renderFields } from "./fields.ts";
 
 /** A cursor as JSON has it everywhere; null when there is none. */
 export function cursorDocument(shard: number, cursor: CursorFields | null): unknown {
@@ -19,21 +19,18 @@ export function cursorDocument(shard: number, cursor: CursorFields | null): unkn
   };
 }
 
-/** `2026-11-23 10:00:00 UTC, 5 m ago` */
+/** `2026-11-23 10:00:00 UTC, 5 m 00 s ago` */
 export function describeAge(unixMs: bigint, wallMs: number): string {
   if (unixMs === 0n) return "never";
-  const ageMs = wallMs - Number(unixMs);
-  const age = ageMs >= 0 ? `${formatDuration(ageMs)} ago` : `in ${formatDuration(-ageMs)}`;
-  return `${formatTime(Number(unixMs))}, ${age}`;
+  return `${formatTime(Number(unixMs))}, ${shortAge(unixMs, wallMs)}`;
 }
 
-const COLUMNS: readonly Column[] = [
-  { title: "offset", align: "right" },
-  { title: "bytes", align: "right" },
-  { title: "field" },
-  { title: "raw" },
-  { title: "meaning", shrinks: true },
-];
+/** `5 m 00 s ago` */
+export function shortAge(unixMs: bigint, wallMs: number): string {
+  if (unixMs === 0n) return "never";
+  const ageMs = wallMs - Number(unixMs);
+  return ageMs >= 0 ? `${formatDuration(ageMs)} ago` : `in ${formatDuration(-ageMs)}`;
+}
 
 /** Prints every field of a shard's cursor with its offset, raw bytes and meaning. */
 export function renderCursor(
@@ -46,23 +43,22 @@ export function renderCursor(
   out.line(`${palette.bold(look.cursor.name)}: ${describeFile(look, cursor)}`);
   const bytes = look.cursor.bytes;
   if (bytes === null || cursor === null) return;
-  const row = (offset: number, length: number, field: string, meaning: string) => [
-    String(offset),
-    String(length),
+  const row = (offset: number, length: number, field: string, meaning: string): FieldRow => ({
+    offset,
+    bytes: length,
     field,
-    toHex(bytes.subarray(offset, offset + length)),
+    raw: showRaw(bytes.subarray(offset, offset + length)),
     meaning,
-  ];
-  const rows = [
+  });
+  renderFields(out, [
     row(0, 1, "shard_id", `shard ${cursor.shardId}`),
-    row(1, 3, "(zeros)", ""),
+    row(1, 3, "", "zeros"),
     row(4, 8, "applied_total", `${formatCount(cursor.appliedTotal)} events applied, at least`),
     row(12, 4, "max_version_seen", `version ${formatCount(cursor.maxVersionSeen)}`),
-    row(16, 4, "(zeros)", ""),
+    row(16, 4, "", "zeros"),
     row(20, 8, "last_ack_unix_ms", `saved ${describeAge(cursor.lastAckAtMs, wallMs)}`),
-    row(28, 12, "(zeros)", ""),
-  ];
-  for (const line of tableLines(COLUMNS, rows, out.columns, palette.dim)) out.line(line);
+    row(28, 12, "", "zeros"),
+  ]);
 }
 
 function describeFile(look: ShardLook, cursor: CursorFields | null): string {

@@ -55,11 +55,17 @@ function renderKind(
   for (const line of rest) out.line(line);
   for (const finding of list) {
     if (out.closed) return;
-    const sentence = `${placeOf(finding)}: ${finding.message}${countOf(finding)}${keyOf(finding)}`;
+    const place = isPlaceSaid(finding) ? "" : `${placeOf(finding)}: `;
+    const sentence = `${place}${finding.message}${countOf(finding)}${keyOf(finding)}`;
     const [start = "", ...more] = wrapText(escapeText(sentence), out.columns - 2);
     out.line(`  ${start}`);
     for (const line of more) out.line(`      ${line}`);
   }
+}
+
+/** True when the message names the file and there is nothing more exact to say. */
+function isPlaceSaid({ slot, offset, file, message }: Finding): boolean {
+  return slot === null && offset === null && file !== null && message.includes(file);
 }
 
 /** `shard 0, slot 5, byte 4256 of shard_000/fixed.data` */

@@ -3,19 +3,12 @@
 import type { DatabaseDirectory, ShardLook } from "../../audit/directory.ts";
 import type { ScanCounts } from "../../audit/scan-task.ts";
 import type { SpreadCell, VersionSpread } from "../../audit/shard-spread.ts";
-import { SHARD_HEADER_BYTES, shardFileBytes } from "../../format/shard-header.ts";
+import { SHARD_HEADER_BYTES, SHARD_MAGIC, shardFileBytes } from "../../format/shard-header.ts";
 import type { Output } from "../command.ts";
 import { formatBytes, formatCount, formatShare } from "../numbers.ts";
-import { type Column, tableLines } from "../tables.ts";
+import { type Column, tableLines, wrapText } from "../tables.ts";
 import { showRaw } from "./bytes.ts";
-
-const HEADER_COLUMNS: readonly Column[] = [
-  { title: "offset", align: "right" },
-  { title: "bytes", align: "right" },
-  { title: "field" },
-  { title: "raw" },
-  { title: "meaning", shrinks: true },
-];
+import { type FieldRow, renderFields } from "./fields.ts";
 
 /** The header with offsets, raw bytes and meanings (format.md: fixed.data header); what is there of it. */
 export function renderHeader(out: Output, look: ShardLook): void {
@@ -32,16 +25,23 @@ export function renderHeader(out: Output, look: ShardLook): void {
     return;
   }
   const { header } = look;
-  const row = (offset: number, length: number, field: string, meaning: string) => [
-    String(offset),
-    String(length),
+  const row = (
+    offset: number,
+    length: number,
+    field: string,
+    meaning: string,
+    paint?: FieldRow["paint"],
+  ): FieldRow => ({
+    offset,
+    bytes: length,
     field,
-    showRaw(bytes.subarray(offset, offset + length)),
+    raw: showRaw(bytes.subarray(offset, offset + length)),
     meaning,
-  ];
-  const isFixd = header.magic === "FIXD";
-  const rows = [
-    row(0, 4, "magic", isFixd ? '"FIXD"' : palette.red('not "FIXD"')),
+    ...(paint === undefined ? {} : { paint }),
+  });
+  const isFixd = header.magic === SHARD_MAGIC;
+  renderFields(out, [
+    isFixd ? row(0, 4, "magic", '"FIXD"') : row(0, 4, "magic", 'not "FIXD"', palette.red),
     row(4, 2, "version", `${header.version}`),
     row(6, 2, "slot_size", `${header.slotSize} bytes`),
     row(8, 4, "slot_count", `${formatCount(header.slotCount)} slots`),
@@ -49,14 +49,10 @@ export function renderHeader(out: Output, look: ShardLook): void {
     row(14, 2, "value_len", `${header.valueLen} bytes`),
     row(16, 1, "shard_id", `shard ${header.shardId}`),
     row(17, 1, "clean_shutdown", describeCleanFlag(header.cleanShutdown)),
-    row(
-      18,
-      bytes.length - 18,
-      "reserved",
-      header.reservedIsZero ? "zeros" : palette.yellow("not all zeros"),
-    ),
-  ];
-  for (const line of tableLines(HEADER_COLUMNS, rows, out.columns, palette.dim)) out.line(line);
+    header.reservedIsZero
+      ? row(18, bytes.length - 18, "reserved", "zeros")
+      : row(18, bytes.length - 18, "reserved", "not all zeros", palette.yellow),
+  ]);
 }
 
 function describeCleanFlag(flag: number): string {
@@ -171,5 +167,12 @@ export function renderGrowth(
       : `slot ${formatCount(lastUsedSlot)} is the last that was ever used`;
   const room = `${formatCount(free)} slots (${formatBytes(free * layout.slotSize)}) can take new keys before the file grows`;
   const extra = spare > 0 ? `; the file is ${formatBytes(spare)} longer than its slots need` : "";
-  out.line(`${out.palette.bold("growth")}: ${used}; ${room}${extra}`);
+  renderParagraph(out, "growth", `${used}; ${room}${extra}`);
+}
+
+/** `title: text`, wrapped, the title bold. */
+function renderParagraph(out: Output, title: string, text: string): void {
+  const [first = "", ...rest] = wrapText(`${title}: ${text}`, out.columns - 2);
+  out.line(out.palette.bold(first.slice(0, title.length)) + first.slice(title.length));
+  for (const line of rest) out.line(`  ${line}`);
 }

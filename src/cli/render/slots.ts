@@ -6,6 +6,7 @@ import type { Output } from "../command.ts";
 import { formatCount } from "../numbers.ts";
 import { type Column, tableLines } from "../tables.ts";
 import { type ByteFormat, hexDump, showKey, showRaw, showValue } from "./bytes.ts";
+import { type FieldRow, renderFields } from "./fields.ts";
 
 /** A slot as JSON has it everywhere. A redacted value is null. */
 export function slotDocument(
@@ -57,14 +58,6 @@ function crcWord(view: SlotView): string {
   return view.crcIsOfLastWrite === true ? "stale" : "-";
 }
 
-const FIELD_COLUMNS: readonly Column[] = [
-  { title: "byte", align: "right" },
-  { title: "bytes", align: "right" },
-  { title: "field" },
-  { title: "raw" },
-  { title: "meaning", shrinks: true },
-];
-
 /** One slot field by field: place in the file, raw bytes, meaning; then key and value in full. */
 export function renderSlot(
   out: Output,
@@ -80,29 +73,32 @@ export function renderSlot(
   );
   const valueStart = 8 + layout.keyLen;
   const paddingStart = valueStart + layout.valueLen;
-  const row = (
-    start: number,
-    length: number,
-    field: string,
-    meaning: string,
-    raw = showRaw(bytes.subarray(start, start + length)),
-  ) => [String(offset + start), String(length), field, raw, meaning];
+  const row = (start: number, length: number, field: string, meaning: string): FieldRow => ({
+    offset: offset + start,
+    bytes: length,
+    field,
+    raw: showRaw(bytes.subarray(start, start + length)),
+    meaning,
+    ...(view.isDamaged && start < 8 ? { paint: palette.red } : {}),
+  });
+  const valueRow = row(
+    valueStart,
+    layout.valueLen,
+    "value",
+    view.isNeverUsed ? "" : showValue(decoded.value, format),
+  );
   const rows = [
     row(
       0,
       4,
       "meta",
-      `${view.isNeverUsed ? "free, never used" : `${view.statusName}, version ${formatCount(decoded.version)}`}`,
+      view.isNeverUsed
+        ? "free, never used"
+        : `${view.statusName}, version ${formatCount(decoded.version)}`,
     ),
     row(4, 4, "crc32", describeCrc(view)),
     row(8, layout.keyLen, "key", view.isNeverUsed ? "" : showKey(decoded.key, format)),
-    row(
-      valueStart,
-      layout.valueLen,
-      "value",
-      view.isNeverUsed ? "" : showValue(decoded.value, format),
-      format === "redacted" ? "(redacted)" : undefined,
-    ),
+    format === "redacted" ? { ...valueRow, raw: "(redacted)" } : valueRow,
   ];
   const padding = layout.slotSize - paddingStart;
   if (padding > 0) {
@@ -111,7 +107,7 @@ export function renderSlot(
       : "should be zeros";
     rows.push(row(paddingStart, padding, "padding", meaning));
   }
-  for (const line of tableLines(FIELD_COLUMNS, rows, out.columns, palette.dim)) out.line(line);
+  renderFields(out, rows);
   out.line("");
   out.line(routingLine(shard, view));
   if (view.isNeverUsed) return;
@@ -126,7 +122,7 @@ function describeCrc(view: SlotView): string {
   switch (view.statusName) {
     case "occupied":
       return view.crcMatches
-        ? `stored ${stored}, computed the same: the record is sound`
+        ? `${stored} stored and computed: the record is sound`
         : `stored ${stored}, computed ${computed}: THE RECORD CANNOT BE TRUSTED`;
     case "deleted":
       return view.crcIsOfLastWrite === true

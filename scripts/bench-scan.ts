@@ -1,0 +1,108 @@
+// How long a SlotScanner takes for a slot: `bun scripts/bench-scan.ts [passes]`. One core, one chunk that stays in the
+// cache, no file. Prints the median and the spread over the passes, ns a slot, without and with routing by key.
+
+import { createSlotScanner } from "../src/format/create-slot-scanner.ts";
+import { PlainSlotScanner } from "../src/format/plain-slot-scanner.ts";
+import { shardOfKey } from "../src/format/routing.ts";
+import {
+  encodeOccupiedSlot,
+  packMeta,
+  type SlotLayout,
+  slotLayout,
+  STATUS_OCCUPIED,
+} from "../src/format/slot.ts";
+import {
+  type RoutingCheck,
+  SLOT_LIVE,
+  type SlotScanner,
+  slotsPerChunk,
+} from "../src/format/slot-scanner.ts";
+import { WasmSlotScanner } from "../src/format/wasm-slot-scanner.ts";
+
+const LAYOUTS: readonly SlotLayout[] = [
+  slotLayout(8, 64),
+  slotLayout(4, 3),
+  slotLayout(16, 100),
+  slotLayout(32, 1000),
+];
+const ROUTING: RoutingCheck = { shard: 1, shardCount: 4, shardPrefixBits: 0 };
+const PASSES = Number(process.argv[2] ?? 100);
+/** Until all is compiled by the last tier. */
+const WARM_PASSES = 40;
+
+interface Candidate {
+  readonly name: string;
+  make(layout: SlotLayout, routing: RoutingCheck | null): SlotScanner;
+}
+
+const CANDIDATES: readonly Candidate[] = [
+  {
+    name: "plain",
+    make: (layout, routing) => new PlainSlotScanner(layout, routing, slotsPerChunk(layout)),
+  },
+  { name: "wasm", make: (layout, routing) => createSlotScanner(layout, routing) },
+  { name: "wasm, own crc", make: (layout, routing) => wasm(layout, routing, Infinity) },
+  { name: "wasm, native crc", make: (layout, routing) => wasm(layout, routing, 0) },
+];
+
+function wasm(layout: SlotLayout, routing: RoutingCheck | null, nativeBytesMin: number) {
+  const scanner = WasmSlotScanner.create(layout, routing, slotsPerChunk(layout), nativeBytesMin);
+  if (scanner === null) throw new Error("No memory for WebAssembly");
+  return scanner;
+}
+
+/** Fills the chunk with live slots whose keys belong to the shard of ROUTING. */
+function fill(scanner: SlotScanner): void {
+  const { layout, chunk } = scanner;
+  const key = new Uint8Array(layout.keyLen);
+  const value = new Uint8Array(layout.valueLen);
+  let number = 0;
+  for (let index = 0; index < scanner.slotsMax; index++) {
+    do {
+      number++;
+      for (let at = 0; at < 4; at++) key[at] = number >> (8 * at);
+    } while (shardOfKey(key, ROUTING.shardCount, 0) !== ROUTING.shard);
+    value.fill(number);
+    const start = index * layout.slotSize;
+    const image = chunk.subarray(start, start + layout.slotSize);
+    encodeOccupiedSlot(image, layout, packMeta(STATUS_OCCUPIED, 1), key, value);
+  }
+}
+
+/** Scans the whole chunk a few times; ns a slot. */
+function pass(scanner: SlotScanner): number {
+  const startedAtMs = performance.now();
+  const { facts } = scanner.scan(scanner.slotsMax);
+  const tookMs = performance.now() - startedAtMs;
+  if (facts !== SLOT_LIVE) throw new Error(`A sound chunk came to facts ${facts}`);
+  return (tookMs * 1e6) / scanner.slotsMax;
+}
+
+function cell(samples: readonly number[]): string {
+  const sorted = samples.toSorted((left, right) => left - right);
+  const at = (share: number) =>
+    (sorted[Math.floor(share * (sorted.length - 1))] as number).toFixed(1);
+  return `${at(0.5).padStart(7)} [${at(0.1)}-${at(0.9)}]`.padEnd(26);
+}
+
+for (const layout of LAYOUTS) {
+  const runs = CANDIDATES.map(({ name, make }) => {
+    const scanners = [make(layout, null), make(layout, ROUTING)];
+    scanners.forEach(fill);
+    return { name, scanners, samples: scanners.map(() => [] as number[]) };
+  });
+  for (let turn = 0; turn < WARM_PASSES + PASSES; turn++) {
+    for (const { scanners, samples } of runs) {
+      scanners.forEach((scanner, index) => {
+        const took = pass(scanner);
+        if (turn >= WARM_PASSES) samples[index]?.push(took);
+      });
+    }
+  }
+  console.log(
+    `${layout.keyLen}x${layout.valueLen}, ns a slot: no routing, routing; median [p10-p90]`,
+  );
+  for (const { name, samples } of runs) {
+    console.log(`  ${name.padEnd(18)} ${samples.map(cell).join("")}`);
+  }
+}

@@ -1,0 +1,92 @@
+// Events that a leader drops in silence because its ring is full: after a port scan, which starts the ring, and in bursts that
+// are faster than any follower. The replica has to end with the leader's contents all the same.
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import {
+  buildOracle,
+  ORACLE_VERSIONS,
+  type OracleLeader,
+  oracleAvailable,
+} from "../support/oracle.ts";
+import { ReplicaStage } from "../support/replica-stage.ts";
+
+const LIMIT_MS = 90_000;
+/** Within --resync plus a scan, and what a look takes on a busy machine. */
+const CONVERGE_MS = 8_000;
+
+describe.if(oracleAvailable())("a leader whose ring overflows", () => {
+  beforeAll(async () => void (await buildOracle()), 20 * 60_000);
+
+  for (const version of ORACLE_VERSIONS) {
+    test(
+      `after a port scan and 30,000 writes the first follower converges (${version})`,
+      async () => {
+        await using stage = await ReplicaStage.open(version);
+        await using leader = await stage.leader();
+        await leader.fill(0, 10_000, 1);
+        await portScan(leader);
+        await leader.churn(30_000, 2, 20_000);
+        const dir = stage.path("replica");
+        // Slow enough that what is written meanwhile meets a ring that is full of old events.
+        await using follower = stage.follower(leader, dir, [
+          "--resync",
+          "3s",
+          "--limit-rate",
+          "400KB",
+        ]);
+        await follower.inState("scanning", 2);
+        await leader.churn(4_000, 3, 20_000);
+        expect(follower.linesOf("caught-up")).toEqual([]);
+        const wanted = await leader.digest();
+        await follower.ready();
+        expect(await stage.converged(follower, dir, wanted, CONVERGE_MS)).toBeLessThan(CONVERGE_MS);
+        // The proof that something was lost, where a scan beside the stream can tell.
+        if (version === "0.1.14") {
+          await follower.line("healed slots", (line) => Number(line["healed"]) > 0);
+        }
+        expect(await follower.stop()).toBe(0);
+        expect(await stage.digest(dir)).toEqual(wanted);
+      },
+      LIMIT_MS,
+    );
+
+    test(
+      `bursts of 200,000 mixed writes while live converge (${version})`,
+      async () => {
+        await using stage = await ReplicaStage.open(version);
+        await using leader = await stage.leader();
+        await leader.fill(0, 10_000, 1);
+        const dir = stage.path("replica");
+        await using follower = stage.follower(leader, dir, ["--resync", "3s"]);
+        await follower.inState("live", 2);
+        for (const seed of [4, 5]) {
+          await leader.churn(200_000, seed, 40_000);
+          const wanted = await leader.digest();
+          const tookMs = await stage.converged(follower, dir, wanted, CONVERGE_MS);
+          expect(tookMs).toBeLessThan(CONVERGE_MS);
+        }
+        const wanted = await leader.digest();
+        expect(await follower.stop()).toBe(0);
+        expect(await stage.digest(dir)).toEqual(wanted);
+      },
+      LIMIT_MS,
+    );
+  }
+});
+
+/** Connects and closes without a word, as a port scan or a health check does; resolves once the leader has let go. */
+function portScan(leader: OracleLeader): Promise<void> {
+  return new Promise((resolve, reject) => {
+    Bun.connect({
+      hostname: "127.0.0.1",
+      port: leader.port,
+      allowHalfOpen: true,
+      socket: {
+        open: (socket) => void socket.shutdown(),
+        data() {},
+        close: () => resolve(),
+        end: (socket) => void socket.end(),
+      },
+    }).catch(reject);
+  });
+}
