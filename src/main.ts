@@ -29,7 +29,8 @@ function end(status: number): never {
 /** A bug outside of every promise that is awaited: said as any other failure, then the end. */
 function endWithBug(thrown: unknown): never {
   restoreCursor(streams.stderr);
-  end(tellFailure(createVoice(streams, guessManner(argv, process.env)), thrown));
+  const voice = createVoice(streams, guessManner(argv, process.env), AbortSignal.abort());
+  end(tellFailure(voice, thrown));
 }
 
 process.on("uncaughtException", endWithBug);

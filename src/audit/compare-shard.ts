@@ -65,8 +65,8 @@ export class ShardRound {
       return;
     }
     const { slotsPerRun } = this.#here;
-    for (let slot = 0; slot < slots; slot += slotsPerRun) {
-      const end = Math.min(slots, slot + slotsPerRun);
+    for (let slot = 0, end = 0; slot < slots; slot = end) {
+      end = Math.min(slots, slot + slotsPerRun);
       // Whole windows are the same nearly always: no slot is looked at then.
       if (!equalBytes(this.#here.run(slot), there.run(slot))) {
         for (let each = slot; each < end; each++) this.#compareSlot(there, each);

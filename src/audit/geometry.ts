@@ -7,6 +7,7 @@ import { shardOfKey } from "../format/routing.ts";
 import type { SlotLayout } from "../format/slot.ts";
 import { slotSizeOf } from "../format/slot.ts";
 import type { Disk } from "../io/disk.ts";
+import { SHARDS_MAX } from "../limits.ts";
 import type { MetaLook, ShardLook } from "./directory.ts";
 import { type KeySample, sampleKeys } from "./key-sample.ts";
 
@@ -173,10 +174,28 @@ function fits(sample: readonly KeySample[], shardCount: number, bits: number): b
   return misrouted(sample, shardCount, bits) <= sample.length * MISROUTED_SHARE_MAX;
 }
 
+/**
+ * Keys that do not lie where most of their file's keys belong. Each file is taken for the shard that most of its keys
+ * route to, no two files for the same one: so files that were swapped do not speak against the routing.
+ */
 function misrouted(sample: readonly KeySample[], shardCount: number, bits: number): number {
-  let count = 0;
-  for (const { key, shard } of sample) if (shardOfKey(key, shardCount, bits) !== shard) count += 1;
-  return count;
+  const tallies = new Map<number, number>();
+  for (const { key, shard } of sample) {
+    const pair = shard * SHARDS_MAX + shardOfKey(key, shardCount, bits);
+    tallies.set(pair, (tallies.get(pair) ?? 0) + 1);
+  }
+  const files = new Set<number>();
+  const homes = new Set<number>();
+  let atHome = 0;
+  for (const [pair, count] of [...tallies].sort(([, left], [, right]) => right - left)) {
+    const file = Math.floor(pair / SHARDS_MAX);
+    const home = pair % SHARDS_MAX;
+    if (files.has(file) || homes.has(home)) continue;
+    files.add(file);
+    homes.add(home);
+    atHome += count;
+  }
+  return sample.length - atHome;
 }
 
 interface Candidate {
@@ -204,9 +223,11 @@ function searchRouting(
     }
   }
   // By chance n keys fit one candidate with probability count^-n: ask for a margin of 2^7 over all that were tried.
+  // The first key of a file says which shard it is taken for, and so proves nothing.
+  const files = new Set(sample.map(({ shard }) => shard)).size;
   const isProof = (candidate: Candidate) =>
     candidate.shardCount === 1 ||
-    (sample.length - candidate.misrouted) * Math.log2(candidate.shardCount) >=
+    (sample.length - files - candidate.misrouted) * Math.log2(candidate.shardCount) >=
       Math.log2(bitsMax + 1) + 7;
   const statedBits = stated?.shardPrefixBits ?? 0;
   const best = candidates.filter(isProof).sort((left, right) => {

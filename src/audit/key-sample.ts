@@ -10,7 +10,7 @@ import { readUpTo, tryDisk, withFile } from "./file-look.ts";
 
 export interface KeySample {
   readonly key: Uint8Array;
-  /** Where it lies: the directory's number, or the header's where the headers are a permutation (swapped files). */
+  /** The directory in which it lies. */
   readonly shard: number;
 }
 
@@ -24,11 +24,9 @@ export function sampleKeys(
   looks: readonly ShardLook[],
   layout: SlotLayout,
 ): KeySample[] {
-  const believesHeaders = arePermutation(looks);
-  return looks.flatMap((look) => {
-    const shard = believesHeaders && look.header !== null ? look.header.shardId : look.shard;
-    return soundKeys(disk, look, layout).map((key) => ({ key, shard }));
-  });
+  return looks.flatMap((look) =>
+    soundKeys(disk, look, layout).map((key) => ({ key, shard: look.shard })),
+  );
 }
 
 function soundKeys(disk: Disk, look: ShardLook, layout: SlotLayout): Uint8Array[] {
@@ -63,15 +61,4 @@ function keysIn(bytes: Uint8Array, layout: SlotLayout): Uint8Array[] {
     keys.push(slot.slice(8, 8 + layout.keyLen));
   }
   return keys;
-}
-
-function arePermutation(looks: readonly ShardLook[]): boolean {
-  const ids = new Set<number>();
-  let headers = 0;
-  for (const look of looks) {
-    if (look.header === null || look.headerFault === "magic") continue;
-    headers += 1;
-    if (look.header.shardId < looks.length) ids.add(look.header.shardId);
-  }
-  return ids.size === headers;
 }

@@ -31,12 +31,14 @@ export function readVersions(
     min = Math.min(min, versionOf(meta));
     max = Math.max(max, versionOf(meta));
   };
-  for (let first = 0; first < reader.slotCount; first += reader.slotsPerRun) {
+  for (let first = 0; first < reader.slotCount;) {
     const run = reader.run(first);
+    if (run.length === 0) break;
     const view = viewOf(run);
     for (let offset = 0, slot = first; offset < run.length; offset += slotSize, slot++) {
       count(changed.get(slot) ?? view.getUint32(offset, true));
     }
+    first += run.length / slotSize;
   }
   // Slots that the file does not hold yet.
   for (const [slot, meta] of changed) if (slot >= reader.slotCount) count(meta);

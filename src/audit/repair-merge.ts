@@ -5,6 +5,7 @@ import { ArmdbError } from "../errors.ts";
 import { equalBytes } from "../bytes.ts";
 import { decodeSlot, STATUS_FREE, STATUS_OCCUPIED, statusOf, versionOf } from "../format/slot.ts";
 import { type Geometry, geometryDifferences } from "../store/geometry.ts";
+import { tryDisk } from "./file-look.ts";
 import { otherGeometry } from "./leader-errors.ts";
 import type { SlotThere } from "./repair-rules.ts";
 import { type SlotFacts, SlotPlanner } from "./repair-slots.ts";
@@ -103,7 +104,9 @@ class Merge {
   #one(slot: number, there: SlotThere): void {
     if (slot % PROGRESS_SLOTS === 0) this.#options.progress(slot);
     if (there.kind === "unsure") this.#unsure++;
-    const bytes = this.#reader.padded(slot);
+    const [bytes] = tryDisk(() => this.#reader.padded(slot));
+    // Verify has said that it cannot be read; what cannot be read cannot be saved, and so is not overwritten.
+    if (bytes === null) return;
     if (there.kind === "nothing" && statusOf(bytes[0] ?? 0) === STATUS_FREE) return;
     this.#weigh(bytes, there);
     const { facts, onlyMarked } = this.#options;

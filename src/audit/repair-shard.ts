@@ -7,6 +7,7 @@ import { packMeta, STATUS_FREE, versionOf } from "../format/slot.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Geometry } from "../store/geometry.ts";
 import type { ShardLook } from "./directory.ts";
+import { tryDisk } from "./file-look.ts";
 import type { Finding } from "./findings.ts";
 import type { ShardBasis } from "./repair-basis.ts";
 import { type Change, type Place, type Step, writeOfDifference } from "./repair-changes.ts";
@@ -282,7 +283,9 @@ function cursorSteps(facts: ShardPlanFacts, changes: readonly SlotChange[]): Ste
     WINDOW_BYTES_SEQUENTIAL,
   );
   try {
-    const after = mendCursor(before, look.shard, readVersions(reader, changed));
+    // Where a slot cannot be read only the shard's number is put right.
+    const [versions] = tryDisk(() => readVersions(reader, changed));
+    const after = mendCursor(before, look.shard, versions);
     return cursorStep(look.shard, before, after, wrong?.message ?? null);
   } finally {
     reader.close();

@@ -15,7 +15,7 @@ import {
   type SlotRemedy,
   type SlotThere,
 } from "./repair-rules.ts";
-import { isSlotSound, SlotReader, WINDOW_BYTES_SPARSE } from "./slot-reader.ts";
+import { isSlotSound, SlotReader } from "./slot-reader.ts";
 
 /** Bytes before and after that a plan may hold, over all shards. What is past that is left to another run. */
 const PLAN_BYTES_MAX = 512 * 1024 * 1024;
@@ -167,7 +167,7 @@ export function planLocally(facts: SlotFacts): SlotPlanner {
   const planner = new SlotPlanner(facts);
   const { disk, path, layout, slotCount, marks } = facts;
   if (marks.size === 0) return planner;
-  const reader = SlotReader.raw(disk, path, layout, slotCount, WINDOW_BYTES_SPARSE);
+  const reader = SlotReader.raw(disk, path, layout, slotCount, layout.slotSize);
   try {
     for (const slot of marks.keys()) {
       if (slot < slotCount) planner.local(slot, reader.padded(slot));

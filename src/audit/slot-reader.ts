@@ -17,7 +17,7 @@ import {
   STATUS_OCCUPIED,
   statusOf,
 } from "../format/slot.ts";
-import type { Disk, DiskFile } from "../io/disk.ts";
+import { type Disk, DiskError, type DiskFile } from "../io/disk.ts";
 import { damagedSide, type SideWord } from "./compare-kinds.ts";
 
 export const WINDOW_BYTES_SEQUENTIAL = 1024 * 1024;
@@ -111,7 +111,7 @@ export class SlotReader {
     return this.#at(index);
   }
 
-  /** The slots from `slot` to the end of a window that begins there, as one view; empty past the end. */
+  /** The slots from `slot` on, a window full unless the file ends or a bad place is near; empty past the end. */
   run(slot: number): Uint8Array {
     if (slot >= this.slotCount) return this.#window.subarray(0, 0);
     this.#fill(slot);
@@ -164,6 +164,17 @@ export class SlotReader {
 
   #fill(slot: number): void {
     const slots = Math.min(this.#slotsPerWindow, this.slotCount - slot);
+    try {
+      this.#read(slot, slots);
+    } catch (thrown) {
+      // A bad place somewhere in the window: only the slot that lies on it must fail.
+      if (!(thrown instanceof DiskError) || slots === 1) throw thrown;
+      this.#read(slot, 1);
+    }
+  }
+
+  #read(slot: number, slots: number): void {
+    this.#windowSlots = 0;
     const bytes = this.#window.subarray(0, slots * this.layout.slotSize);
     const read = this.#file.read(bytes, slotOffset(slot, this.layout.slotSize));
     this.#windowStart = slot;

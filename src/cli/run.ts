@@ -9,6 +9,7 @@ import type { Net } from "../io/net.ts";
 import { nameArguments, readArguments } from "./arguments.ts";
 import { type Command, type Context, signalStatus } from "./command.ts";
 import { type ConfigReader, configPaths, readConfig } from "./config-file.ts";
+import { restoreCursor } from "./display.ts";
 import { explain, failureLines, failureObject } from "./failure.ts";
 import { commandLines, overviewLines } from "./help.ts";
 import { createParsedArguments, resolveOptions, type Surroundings } from "./precedence.ts";
@@ -54,14 +55,16 @@ class Run {
 
   constructor(machine: Machine) {
     this.#machine = machine;
-    this.#voice = createVoice(machine.streams, guessManner(machine.argv, machine.streams.env));
     this.#control = createStopControl({
       announce: (text) => this.#voice.messages.info(`armdb: ${text}`),
       endNow: (status) => {
         this.#voice.display?.end();
+        restoreCursor(machine.streams.stderr);
         machine.endNow(status);
       },
     });
+    const { streams, argv } = machine;
+    this.#voice = createVoice(streams, guessManner(argv, streams.env), this.#control.signal);
   }
 
   async finish(): Promise<number> {
@@ -136,7 +139,7 @@ class Run {
     }
     const positionals = nameArguments(command.spec, given.positionals);
     const args = createParsedArguments(positionals, resolved);
-    this.#voice = createVoice(streams, mannerOf(args));
+    this.#voice = createVoice(streams, mannerOf(args), this.#control.signal);
     const { out, messages, manner } = this.#voice;
     const stop = this.#control.signal;
     const { env } = streams;
@@ -156,8 +159,8 @@ class Run {
     display?.end();
     out.flush();
     const { signal } = this.#control;
-    if (thrown instanceof Interrupted) return signalStatus("SIGINT");
     if (signal.aborted && isAbort(thrown, signal)) return signalStatus(signal.reason);
+    if (thrown instanceof Interrupted) return signalStatus("SIGINT");
     return tellFailure(this.#voice, thrown);
   }
 }
@@ -195,8 +198,9 @@ export async function surroundingsOf(
   return { env, files };
 }
 
-/** True for what a stopped wait throws: Stopped, the signal's reason itself or an AbortError. */
+/** True for what a stopped wait throws: the signal's reason, Stopped, a question's Interrupted, an AbortError. */
 function isAbort(thrown: unknown, signal: AbortSignal): boolean {
-  if (thrown === signal.reason || thrown instanceof Stopped) return true;
+  if (thrown === signal.reason) return true;
+  if (thrown instanceof Stopped || thrown instanceof Interrupted) return true;
   return thrown instanceof Error && thrown.name === "AbortError";
 }

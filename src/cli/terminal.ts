@@ -37,10 +37,13 @@ export interface SelectChoice {
   readonly hint?: string;
 }
 
-/** Loads clack. Only call it where stdin and stderr are terminals: its prompts hang for ever elsewhere. */
-export async function loadPrompts(): Promise<Prompts> {
+/**
+ * Loads clack. Only call it where stdin and stderr are terminals: its prompts hang for ever elsewhere. A question that
+ * is open when `stop` fires ends as if it had been left.
+ */
+export async function loadPrompts(stop: AbortSignal): Promise<Prompts> {
   const clack = await import("@clack/prompts");
-  const io = { output: process.stderr };
+  const io = { output: process.stderr, signal: stop };
   const answer = <T>(given: T): Exclude<T, symbol> => {
     if (typeof given === "symbol") {
       clack.cancel("Left.", io);

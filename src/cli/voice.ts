@@ -71,7 +71,8 @@ export function guessManner(argv: readonly string[], env: Environment): Manner {
   };
 }
 
-export function createVoice(streams: Streams, manner: Manner): Voice {
+/** `stop` ends a question that is open. */
+export function createVoice(streams: Streams, manner: Manner, stop: AbortSignal): Voice {
   const { stdout, stderr, env } = streams;
   const styledOut = showsColor({ choice: manner.color, env, isTerminal: stdout.isTerminal });
   const styledErr = showsColor({ choice: manner.color, env, isTerminal: stderr.isTerminal });
@@ -93,7 +94,7 @@ export function createVoice(streams: Streams, manner: Manner): Voice {
     format: manner.logFormat,
     json: manner.json,
     journal: streams.journal,
-    confirm: canAsk ? (question) => confirm(question, display) : null,
+    confirm: canAsk ? (question) => confirm(question, display, stop) : null,
     nowMs: () => streams.nowMs(),
     wallMs: () => streams.wallMs(),
   });
@@ -107,9 +108,13 @@ export function canPrompt(streams: Streams): boolean {
   return streams.stdinIsTerminal && streams.stderr.isTerminal && !isCi && TERM !== "dumb";
 }
 
-/** Throws Interrupted when the question is left with Ctrl-C. */
-async function confirm(question: string, display: Display | null): Promise<boolean> {
+/** Throws Interrupted when the question is left with Ctrl-C or ended by a signal. */
+async function confirm(
+  question: string,
+  display: Display | null,
+  stop: AbortSignal,
+): Promise<boolean> {
   display?.end();
-  const prompts = await loadPrompts();
+  const prompts = await loadPrompts(stop);
   return prompts.confirm(question, false);
 }

@@ -29,7 +29,7 @@ const SERVICE_USER = "armdb";
 
 /** Returns the exit status: 0 when a command line was printed, 1 when the operator turned back. */
 export async function setUpFollower(context: WizardContext): Promise<number> {
-  const prompts = context.prompts ?? (await loadPrompts());
+  const prompts = context.prompts ?? (await loadPrompts(context.stop));
   prompts.intro("armdb: set up a follower (armdb help shows all commands)");
   const leader = await prompts.text("Which leader? host:port", "db.example:7400", checkLeader);
   const given = await prompts.text("Where shall the copy live?", "/srv/db", checkDirectory);

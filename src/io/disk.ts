@@ -123,6 +123,8 @@ function meaningOf(errno: string): [ErrorCode, string] {
     case "EMFILE":
     case "ENFILE":
       return ["storage", "raise the limit on open files (ulimit -n, LimitNOFILE= in the unit)"];
+    case "ENOENT":
+      return ["storage", "ls -la on its directory: something removed or renamed it meanwhile"];
     case "ELOOP":
     case "EMLINK":
     case "ENODEV":

@@ -1,4 +1,4 @@
-// The only place that uses bun:ffi: the system calls that node:fs lacks or hides, and pread, pwrite, fdatasync on shard
+// With notify.ts the only place that uses bun:ffi: the system calls that node:fs lacks or hides, and pread, pwrite, fdatasync on shard
 // files. Every wrapper returns the result or minus the errno, read on the line after the call, as the next
 // runtime call may overwrite it. Offsets are checked: FFI would turn NaN into 0 without a word.
 

@@ -47,14 +47,7 @@ export function openNoticeSocket(name: string): NoticeSocket {
   return {
     send(text) {
       const bytes = Buffer.from(text, "utf8");
-      const sent = symbols.sendto(
-        fd,
-        bytes,
-        bytes,
-        MSG_DONTWAIT_NOSIGNAL,
-        address,
-        address.length,
-      );
+      const sent = symbols.sendto(fd, bytes, bytes, MSG_DONTWAIT_NOSIGNAL, address, address.length);
       return Number(sent) < 0 ? errnoName(read.i32(symbols.errnoPlace, 0)) : null;
     },
     close: () => void symbols.close(fd),

@@ -3,7 +3,12 @@
 
 import type { Socket } from "bun";
 import { ArmdbError } from "../errors.ts";
-import { KEEPALIVE_IDLE_SECONDS, KEEPALIVE_INTERVAL_SECONDS, KEEPALIVE_PROBES } from "../limits.ts";
+import {
+  KEEPALIVE_IDLE_SECONDS,
+  KEEPALIVE_INTERVAL_SECONDS,
+  KEEPALIVE_PROBES,
+  RECEIVED_BYTES_PER_COLLECTION,
+} from "../limits.ts";
 import { setSocketOption } from "./libc.ts";
 import type {
   ConnectOptions,

@@ -17,3 +17,17 @@ export function startThread(entry: ThreadEntry, workerData: unknown): Worker {
     : new URL(`../${entry}.ts`, import.meta.url);
   return new Worker(url, { workerData });
 }
+
+/**
+ * Has a bug end this thread with its reason told, instead of a stack on the terminal. Call it once, in the thread; the
+ * exit follows on the next turn, when the reason is on its way.
+ */
+export function reportCrashes(tell: (reason: string) => void): void {
+  const crash = (thrown: unknown) => {
+    const reason = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+    tell(reason);
+    setImmediate(() => process.exit(1));
+  };
+  process.on("uncaughtException", crash);
+  process.on("unhandledRejection", crash);
+}

@@ -3,6 +3,7 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, type PlainError } from "../errors.ts";
+import { reportCrashes } from "../io/threads.ts";
 import { realDisk } from "../io/real-disk.ts";
 import { realNet } from "../io/sockets.ts";
 import { realClock, realRandom } from "../io/time.ts";
@@ -31,7 +32,9 @@ export type ShardMessage =
   | { readonly kind: "learned"; readonly info: ShardInfo }
   | { readonly kind: "prepare"; readonly info: ShardInfo }
   | { readonly kind: "acquire"; readonly protocol: ProtocolVersion }
-  | { readonly kind: "compare"; readonly id: number; readonly event: CompareEvent };
+  | { readonly kind: "compare"; readonly id: number; readonly event: CompareEvent }
+  /** A bug of ours: the thread ends, and is started again. */
+  | { readonly kind: "crashed"; readonly reason: string };
 
 const port = parentPort;
 assert(port !== null, "shard-thread runs as a thread");
@@ -110,4 +113,5 @@ port.on("message", (command: ShardCommand) => {
   }
 });
 
+reportCrashes((reason) => send({ kind: "crashed", reason }));
 follower.start();

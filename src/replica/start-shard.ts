@@ -13,6 +13,10 @@ export const startShardThread: StartShard = (settings, received, died) => {
     died(reason);
   };
   thread.on("message", (message: ShardMessage) => {
+    if (message.kind === "crashed") {
+      die(message.reason);
+      return;
+    }
     if (message.kind === "report" && message.report.kind === "ended") ended = true;
     received(message);
   });

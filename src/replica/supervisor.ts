@@ -10,6 +10,7 @@ import { type NewFileOwner, OWN_NEW_FILES, ownerLikeDatabase } from "../store/ow
 import {
   makeReplicaDirectory,
   removeUnfinishedShard,
+  shardIsMade,
   type ReplicaTarget,
   writeDbMeta,
 } from "../store/replica-dir.ts";
@@ -223,6 +224,8 @@ export class Supervisor {
         return;
       case "report":
         return this.#report(slot, message.report);
+      case "crashed":
+        return this.#died(shard, message.reason);
     }
   }
 
@@ -330,6 +333,8 @@ export class Supervisor {
       return;
     }
     slot.restarts++;
+    // It may have died before its files were made.
+    slot.exists = slot.exists && shardIsMade(this.#options.disk, this.#options.shared.dir, shard);
     const timer = this.#options.clock.after(RESTART_DELAY_MS * Math.min(slot.restarts, 30), () => {
       this.#timers.delete(timer);
       if (!this.#stopping) this.#startThread(shard);

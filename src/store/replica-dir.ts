@@ -14,7 +14,13 @@ import {
   encodeDbMeta,
 } from "../format/db-meta.ts";
 import { shardDirectory } from "../format/routing.ts";
-import { SHARD_FILE } from "../format/shard-header.ts";
+import {
+  decodeShardHeader,
+  SHARD_FILE,
+  SHARD_HEADER_BYTES,
+  shardFileBytes,
+  shardHeaderFault,
+} from "../format/shard-header.ts";
 import { slotLayout } from "../format/slot.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Geometry } from "./geometry.ts";
@@ -78,11 +84,15 @@ function lookAtDatabase(disk: Disk, dir: string, state: FollowerState | null): R
   for (let shard = 0; shard < meta.shardCount; shard++) {
     const directory = join(dir, shardDirectory(shard));
     if (disk.facts(join(directory, CURSOR_FILE)) !== null) hasCursor = true;
-    if (disk.facts(join(directory, SHARD_FILE)) === null) {
+    const path = join(directory, SHARD_FILE);
+    // Where the making of this directory was cut short, a shard without its header was never in use.
+    const isMissing =
+      disk.facts(path) === null || (state?.created === false && !isWholeShard(disk, path));
+    if (isMissing) {
       missingShards.push(shard);
       continue;
     }
-    const file = disk.open(join(directory, SHARD_FILE), "read");
+    const file = disk.open(path, "read");
     try {
       const expected = lengths === null ? null : slotLayout(lengths.keyLen, lengths.valueLen);
       const { keyLen, valueLen } = readShardHeader(file, shard, expected);
@@ -157,6 +167,24 @@ export function writeDbMeta(disk: Disk, dir: string, geometry: Geometry): void {
     file.close();
   }
   disk.syncDirectory(dir);
+}
+
+/** True when the data file is there with a header and all its slots: its making came to an end. */
+export function shardIsMade(disk: Disk, dir: string, shard: number): boolean {
+  const path = join(dir, shardDirectory(shard), SHARD_FILE);
+  return disk.facts(path) !== null && isWholeShard(disk, path);
+}
+
+function isWholeShard(disk: Disk, path: string): boolean {
+  const file = disk.open(path, "read");
+  try {
+    const bytes = new Uint8Array(SHARD_HEADER_BYTES);
+    const header = decodeShardHeader(bytes.subarray(0, file.read(bytes, 0)));
+    if (header === null || shardHeaderFault(header) !== null) return false;
+    return file.size() >= shardFileBytes(header.slotCount, header.slotSize);
+  } finally {
+    file.close();
+  }
 }
 
 /** Removes what an earlier, unfinished making left of a shard, so that it can be made again. */

@@ -27,13 +27,13 @@ export function prepareSecret(): void {
   store<u64>(SECRET, 0x8e2443f7744608b8, 48);
   store<u64>(SECRET, 0x4c263a81e69035e0, 56);
   store<u64>(SECRET, 0xcb00c391bb52283c, 64);
-  store<u64>(SECRET, 0x71a32e538b65d088, 72);
-  store<u64>(SECRET, 0x384ef90da2974864, 80);
-  store<u64>(SECRET, 0xa8d8acdea946ef19, 88);
-  store<u64>(SECRET, 0xf93f349ce33f76fa, 96);
-  store<u64>(SECRET, 0x8a1d4f0bc7c7bbdc, 104);
-  store<u64>(SECRET, 0xc83159b4cd4be051, 112);
-  store<u64>(SECRET, 0xea647378d9c97e9f, 120);
+  store<u64>(SECRET, 0xa32e531b8b65d088, 72);
+  store<u64>(SECRET, 0x4ef90da297486471, 80);
+  store<u64>(SECRET, 0xd8acdea946ef1938, 88);
+  store<u64>(SECRET, 0x3f349ce33f76faa8, 96);
+  store<u64>(SECRET, 0x1d4f0bc7c7bbdcf9, 104);
+  store<u64>(SECRET, 0x3159b4cd4be0518a, 112);
+  store<u64>(SECRET, 0x647378d9c97e9fc8, 120);
 }
 
 /** True when a key at `key` belongs to the shard that is scanned. */

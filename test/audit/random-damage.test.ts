@@ -48,8 +48,8 @@ function dice(seed: number): (below: number) => number {
 
 interface Answer {
   readonly damaged: readonly string[];
-  readonly unread: readonly number[];
-  readonly counts: readonly (readonly number[])[];
+  readonly unread: number[];
+  readonly counts: number[][];
 }
 
 /** The Python checker, one process for all questions. */
@@ -128,7 +128,9 @@ function zeroPage(db: SampleDatabase, roll: Roll, shards: number): string {
   const isHeaderSpared = shards === 1 || hasLostHeader(db, shards);
   const pages = Math.ceil(db.read(file).length / 4096);
   const page = isHeaderSpared ? 1 + roll(Math.max(1, pages - 1)) : roll(pages);
-  db.change(file, (bytes) => bytes.fill(0, page * 4096, (page + 1) * 4096));
+  db.change(file, (bytes) =>
+    bytes.fill(0, Math.min(page * 4096, bytes.length), Math.min((page + 1) * 4096, bytes.length)),
+  );
   return `page ${page} of ${file} zeroed`;
 }
 

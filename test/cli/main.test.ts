@@ -119,6 +119,17 @@ describe("armdb on a terminal", () => {
     );
   });
 
+  test("ends an open question on SIGTERM, cursor restored", async () => {
+    const program = new TerminalProgram([]);
+    await program.until("Which leader?");
+    program.kill("SIGTERM");
+    expect(await program.ended()).toBe(143);
+    expect(program.plain).toContain("stopping on SIGTERM");
+    expect(program.text.lastIndexOf("\x1b[?25h")).toBeGreaterThan(
+      program.text.lastIndexOf("\x1b[?25l"),
+    );
+  });
+
   test("prints help instead where CI pretends to be a terminal", async () => {
     const program = new TerminalProgram([], { env: { CI: "true" } });
     expect(await program.ended()).toBe(2);

@@ -2,9 +2,10 @@
 // follower would keep it for ever. Here the next scan mends them.
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { open } from "node:fs/promises";
-import { Dice } from "./random-batches.ts";
+import { open, readFile } from "node:fs/promises";
+import { Dice } from "../support/dice.ts";
 import { buildOracle, ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
+import { linesOf } from "../support/follower-states.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
 import { slotBytes } from "../support/slot-diff.ts";
 
@@ -19,25 +20,23 @@ describe.if(oracleAvailable())("40 torn slots in the replica", () => {
     test(
       `heal at the next scan (${version})`,
       async () => {
-        await using stage = await ReplicaStage.open(version);
-        await using leader = await stage.leader();
+        await using stage = new ReplicaStage(version);
+        const leader = await stage.leader();
         await leader.fill(0, 5_000, 1);
         const wanted = await leader.digest();
         const dir = stage.path("replica");
-        {
-          await using first = stage.follower(leader, dir);
-          await first.ready();
-          expect(await first.stop()).toBe(0);
-        }
+        const first = stage.follower(leader, dir);
+        await first.ready();
+        expect((await first.stop()).status).toBe(0);
         // Closed in good order: flag and sidecar say that all is well.
         const shards = [0, 1];
         for (const shard of shards) await tear(stage, dir, shard, TORN / shards.length);
-        const damaged = await stage.copyData(dir);
+        const damaged = await stage.copy(dir);
         expect((await stage.digest(damaged)).digest).not.toBe(wanted.digest);
 
-        await using second = stage.follower(leader, dir, ["--once"]);
-        expect(await second.ended()).toBe(0);
-        for (const line of second.linesOf("caught-up")) expect(line["applied"]).toBe("20");
+        const second = stage.follower(leader, dir, ["--once"]);
+        expect((await second.ended()).status).toBe(0);
+        for (const line of linesOf(second, "caught-up")) expect(line["applied"]).toBe("20");
         expect(await stage.digest(dir)).toEqual(wanted);
       },
       LIMIT_MS,
@@ -49,7 +48,7 @@ describe.if(oracleAvailable())("40 torn slots in the replica", () => {
 async function tear(stage: ReplicaStage, dir: string, shard: number, count: number): Promise<void> {
   const dice = new Dice(shard + 1);
   const bytes = slotBytes(stage.shape);
-  const data = await stage.readShard(dir, shard);
+  const data = await readFile(stage.shardFile(dir, shard));
   await using file = await open(stage.shardFile(dir, shard), "r+");
   const torn = new Set<number>();
   while (torn.size < count) {

@@ -1,12 +1,9 @@
-// A place for a real leader, a replica and copies of both: fresh directories below one root, leaders that come back where they
-// were, and the question that the tests of staleness ask: when do the replica's contents equal the leader's, as the crate
-// reads them.
+// A place for one real leader at a time, its replica, and copies of both; and the question that the tests of staleness ask: when
+// are the replica's contents, as the crate reads them, the leader's.
 
-import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { cp, rm } from "node:fs/promises";
 import { shardDirectory } from "../../src/format/routing.ts";
-import { FollowerProcess, type FollowerOptions } from "./follower-process.ts";
+import { Armdb, type ArmdbOptions } from "./armdb.ts";
 import {
   type Digest,
   type OracleGeometry,
@@ -14,9 +11,10 @@ import {
   oracleDigest,
   type OracleVersion,
 } from "./oracle.ts";
+import { TempRoot } from "./temp.ts";
 
 /** Two shards of small records: 32 bytes a slot. */
-export const SMALL: OracleGeometry = {
+export const TWO_SHARDS: OracleGeometry = {
   shards: 2,
   prefixBits: 0,
   key: 8,
@@ -24,44 +22,39 @@ export const SMALL: OracleGeometry = {
   growStep: 50_000,
 };
 
-/** A pause between two looks at a digest. */
-const LOOK_INTERVAL_MS = 250;
+/** The stream brings news without a line: another look after this. */
+const LOOK_AGAIN_MS = 250;
 
 export class ReplicaStage implements AsyncDisposable {
-  readonly root: string;
   readonly shape: OracleGeometry;
   readonly version: OracleVersion;
-  #next = 0;
+  readonly #temp: TempRoot;
+  readonly #running: AsyncDisposable[] = [];
 
-  private constructor(root: string, shape: OracleGeometry, version: OracleVersion) {
-    this.root = root;
-    this.shape = shape;
+  constructor(version: OracleVersion, shape: OracleGeometry = TWO_SHARDS) {
     this.version = version;
+    this.shape = shape;
+    this.#temp = new TempRoot("replica");
   }
 
-  static async open(version: OracleVersion, shape: OracleGeometry = SMALL): Promise<ReplicaStage> {
-    const root = await mkdtemp(join(tmpdir(), "armdb-replica-"));
-    return new ReplicaStage(root, shape, version);
-  }
-
+  /** Ends what still runs, the youngest first, and removes every directory. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.root, { recursive: true, force: true });
+    for (const one of this.#running.reverse()) await one[Symbol.asyncDispose]();
+    this.#temp[Symbol.dispose]();
   }
 
   /** A path that nothing uses yet. */
   path(name: string): string {
-    return join(this.root, `${name}-${this.#next++}`);
+    return this.#temp.fresh(name);
   }
 
   /** A leader on `dir`, a new one unless told. */
-  leader(dir: string = this.path("leader"), listen?: string): Promise<OracleLeader> {
+  async leader(dir: string = this.path("leader"), listen?: string): Promise<OracleLeader> {
     const { version, shape } = this;
-    return OracleLeader.start({
-      ...shape,
-      version,
-      dir,
-      ...(listen === undefined ? {} : { listen }),
-    });
+    const at = listen === undefined ? {} : { listen };
+    const leader = await OracleLeader.start({ ...shape, version, dir, ...at });
+    this.#running.push(leader);
+    return leader;
   }
 
   /** A follower of `leader` into `dir`. */
@@ -69,15 +62,20 @@ export class ReplicaStage implements AsyncDisposable {
     leader: { readonly address: string },
     dir: string,
     args: readonly string[] = [],
-    more: Partial<FollowerOptions> = {},
-  ): FollowerProcess {
-    return new FollowerProcess({ leader: leader.address, dir, args, ...more });
+    options: ArmdbOptions = {},
+  ): Armdb {
+    const follower = Armdb.replicate(leader.address, dir, args, { limitMs: 120_000, ...options });
+    this.#running.push(follower);
+    return follower;
   }
 
-  /** A copy of a directory, whoever has it open. */
+  /** A copy of the database in a directory, whoever has it open. */
   async copy(dir: string, name = "copy"): Promise<string> {
     const target = this.path(name);
-    await cp(dir, target, { recursive: true });
+    // Not our own files: a socket cannot be copied, and some come and go.
+    const wanted = /(shard_\d+|fixed\.data|db\.meta|fixed\.versions)$/;
+    const filter = (source: string) => source === dir || wanted.test(source);
+    await cp(dir, target, { recursive: true, filter });
     return target;
   }
 
@@ -88,49 +86,33 @@ export class ReplicaStage implements AsyncDisposable {
 
   /** The digest of a directory that is in use, read by the crate from a copy. */
   async digestInUse(dir: string): Promise<Digest> {
-    const copy = await this.copyData(dir);
+    const copy = await this.copy(dir, "look");
     const digest = await this.digest(copy);
     await rm(copy, { recursive: true });
     return digest;
   }
 
-  /** A copy of what the crate reads: not of a socket, nor of files that come and go. */
-  async copyData(dir: string): Promise<string> {
-    const target = this.path("look");
-    const wanted = /(shard_\d+|fixed\.data|db\.meta|fixed\.versions)$/;
-    await cp(dir, target, {
-      recursive: true,
-      filter: (source) => source === dir || wanted.test(source),
-    });
-    return target;
-  }
-
-  /** Waits until the follower's directory has the leader's contents; how long it took, ms. */
-  async converged(follower: FollowerProcess, dir: string, wanted: Digest, limitMs: number): Promise<number> {
+  /** Waits until the follower's directory holds this; throws with what the follower said when it takes longer. */
+  async converged(follower: Armdb, dir: string, wanted: Digest, limitMs: number): Promise<void> {
     const startedMs = performance.now();
     for (;;) {
-      const mark = follower.mark;
+      const from = follower.mark;
       const seen = await this.digestInUse(dir);
-      const tookMs = performance.now() - startedMs;
-      if (seen.digest === wanted.digest && seen.count === wanted.count) return tookMs;
+      if (seen.digest === wanted.digest && seen.count === wanted.count) return;
+      const tookMs = Math.round(performance.now() - startedMs);
       if (tookMs > limitMs) {
         const said = follower.lines.slice(-12).map((line) => JSON.stringify(line));
         throw new Error(
-          `after ${Math.round(tookMs)} ms the replica has ${seen.count} records, the leader ${wanted.count}, ` +
-            `and their digests differ; the follower said\n${said.join("\n")}\n${follower.log.slice(-3000)}`,
+          `after ${tookMs} ms the replica has ${seen.count} records, its leader ${wanted.count}, ` +
+            `and the digests differ; the follower said\n${said.join("\n")}\n${follower.stderr.slice(-3000)}`,
         );
       }
-      // Another look when something was said, or after a while: the stream brings news without a line.
-      await follower.line("news", () => true, mark, LOOK_INTERVAL_MS).catch(() => {});
+      await follower.line(() => true, from, LOOK_AGAIN_MS).catch(() => {});
     }
   }
 
-  /** The bytes of a shard's data file. */
-  readShard(dir: string, shard: number): Promise<Buffer> {
-    return readFile(this.shardFile(dir, shard));
-  }
-
+  /** The path of a shard's data file. */
   shardFile(dir: string, shard: number): string {
-    return join(dir, shardDirectory(shard), "fixed.data");
+    return `${dir}/${shardDirectory(shard)}/fixed.data`;
   }
 }

@@ -1,0 +1,57 @@
+// Whether a follower may be relied upon, for load balancers and alerts: /health and /ready (issue: --http). Pure.
+
+import type { ShardStatus, StatusDocument } from "./status-types.ts";
+
+/** Why not; `shard` null: the follower as a whole. */
+export interface HealthReason {
+  readonly shard: number | null;
+  readonly reason: string;
+}
+
+/** What is wrong now: nothing is healthy that is stalled, failed, diverged or further behind than `maxLagMs`. */
+export function healthReasons(document: StatusDocument, maxLagMs: number): readonly HealthReason[] {
+  const reasons = document.shards.flatMap((shard) => shardReasons(shard, maxLagMs));
+  if (document.stopping) reasons.unshift({ shard: null, reason: "it is being stopped" });
+  if (document.shards.length === 0) reasons.push({ shard: null, reason: "no shard is known yet" });
+  return reasons;
+}
+
+function shardReasons(status: ShardStatus, maxLagMs: number): HealthReason[] {
+  const { shard, state } = status;
+  switch (state) {
+    case "stalled":
+    case "failed":
+      return [{ shard, reason: `${state}: ${status.lastError ?? status.activity ?? "no reason"}` }];
+    case "stopped":
+      return [{ shard, reason: "stopped" }];
+    case "diverged": {
+      const slots = `${status.divergedSlots} slots differ from the leader and are not older here`;
+      return [{ shard, reason: `diverged: ${slots}` }];
+    }
+    case "connecting":
+    case "scanning":
+    case "live":
+    case "polling":
+    case "waiting":
+      return lagReasons(status, maxLagMs);
+  }
+}
+
+function lagReasons({ shard, state, lagMs, activity }: ShardStatus, maxLagMs: number) {
+  if (lagMs === null) {
+    return [{ shard, reason: `it has never caught up; ${state}: ${activity ?? "no word yet"}` }];
+  }
+  if (lagMs <= maxLagMs) return [];
+  const doing = activity ?? "no word yet";
+  return [{ shard, reason: `lag ${lagMs} ms is above ${maxLagMs} ms; ${state}: ${doing}` }];
+}
+
+/** What is missing until every shard has caught up and is durable. */
+export function readyReasons(document: StatusDocument): readonly HealthReason[] {
+  if (document.ready) return [];
+  const waiting = document.shards
+    .filter((shard) => shard.ready !== true)
+    .map(({ shard, state, activity }) => ({ shard, reason: `${state}: ${activity ?? ""}` }));
+  if (waiting.length > 0) return waiting;
+  return [{ shard: null, reason: "the leader has not said how many shards there are" }];
+}
