@@ -149,7 +149,8 @@ function checkBefore(disk: Disk, root: string, files: OpenFiles, change: Change)
         return equalBytes(readPadded(files.at(place), offset, before.length), before);
       }
       case "resize":
-        return files.at(change.place)?.size() === change.bytesBefore;
+        // A file that this plan creates is not there yet.
+        return (files.at(change.place)?.size() ?? 0) === change.bytesBefore;
       case "remove":
         return files.at(change.place)?.size() === change.bytes;
       case "create":

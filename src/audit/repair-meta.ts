@@ -120,17 +120,16 @@ function metaStep(
   // What is cut off is written to zeros first, so that the journal has it.
   const wanted = new Uint8Array(padded.length);
   wanted.set(after, 0);
-  const write = writeOfDifference(META, 0, padded, wanted);
-  const resize: Change = {
-    kind: "resize",
-    place: META,
-    bytesBefore: before?.length ?? DB_META_BYTES,
-    bytesAfter: DB_META_BYTES,
-  };
+  const bytesBefore = before?.length ?? 0;
+  const write: Change | null =
+    bytesBefore === DB_META_BYTES
+      ? writeOfDifference(META, 0, padded, wanted)
+      : { kind: "write", place: META, offset: 0, before: padded, after: wanted };
+  const resize: Change = { kind: "resize", place: META, bytesBefore, bytesAfter: DB_META_BYTES };
   // Growing comes before the write, cutting after it: taken back in the other order, the length is right at the end.
-  if (resize.bytesBefore < DB_META_BYTES) changes.push(resize);
+  if (bytesBefore < DB_META_BYTES) changes.push(resize);
   if (write !== null) changes.push(write);
-  if (resize.bytesBefore > DB_META_BYTES) changes.push(resize);
+  if (bytesBefore > DB_META_BYTES) changes.push(resize);
   changes.push({ kind: "sync", place: META });
   if (before === null) changes.push({ kind: "sync-directory", place: ROOT });
   const bits = meta.shardPrefixBits === 0 ? "the whole key" : `${meta.shardPrefixBits} bits`;

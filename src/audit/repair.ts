@@ -5,8 +5,9 @@
 import { ArmdbError } from "../errors.ts";
 import type { Clock } from "../io/clock.ts";
 import { type Disk, DiskError } from "../io/disk.ts";
-import { type Writers, writersOf } from "../store/holders.ts";
+import { lockHolder, type Writers, writersOf } from "../store/holders.ts";
 import { takeLock } from "../store/lock.ts";
+import { NEW_FILE_MODE } from "../store/ownership.ts";
 import type { Geometry } from "../store/geometry.ts";
 import type { Finding } from "./findings.ts";
 import { writeJournal } from "./journal-writer.ts";
@@ -59,7 +60,6 @@ export interface PlannedRepair {
   readonly report: VerifyReport;
   readonly plan: RepairPlan;
   readonly source: RepairSource | null;
-  readonly attributes: FileAttributes;
 }
 
 /** Verifies and plans; writes nothing, takes no lock. Throws Stopped, and as verify, the planner and the source do. */
@@ -76,7 +76,8 @@ export async function prepareRepair(
   );
   // A healthy directory costs no leader its stream.
   const source = isDamaged && options.openSource !== null ? await options.openSource() : null;
-  const attributes = attributesLike(disk, report.directory);
+  // A plan may be looked at by anybody; whether this process may carry it out is asked then.
+  const attributes = likeOrPlain(() => attributesLike(disk, report.directory));
   const plan = await planRepair(disk, report, {
     isInScope,
     onlyReported: options.reported !== null,
@@ -90,7 +91,16 @@ export async function prepareRepair(
       tools.progress("comparing", [{ shard, done, total, unit: "slots" }]);
     },
   });
-  return { report, plan, source, attributes };
+  return { report, plan, source };
+}
+
+function likeOrPlain(attributes: () => FileAttributes): FileAttributes {
+  try {
+    return attributes();
+  } catch (thrown) {
+    if (thrown instanceof ArmdbError) return { uid: null, gid: 0, mode: NEW_FILE_MODE };
+    throw thrown;
+  }
 }
 
 function verify(tools: RepairTools, { path, shard }: RepairOptions): Promise<VerifyReport> {
@@ -134,7 +144,8 @@ export async function carryOut(
 ): Promise<RepairOutcome> {
   const { disk, clock } = tools;
   const { path } = options;
-  const { plan, source, attributes } = planned;
+  const { plan, source, report } = planned;
+  const attributes = attributesLike(disk, report.directory);
   const changes = plan.steps.flatMap((step) => step.changes);
   const lock = lockForWriting(tools, path, options.force);
   let journal: string;
@@ -158,6 +169,11 @@ export async function carryOut(
 function needed<T extends RepairSource | Geometry>(value: T | null): T {
   if (value === null) throw new Error("a shard is filled from a source only");
   return value;
+}
+
+/** Throws `locked` at once where somebody holds the directory, before hours are spent on a plan. */
+export function refuseWhenHeld(disk: Disk, path: string): void {
+  if (lockHolder(path) !== null) takeLock(disk, path, "exclusive").release();
 }
 
 /** Takes a repair back by its journal. */

@@ -1,6 +1,6 @@
-// With notify.ts the only place that uses bun:ffi: the system calls that node:fs lacks or hides, and pread, pwrite, fdatasync on shard
-// files. Every wrapper returns the result or minus the errno, read on the line after the call, as the next
-// runtime call may overwrite it. Offsets are checked: FFI would turn NaN into 0 without a word.
+// The system calls that node:fs lacks or hides, and pread, pwrite, fdatasync on shard files. With notify.ts the only place that
+// uses bun:ffi. Every wrapper returns the result or minus the errno, read on the line after the call, as the next runtime call
+// may overwrite it. Offsets are checked: FFI would turn NaN into 0 without a word.
 
 import { dlopen, FFIType, type Pointer, read } from "bun:ffi";
 import { constants } from "node:os";

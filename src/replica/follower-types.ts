@@ -37,7 +37,7 @@ export interface FollowerSettings {
   readonly resyncMs: number | null;
   readonly pollMs: number;
   readonly windowAcks: number;
-  /** This shard's share, bytes a second. */
+  /** Of scans, all shards together, bytes a second. */
   readonly limitRateBytes: number | null;
   readonly sync: SyncPolicy;
   readonly acceptLeader: boolean;

@@ -257,13 +257,15 @@ export class ShardFollower {
   }
 
   #newPacer(link: ShardLink, body: ShardBody): AckPacer {
+    const limit = this.#settings.limitRateBytes;
+    const shards = this.#shardInfo?.shardCount ?? 1;
     return new AckPacer({
       clock: this.#tools.clock,
       link,
       intake: body.intake,
       durability: body.durability,
       waitForSync: this.#settings.sync === "batch",
-      limitRateBytes: this.#settings.limitRateBytes,
+      limitRateBytes: limit === null ? null : limit / shards,
     });
   }
 

@@ -41,11 +41,8 @@ export type StartShard = (
 /** What every shard's settings share. */
 export type SharedSettings = Omit<
   FollowerSettings,
-  "shard" | "protocol" | "geometry" | "exists" | "owner" | "followedBefore" | "limitRateBytes"
-> & {
-  /** Bytes a second, all shards together. */
-  readonly limitRateBytes: number | null;
-};
+  "shard" | "protocol" | "geometry" | "exists" | "owner" | "followedBefore"
+>;
 
 export interface SupervisorOptions {
   readonly disk: Disk;
@@ -184,7 +181,6 @@ export class Supervisor {
   #startThread(shard: number): void {
     const slot = this.#slot(shard);
     const { shared, target } = this.#options;
-    const shardCount = this.#geometry?.shardCount ?? 1;
     const settings: FollowerSettings = {
       ...shared,
       shard,
@@ -192,7 +188,6 @@ export class Supervisor {
       geometry: this.#geometry,
       exists: slot.exists,
       owner: this.#owner,
-      limitRateBytes: shared.limitRateBytes === null ? null : shared.limitRateBytes / shardCount,
       followedBefore: target.state?.leader === this.leader || slot.restarts > 0,
     };
     slot.heardAtMs = this.#options.clock.nowMs();

@@ -3,7 +3,7 @@
 
 import type { StatusDocument } from "./status-types.ts";
 
-/** `live: 4 of 4 shards live, lag 1.2 s`, `behind: 1 of 4 shards live, 3 scanning, never caught up, 45% scanned`. */
+/** `live: 4 of 4 shards live, lag 1.2 s`, `behind: 1 of 4 shards live, 3 scanning, never caught up, 1200 events scanned`. */
 export function statusLine(document: StatusDocument): string {
   const { shards, verdict } = document;
   if (!document.running) return "stopped: no follower runs";

@@ -4,7 +4,7 @@ Reads lines `DIR SHARDS PREFIX_BITS KEY_LEN VALUE_LEN` and answers each with one
 {"damaged": ["slot-crc 0 5", ...], "unread": [0, 0], "counts": [[occupied, deleted, free, damaged], ...]}
 A line `hash HEX` is answered with the xxh3_64 of those bytes, in decimal.
 
-Written from format.md alone: struct for the fields, zlib for crc32, and XXH3 (seed 0, up to 128 bytes) below.
+Written from format.md alone: struct for the fields, zlib for crc32, and XXH3 (seed 0, up to 64 bytes) below.
 """
 
 import json
@@ -17,10 +17,6 @@ MASK = (1 << 64) - 1
 SECRET = bytes.fromhex(
     "b8fe6c3923a44bbe7c01812cf721ad1cded46de9839097db7240a4a4b7b3671f"
     "cb79e64eccc0e578825ad07dccff7221b8084674f743248ee03590e6813a264c"
-    "3c2852bb91c300cb88d0658b532ea371644897a20df94e3819ef46a9deacd8a8"
-    "fa763fe39c343ff9dcbbc7c70b4f1d8a51e04bcdb45931c89f7ec9d9787364ea"
-    "c5ac8334d3ebc3c581a0fffa1363eb170ddd51b7f0da49d316552629d4689e2b"
-    "16be587d47a1fc8ff8b8d17ad031ce45cb3a8f95160428afd7fbcabb4b407e"
 )
 PRIME_1 = 0x9E3779B185EBCA87
 PRIME_2 = 0xC2B2AE3D27D4EB4F
@@ -73,7 +69,7 @@ def xxh3_64(data):
         high = word64(data, length - 8) ^ word64(SECRET, 40) ^ word64(SECRET, 48)
         swapped = int.from_bytes(low.to_bytes(8, "little"), "big")
         return avalanche((length + swapped + high + fold(low, high)) & MASK)
-    if 17 <= length <= 128:
+    if 17 <= length <= 64:
         total = length * PRIME_1 & MASK
         for pair in reversed(range((length - 1) // 32 + 1)):
             for at, secret in ((16 * pair, 32 * pair), (length - 16 * (pair + 1), 32 * pair + 16)):
