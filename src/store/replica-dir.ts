@@ -18,6 +18,7 @@ import {
   decodeShardHeader,
   SHARD_FILE,
   SHARD_HEADER_BYTES,
+  SHARD_VERSION_OLD,
   shardFileBytes,
   shardHeaderFault,
 } from "../format/shard-header.ts";
@@ -26,7 +27,7 @@ import type { Disk } from "../io/disk.ts";
 import type { Geometry } from "./geometry.ts";
 import { NEW_DIRECTORY_MODE, OWN_NEW_FILES } from "./ownership.ts";
 import { readSmallFile } from "./read-file.ts";
-import { readShardHeader } from "./shard-file.ts";
+import { olderFormat, readShardHeader } from "./shard-file.ts";
 import { type FollowerState, readState, STATE_FILE, STATE_TEMP_FILE } from "./state-file.ts";
 import { LOCK_FILE } from "./holders.ts";
 
@@ -78,6 +79,7 @@ export function lookAtTarget(disk: Disk, dir: string): ReplicaTarget {
 function lookAtDatabase(disk: Disk, dir: string, state: FollowerState | null): ReplicaTarget {
   const path = join(dir, DB_META_FILE);
   const meta = usableMeta(path, readSmallFile(disk, path, DB_META_BYTES + 1) ?? new Uint8Array());
+  refuseOlderFormat(disk, dir, meta.shardCount);
   const missingShards: number[] = [];
   let lengths: { keyLen: number; valueLen: number } | null = null;
   let hasCursor = false;
@@ -115,6 +117,17 @@ function lookAtDatabase(disk: Disk, dir: string, state: FollowerState | null): R
   const { shardCount, shardPrefixBits } = meta;
   const geometry = { shardCount, shardPrefixBits, ...lengths };
   return { kind: "existing", geometry, isReplica, missingShards, state };
+}
+
+/** All shards of version 1 are another format; one among others is damage, which reading it will say. */
+function refuseOlderFormat(disk: Disk, dir: string, shardCount: number): void {
+  const versions = new Set<number | null>();
+  for (let shard = 0; shard < shardCount; shard++) {
+    const path = join(dir, shardDirectory(shard), SHARD_FILE);
+    const bytes = readSmallFile(disk, path, SHARD_HEADER_BYTES);
+    if (bytes !== null) versions.add(decodeShardHeader(bytes)?.version ?? null);
+  }
+  if (versions.size === 1 && versions.has(SHARD_VERSION_OLD)) throw olderFormat(dir);
 }
 
 function usableMeta(path: string, bytes: Uint8Array): DbMetaFields {

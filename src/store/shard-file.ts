@@ -5,7 +5,6 @@ import { ArmdbError } from "../errors.ts";
 import {
   decodeShardHeader,
   SHARD_HEADER_BYTES,
-  SHARD_VERSION_OLD,
   type ShardHeader,
   shardFileBytes,
   shardHeaderFault,
@@ -23,23 +22,12 @@ export function readShardHeader(
   const header = decodeShardHeader(bytes.subarray(0, file.read(bytes, 0)));
   if (header === null) throw damagedShard(file.path, shard, "the file ends inside its header");
   const fault = shardHeaderFault(header);
-  if (fault === "version" && header.version === SHARD_VERSION_OLD) {
-    throw new ArmdbError(
-      "incompatible",
-      `Cannot use "${file.path}": fixed.data version 1, written by armdb 0.1.7 to 0.1.12; version 2 is wanted`,
-      {
-        path: file.path,
-        shard,
-        hint: "open it once with armdb 0.1.13 or later, which migrates it",
-      },
-    );
-  }
   if (fault !== null) {
     const what =
       fault === "magic"
         ? "its header does not begin with FIXD"
         : fault === "version"
-          ? `its header has version ${header.version}, wanted 2`
+          ? `its header has version ${header.version}, 2 is wanted`
           : `slot size ${header.slotSize} does not fit keys of ${header.keyLen} and values of ${header.valueLen} bytes`;
     throw damagedShard(file.path, shard, what);
   }
@@ -60,6 +48,15 @@ export function readShardHeader(
     throw damagedShard(file.path, shard, what);
   }
   return header;
+}
+
+/** The error for a database that crates 0.1.7 to 0.1.12 wrote: another format of slots. */
+export function olderFormat(path: string): ArmdbError {
+  return new ArmdbError(
+    "incompatible",
+    `Cannot use "${path}": fixed.data version 1, as armdb 0.1.7 to 0.1.12 wrote it; version 2 is wanted`,
+    { path, hint: "a program on the crate that wrote it; armdb reads what 0.1.13 to 0.15.0 write" },
+  );
 }
 
 /** The error for bytes on disk that cannot be used to follow a leader. */

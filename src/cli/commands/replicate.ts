@@ -169,15 +169,17 @@ function watchProgress(
   const timeoutMs = context.args.durationMs("timeout");
   if (!once || timeoutMs === null) return () => {};
   const { clock } = context;
-  let last = "";
+  // Only what a scan brings further than before counts: a leader that merely talks, or begins again and again, does not.
+  const furthest = new Map<number, number>();
   let movedAtMs = clock.nowMs();
   let timer = clock.after(0, () => {});
   const look = () => {
-    const figures = supervisor.snapshots
-      .map((shard) => `${shard.scanned} ${shard.scansDone} ${shard.bytesReceived} ${shard.ready}`)
-      .join();
-    if (figures !== last) movedAtMs = clock.nowMs();
-    last = figures;
+    for (const { shard, scanned, scansDone, ready } of supervisor.snapshots) {
+      const figure = ready ? Number.POSITIVE_INFINITY : scansDone * 1e12 + scanned;
+      if (figure <= (furthest.get(shard) ?? 0)) continue;
+      furthest.set(shard, figure);
+      movedAtMs = clock.nowMs();
+    }
     if (clock.nowMs() - movedAtMs >= timeoutMs) late();
     else timer = clock.after(Math.min(250, timeoutMs), look);
   };

@@ -67,3 +67,14 @@ pub fn unhex<const N: usize>(text: &str) -> Fallible<[u8; N]> {
     }
     Ok(bytes)
 }
+
+/// Bytes of any even number of hex digits.
+pub fn unhex_any(text: &str) -> Fallible<Vec<u8>> {
+    if text.len() % 2 != 0 || !text.is_ascii() {
+        return Err("expected an even number of hex digits".into());
+    }
+    (0..text.len())
+        .step_by(2)
+        .map(|at| Ok(u8::from_str_radix(&text[at..at + 2], 16)?))
+        .collect()
+}

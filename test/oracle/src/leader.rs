@@ -13,6 +13,7 @@ use crate::commands::{self, Words, done};
 use crate::content::{self, mix64, unhex};
 use crate::json::{self, Object};
 use crate::store::{self, Tree};
+use crate::watch;
 
 const BIND_ATTEMPTS: u32 = 20;
 
@@ -92,6 +93,7 @@ fn command<const K: usize, const V: usize>(
             words.number("seconds")?,
             words.number("seed")?,
             words.number("keys")?,
+            words.optional(),
         ),
         _ => commands::common(tree, name, words),
     }
@@ -150,13 +152,15 @@ fn churn<const K: usize, const V: usize>(
 }
 
 /// Puts at an even pace. When the machine cannot keep it, the time ends it and the
-/// count tells.
+/// count tells. With `mark_ms`, the key after the last one is put that often, its
+/// value beginning with the time (see `watch`).
 fn rate<const K: usize, const V: usize>(
     tree: &Tree<K, V>,
     per_second: f64,
     seconds: f64,
     seed: u64,
     keys: u64,
+    mark_ms: Option<u64>,
 ) -> Fallible<Object> {
     if !(per_second > 0.0 && seconds > 0.0 && per_second.is_finite() && seconds.is_finite()) {
         return Err("rate and time must be positive".into());
@@ -165,14 +169,23 @@ fn rate<const K: usize, const V: usize>(
     let length = Duration::from_secs_f64(seconds);
     let wanted = (per_second * seconds).round() as u64;
     let mut puts = 0u64;
+    let mut marks = 0u32;
     while puts < wanted {
         let elapsed = start.elapsed();
         if elapsed >= length {
             break;
         }
+        if mark_ms.is_some_and(|every| elapsed >= Duration::from_millis(every) * marks) {
+            marks += 1;
+            let mut value = [0u8; V];
+            value[..8].copy_from_slice(&watch::now_ns().to_le_bytes());
+            tree.put(&content::key(keys), &value)?;
+        }
         let due = Duration::from_secs_f64(puts as f64 / per_second);
         if due > elapsed {
-            std::thread::sleep((due - elapsed).min(Duration::from_millis(20)));
+            std::thread::sleep(
+                (due - elapsed).min(Duration::from_millis(mark_ms.unwrap_or(20).min(20))),
+            );
             continue;
         }
         let random = mix64(mix64(seed).wrapping_add(puts));
@@ -182,5 +195,6 @@ fn rate<const K: usize, const V: usize>(
     }
     Ok(json::object()
         .number("puts", puts)
+        .text("marked", &content::hex(&content::key::<K>(keys)))
         .number("ms", start.elapsed().as_millis()))
 }

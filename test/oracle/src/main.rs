@@ -13,6 +13,7 @@ mod args;
 mod bench;
 mod commands;
 mod content;
+mod delay;
 mod follower;
 mod json;
 mod leader;
@@ -20,6 +21,7 @@ mod log;
 mod null_follower;
 mod slots;
 mod store;
+mod watch;
 mod wrap;
 
 use args::Args;
@@ -27,7 +29,7 @@ use args::Args;
 pub type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
 const USAGE: &str = "usage: oracle MODE [--option value]...
-modes: leader follower digest dump nullfollower bench-follower bench-verify wrapversion";
+modes: leader follower digest dump nullfollower bench-follower bench-verify delayproxy watch wrapversion";
 
 /// Key and value sizes are const generics of the crate, so each pair that the
 /// tests use has to be compiled in.
@@ -54,6 +56,8 @@ fn run(args: &Args) -> Fallible<()> {
         "bench-follower" => with_geometry!(args, follower::bench),
         "nullfollower" => null_follower::run(args),
         "bench-verify" => bench::verify(args),
+        "delayproxy" => delay::run(args),
+        "watch" => watch::run(args),
         "wrapversion" => wrap::run(args),
         other => Err(format!("unknown mode {other:?}\n{USAGE}").into()),
     }

@@ -1,0 +1,272 @@
+// armdb repair without a source, over every kind of damage, on leaders' and followers' directories of the real crate.
+
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { STATUS_FREE, STATUS_OCCUPIED, versionOf } from "../../src/format/slot.ts";
+import { repairCommand } from "../../src/cli/commands/repair.ts";
+import { realDisk } from "../../src/io/real-disk.ts";
+import { realClock } from "../../src/io/time.ts";
+import { VERIFY_ALL, verifyDirectory } from "../../src/audit/verify.ts";
+import { DAMAGES, type Damage } from "./repair-damages.ts";
+import {
+  contentsOf,
+  FixtureCopy,
+  FIXTURES,
+  type FixtureName,
+  journalsIn,
+  runWords,
+} from "./repair-support.ts";
+
+const STATES = ["leader-clean", "follower-clean"] as const;
+type State = (typeof STATES)[number];
+
+function verify(copy: FixtureCopy) {
+  return verifyDirectory(copy.path, VERIFY_ALL, {
+    disk: realDisk,
+    clock: realClock,
+    stop: new AbortController().signal,
+    progress: () => {},
+  });
+}
+
+function applies(damage: Damage, name: FixtureName, state: State): boolean {
+  const shards = name === "32x1000-1-shard" ? 1 : 2;
+  return (
+    (damage.shardsMin ?? 1) <= shards && (damage.followerOnly !== true || state !== "leader-clean")
+  );
+}
+
+function expectation(damage: Damage, state: State): "mended" | "left" {
+  if (typeof damage.local === "string") return damage.local;
+  return state === "leader-clean" ? damage.local.leader : damage.local.follower;
+}
+
+/** Live keys and values with their shards, whatever slot they are in. */
+function recordsOf(copy: FixtureCopy): string[] {
+  const records: string[] = [];
+  const { keyLen, valueLen } = copy.layout;
+  for (const entry of Object.keys(contentsOf(copy.path))) {
+    const match = /^shard_(\d{3})\/fixed.data$/.exec(entry);
+    if (match === null) continue;
+    const shard = Number(match[1]);
+    for (const slot of copy.slotsOf(shard, STATUS_OCCUPIED)) {
+      const bytes = copy.slotBytes(shard, slot).subarray(8, 8 + keyLen + valueLen);
+      records.push(`${shard} ${Buffer.from(bytes).toString("hex")}`);
+    }
+  }
+  return records.sort();
+}
+
+for (const name of FIXTURES) {
+  for (const state of STATES) {
+    describe(`repair of ${name}, ${state}`, () => {
+      test("a healthy directory: nothing to do, not a byte changed, no file made", async () => {
+        using copy = new FixtureCopy(name, state);
+        const names = () => [...new Bun.Glob("**/*").scanSync({ cwd: copy.path })].sort();
+        const before = [contentsOf(copy.path), names()];
+        for (const words of [[], ["--apply"], ["--apply", "--yes"]]) {
+          const { status, document } = await runWords(repairCommand, [
+            copy.path,
+            "--json",
+            ...words,
+          ]);
+          expect({ status, verdict: document["verdict"], steps: document["steps"] }).toEqual({
+            status: 0,
+            verdict: "nothing-to-do",
+            steps: [],
+          });
+        }
+        expect([contentsOf(copy.path), names()]).toEqual(before);
+      });
+
+      for (const damage of DAMAGES.filter((each) => applies(each, name, state))) {
+        test(damage.name, async () => {
+          using copy = new FixtureCopy(name, state);
+          const sound = recordsOf(copy);
+          damage.harm(copy);
+          const found = (await verify(copy)).findings.map((finding) => finding.kind as string);
+          expect(found).toEqual(expect.arrayContaining([...damage.findings]));
+          const harmed = contentsOf(copy.path);
+
+          const planned = await runWords(repairCommand, [copy.path, "--json"]);
+          const expected = expectation(damage, state);
+          expect(planned.status).toBe(3);
+          expect(planned.document["verdict"]).toBe(
+            expected === "mended" ? "planned" : "incomplete",
+          );
+          expect(contentsOf(copy.path)).toEqual(harmed);
+
+          const applied = await runWords(repairCommand, [copy.path, "--apply", "--yes", "--json"]);
+          expect({
+            status: applied.status,
+            remaining: applied.document["remaining"],
+          }).toMatchObject(expected === "mended" ? { status: 0, remaining: [] } : { status: 3 });
+          if (expected === "left") {
+            expect(contentsOf(copy.path)).toEqual(harmed);
+            return;
+          }
+          expect((await verify(copy)).verdict).toBe("ok");
+          if (damage.keepsContents === true) expect(recordsOf(copy)).toEqual(sound);
+          else expect(sound).toEqual(expect.arrayContaining(recordsOf(copy).filter(isOld(sound))));
+          const mended = contentsOf(copy.path);
+          const again = await runWords(repairCommand, [copy.path, "--apply", "--yes", "--json"]);
+          expect([again.status, again.document["verdict"]]).toEqual([0, "nothing-to-do"]);
+          expect(contentsOf(copy.path)).toEqual(mended);
+
+          const [journal = ""] = journalsIn(copy.path);
+          const undone = await runWords(repairCommand, [copy.path, "--undo", journal, "--json"]);
+          expect([undone.status, undone.document["undone"]]).toEqual([0, true]);
+          expect(contentsOf(copy.path)).toEqual(harmed);
+          const twice = await runWords(repairCommand, [copy.path, "--undo", journal, "--json"]);
+          expect([twice.status, twice.document["verdict"]]).toEqual([0, "nothing-to-do"]);
+          expect(contentsOf(copy.path)).toEqual(harmed);
+        });
+      }
+    });
+  }
+}
+
+/** A record that the damage itself wrote is not held against the repair. */
+function isOld(sound: readonly string[]): (record: string) => boolean {
+  return (record) => sound.includes(record) || !record.endsWith("09".repeat(3));
+}
+
+describe("repair without a source", () => {
+  const NAME = "8x16-2-shards";
+
+  test("a bad slot of a replica becomes never-used, a leader's free with its version; lost keys come first", async () => {
+    for (const [state, kind] of [
+      ["follower-clean", "slot-never-used"],
+      ["leader-clean", "slot-free"],
+    ] as const) {
+      using copy = new FixtureCopy(NAME, state);
+      const slot = copy.slotsOf(1, STATUS_OCCUPIED)[4] ?? 0;
+      const bytes = copy.slotBytes(1, slot);
+      const version = versionOf(new DataView(bytes.buffer).getUint32(0, true));
+      copy.setSlot(
+        1,
+        slot,
+        bytes.map((byte, at) => (at === 20 ? byte ^ 0x80 : byte)),
+      );
+      const { lines } = await runWords(repairCommand, [copy.path, "--apply", "--yes"]);
+      const key = Buffer.from(bytes.subarray(8, 16)).toString("hex");
+      expect(lines.slice(0, 2)).toEqual([
+        "1 key lost until a follower's scan, a writer or a source brings them back:",
+        `  shard 1 slot ${slot}  ${key}`,
+      ]);
+      expect(lines.some((line) => line.includes(`${kind} `) && line.includes(`slot ${slot}`))).toBe(
+        true,
+      );
+      const after = copy.slotBytes(1, slot);
+      if (state === "follower-clean") expect(after.every((byte) => byte === 0)).toBe(true);
+      else {
+        expect(new DataView(after.buffer).getUint32(0, true)).toBe((version << 2) | STATUS_FREE);
+        expect(after.subarray(4)).toEqual(
+          bytes.subarray(4).map((byte, at) => (at === 16 ? byte ^ 0x80 : byte)),
+        );
+      }
+      // After any change to slots: clean flag 0, no sidecar.
+      expect(readFileSync(copy.file(1))[17]).toBe(0);
+      expect(contentsOf(copy.path)["shard_001/fixed.versions"]).toBeUndefined();
+      expect(contentsOf(copy.path)["shard_000/fixed.versions"]).toBeDefined();
+    }
+  });
+
+  test("--keep decides a doubled key outside a replica, and names a slot of it or is refused", async () => {
+    using copy = new FixtureCopy(NAME, "leader-clean");
+    const [first = 0, second = 0] = copy.slotsOf(0, STATUS_OCCUPIED);
+    copy.setSlot(0, second, copy.slotBytes(0, first));
+    const left = await runWords(repairCommand, [copy.path, "--json"]);
+    expect(left.document["doubledKeys"]).toMatchObject([{ shard: 0, slots: [first, second] }]);
+    const wrong = await runWords(repairCommand, [copy.path, "--keep", "0:120"]);
+    expect(wrong.status).toBe(2);
+    const words = [copy.path, "--keep", `0:${second}`, "--apply", "--yes", "--json"];
+    expect((await runWords(repairCommand, words)).status).toBe(0);
+    expect(copy.slotsOf(0, STATUS_OCCUPIED)).not.toContain(first);
+    expect(copy.slotsOf(0, STATUS_OCCUPIED)).toContain(second);
+  });
+
+  test("a file in the wrong place is not emptied", async () => {
+    using copy = new FixtureCopy(NAME, "leader-clean");
+    using other = new FixtureCopy(NAME, "leader-clean");
+    copy.poke(copy.file(0), 0, readFileSync(other.file(1)));
+    copy.poke(copy.file(1), 0, readFileSync(other.file(0)));
+    const harmed = contentsOf(copy.path);
+    const { status, document } = await runWords(repairCommand, [
+      copy.path,
+      "--apply",
+      "--yes",
+      "--json",
+    ]);
+    expect([status, document["verdict"]]).toEqual([3, "incomplete"]);
+    expect(JSON.stringify(document["left"])).toContain("in the wrong place");
+    expect(contentsOf(copy.path)).toEqual(harmed);
+  });
+
+  test("--shard and --plan limit what is touched", async () => {
+    using copy = new FixtureCopy(NAME, "follower-clean");
+    const harm = (shard: number, index: number) => {
+      const slot = copy.slotsOf(shard, STATUS_OCCUPIED)[index] ?? 0;
+      copy.setSlot(
+        shard,
+        slot,
+        copy.slotBytes(shard, slot).map((byte, at) => (at === 9 ? ~byte : byte)),
+      );
+      return slot;
+    };
+    const first = harm(0, 1);
+    const report = `${copy.path}/../${copy.path.split("/").at(-1)}-report.json`;
+    const verified = await verify(copy);
+    const { findingToJson } = await import("../../src/audit/findings.ts");
+    const findings = verified.findings.map(findingToJson);
+    await Bun.write(report, JSON.stringify({ schema: 1, command: "verify", findings }));
+    const second = harm(0, 1);
+    const third = harm(1, 1);
+    const only = await runWords(repairCommand, [copy.path, "--plan", report, "--json"]);
+    await Bun.file(report).delete();
+    const slotsIn = (document: Record<string, unknown>) =>
+      (document["steps"] as { shard: number; slot: number | null }[])
+        .filter((step) => step.slot !== null)
+        .map((step) => [step.shard, step.slot]);
+    expect(slotsIn(only.document)).toEqual([[0, first]]);
+    const shard = await runWords(repairCommand, [copy.path, "--shard", "1", "--json"]);
+    expect(slotsIn(shard.document)).toEqual([[1, third]]);
+    const all = await runWords(repairCommand, [copy.path, "--json"]);
+    expect(slotsIn(all.document)).toEqual([
+      [0, first],
+      [0, second],
+      [1, third],
+    ]);
+  });
+
+  test("off a terminal --apply needs --yes; on one it asks, and no means no", async () => {
+    using copy = new FixtureCopy(NAME, "follower-clean");
+    const slot = copy.slotsOf(0, STATUS_OCCUPIED)[0] ?? 0;
+    copy.setMeta(0, slot, 3, 1);
+    const harmed = contentsOf(copy.path);
+    expect((await runWords(repairCommand, [copy.path, "--apply"])).status).toBe(2);
+    const asked = await runWords(repairCommand, [copy.path, "--apply"], {
+      confirm: () => Promise.resolve(false),
+    });
+    expect(asked.status).toBe(3);
+    expect(asked.said.at(-1)).toMatch(/^ask: Carry out/);
+    expect(contentsOf(copy.path)).toEqual(harmed);
+    const yes = await runWords(repairCommand, [copy.path, "--apply"], {
+      confirm: () => Promise.resolve(true),
+    });
+    expect(yes.status).toBe(0);
+  });
+
+  test("a directory that another process holds is refused with 11, before anything is written", async () => {
+    using copy = new FixtureCopy(NAME, "follower-clean");
+    copy.setMeta(0, copy.slotsOf(0, STATUS_OCCUPIED)[0] ?? 0, 3, 1);
+    const lock = realDisk.open(`${copy.path}/db.lock`, "create");
+    expect(lock.lock("exclusive")).toBe(true);
+    const harmed = contentsOf(copy.path);
+    const { status } = await runWords(repairCommand, [copy.path, "--apply", "--yes"]);
+    lock.close();
+    expect(status).toBe(11);
+    expect(contentsOf(copy.path)).toEqual(harmed);
+    expect(journalsIn(copy.path)).toEqual([]);
+  });
+});

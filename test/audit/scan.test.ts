@@ -1,0 +1,270 @@
+// The scan itself: what it does while a writer is at work, with little memory, under a rate limit and when it is stopped.
+
+import { describe, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
+import { readDirectory } from "../../src/audit/directory.ts";
+import { scanShard, type ScanTools } from "../../src/audit/scan.ts";
+import type { ScanTask } from "../../src/audit/scan-task.ts";
+import { scanTaskOf } from "../../src/audit/verify.ts";
+import { encodeDbMeta } from "../../src/format/db-meta.ts";
+import { encodeShardHeader } from "../../src/format/shard-header.ts";
+import {
+  encodeOccupiedSlot,
+  packMeta,
+  slotLayout,
+  STATUS_OCCUPIED,
+} from "../../src/format/slot.ts";
+import type { Clock } from "../../src/io/clock.ts";
+import type { Disk } from "../../src/io/disk.ts";
+import { realDisk } from "../../src/io/real-disk.ts";
+import { realClock } from "../../src/io/time.ts";
+import { places, SampleDatabase, verify } from "./sample-databases.ts";
+
+const DATA = "shard_000/fixed.data";
+const SLOT = 5;
+const SLOT_OFFSET = 4096 + SLOT * 32;
+
+/** Hands out torn bytes for one slot until `tornReads` reads have seen it. */
+function tearingDisk(tornReads: number): Disk {
+  let left = tornReads;
+  return {
+    ...realDisk,
+    open(path, mode, permissions) {
+      const file = realDisk.open(path, mode, permissions);
+      if (!path.endsWith(DATA)) return file;
+      const read = file.read.bind(file);
+      file.read = (into, offset) => {
+        const got = read(into, offset);
+        const at = SLOT_OFFSET + 24 - offset;
+        // The header page is read on its own: slots come in later reads.
+        if (offset >= 4096 && at >= 0 && at < got && left > 0) {
+          left -= 1;
+          into[at] = (into[at] ?? 0) ^ (left + 1);
+        }
+        return got;
+      };
+      return file;
+    },
+  };
+}
+
+describe("a directory that is being written", () => {
+  test("has a torn read taken for what it is", async () => {
+    using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
+    // One read samples keys, the next is the scan's, two more are its second looks.
+    const report = await verify(db.path, { disk: tearingDisk(4) });
+    expect(report).toMatchObject({ verdict: "ok", live: true, findings: [] });
+    expect(report.shards[0]).toMatchObject({ occupied: 78, damaged: 0, unread: 0 });
+  });
+
+  test("has damage that stays called damage", async () => {
+    using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
+    const lock = realDisk.open(db.file("db.lock"), "create");
+    expect(lock.lock("exclusive")).toBe(true);
+    db.flipBit(DATA, SLOT_OFFSET + 24, 0);
+    const report = await verify(db.path);
+    lock.close();
+    expect(report).toMatchObject({ verdict: "damaged", live: true });
+    expect(places(report)).toEqual([
+      `slot-crc 0 ${SLOT} ${SLOT_OFFSET}`,
+      "lock-held null null null",
+    ]);
+    expect(report.findings.at(-1)?.message).toContain(`process ${process.pid}`);
+  });
+
+  test("may have a key twice for a while: that is unknown, not damage", async () => {
+    using db = new SampleDatabase("8x16-2-shards", "follower-clean");
+    db.change(DATA, (bytes) => bytes.copy(bytes, 4096 + 127 * 32, SLOT_OFFSET, SLOT_OFFSET + 32));
+    db.change(DATA, (bytes) => bytes.writeUInt8(0, 17));
+    const lock = realDisk.open(db.file("db.lock"), "create");
+    lock.lock("exclusive");
+    const report = await verify(db.path);
+    lock.close();
+    expect(report).toMatchObject({ verdict: "unknown", live: true });
+    expect(report.findings[0]).toMatchObject({
+      kind: "key-duplicate",
+      severity: "unknown",
+      slots: [SLOT, 127],
+    });
+  });
+
+  test("that grew after its header was read is not called damaged", async () => {
+    using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
+    const task = taskOf(db);
+    db.change(DATA, (bytes) => bytes.writeUInt32LE(129, 8));
+    const record = db.read(DATA).subarray(SLOT_OFFSET, SLOT_OFFSET + 32);
+    db.write(DATA, Buffer.concat([db.read(DATA), record]));
+    const result = await scanShard(
+      { ...task, fileBytes: task.fileBytes + 32, duplicateBytesMax: 0 },
+      toolsOf(),
+    );
+    expect(result).toMatchObject({ changed: true, findings: [] });
+  });
+});
+
+function taskOf(db: SampleDatabase): ScanTask {
+  const directory = readDirectory(realDisk, db.path);
+  const [look] = directory.shards;
+  if (look === undefined) throw new Error("the fixture has a shard");
+  return scanTaskOf(directory, look, { isLive: false, sidecarPath: null });
+}
+
+function toolsOf(tools: Partial<ScanTools> = {}): ScanTools {
+  return {
+    disk: realDisk,
+    clock: realClock,
+    shouldStop: () => false,
+    progress: () => {},
+    ...tools,
+  };
+}
+
+/** A database of one shard with these keys, 8 bytes each, and values of 8 bytes. */
+function writeKeys(db: SampleDatabase, keys: readonly Uint8Array[]): void {
+  const layout = slotLayout(8, 8);
+  db.write("db.meta", encodeDbMeta({ shardCount: 1, shardPrefixBits: 0 }));
+  for (const name of ["shard_001"]) db.remove(name);
+  const header = encodeShardHeader({
+    ...layout,
+    slotCount: keys.length,
+    shardId: 0,
+    cleanShutdown: 0,
+  });
+  const slots = Buffer.alloc(keys.length * layout.slotSize);
+  for (const [slot, key] of keys.entries()) {
+    const image = slots.subarray(slot * layout.slotSize, (slot + 1) * layout.slotSize);
+    encodeOccupiedSlot(image, layout, packMeta(STATUS_OCCUPIED, 1), key, new Uint8Array(8));
+  }
+  db.write(DATA, Buffer.concat([header, slots]));
+}
+
+describe("doubled keys", () => {
+  const keys = Array.from({ length: 30_000 }, (_, index) => {
+    const key = Buffer.alloc(8);
+    key.writeUInt32BE(index, 4);
+    return key;
+  });
+  /** Slot that holds the key of another one as well. */
+  const doubles = new Map([
+    [9_000, 3],
+    [29_999, 3],
+    [20_001, 20_000],
+    [17_000, 12_345],
+  ]);
+  const doubled = keys.map((key, slot) => keys[doubles.get(slot) ?? slot] ?? key);
+
+  test.each([256 * 1024 * 1024, 200_000, 64 * 1024])(
+    "are all found, and only they, in %p bytes",
+    async (bytesMax) => {
+      using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
+      writeKeys(db, doubled);
+      const result = await scanShard({ ...taskOf(db), duplicateBytesMax: bytesMax }, toolsOf());
+      const found = result.findings.map(({ kind, slots }) => [kind, slots]);
+      expect(found.sort((left, right) => Number(left[1]?.[0]) - Number(right[1]?.[0]))).toEqual([
+        ["key-duplicate", [3, 9_000, 29_999]],
+        ["key-duplicate", [12_345, 17_000]],
+        ["key-duplicate", [20_000, 20_001]],
+      ]);
+      expect(result.counts).toMatchObject({ occupied: 30_000, damaged: 0 });
+    },
+  );
+
+  test("are none where keys are random", async () => {
+    using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
+    writeKeys(
+      db,
+      Array.from({ length: 30_000 }, () => randomBytes(8)),
+    );
+    const result = await scanShard(taskOf(db), toolsOf());
+    expect(result.findings).toEqual([]);
+  });
+});
+
+describe("long runs of damage", () => {
+  test("are one finding a run past the first 10,000, and none is left out", async () => {
+    using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
+    writeKeys(
+      db,
+      Array.from({ length: 25_000 }, () => randomBytes(8)),
+    );
+    db.change(DATA, (bytes) => {
+      for (let slot = 0; slot < 25_000; slot++)
+        bytes.writeUInt8(bytes.readUInt8(4096 + slot * 24 + 20) ^ 1, 4096 + slot * 24 + 20);
+    });
+    const result = await scanShard(taskOf(db), toolsOf());
+    expect(result.counts).toMatchObject({ occupied: 0, damaged: 25_000 });
+    expect(result.findings.length).toBeLessThan(10_010);
+    expect(result.findings.reduce((sum, { count }) => sum + count, 0)).toBe(25_000);
+    expect(result.findings.at(-1)).toMatchObject({ kind: "slot-crc", slot: 9_999, count: 15_001 });
+  });
+});
+
+describe("pacing", () => {
+  /** A clock on which only pauses pass, at once. */
+  function jumpingClock(): Clock & { passedMs(): number } {
+    let nowMs = 0;
+    return {
+      nowMs: () => nowMs,
+      wallMs: () => nowMs,
+      after(delayMs, run) {
+        nowMs += delayMs;
+        queueMicrotask(run);
+        return { cancel: () => {} };
+      },
+      passedMs: () => nowMs,
+    };
+  }
+
+  test("a rate limit makes a scan take as long as it says", async () => {
+    using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
+    const clock = jumpingClock();
+    await scanShard({ ...taskOf(db), bytesPerSecond: 1024 }, toolsOf({ clock }));
+    // 128 slots of 32 bytes are 4096 bytes: four seconds.
+    expect(clock.passedMs()).toBeCloseTo(4000, 0);
+  });
+
+  test("a scan that is stopped counts the rest as unread", async () => {
+    using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
+    writeKeys(
+      db,
+      Array.from({ length: 100_000 }, () => randomBytes(8)),
+    );
+    let chunks = 0;
+    const result = await scanShard(
+      taskOf(db),
+      toolsOf({ shouldStop: () => chunks > 0, progress: () => void chunks++ }),
+    );
+    expect(result.stopped).toBe(true);
+    expect(result.counts.unread).toBeGreaterThan(0);
+    expect(result.counts.occupied + result.counts.unread).toBe(100_000);
+  });
+});
+
+describe("threads", () => {
+  test("find what the same scan finds without them", async () => {
+    using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
+    const keys = Array.from({ length: 400_000 }, () => randomBytes(8));
+    keys[399_999] = keys[7] ?? randomBytes(8);
+    writeKeys(db, keys);
+    db.flipBit(DATA, 4096 + 200_000 * 24 + 17, 3);
+    // More than the 8 MiB from which on threads are used.
+    const inThreads = await verify(db.path, { jobs: 2 });
+    const here = await verify(db.path, { disk: { ...realDisk } });
+    expect(places(inThreads)).toEqual([
+      `key-duplicate 0 7 ${4096 + 7 * 24}`,
+      `slot-crc 0 200000 ${4096 + 200_000 * 24}`,
+    ]);
+    expect(inThreads.findings).toEqual([...here.findings]);
+    expect(inThreads.shards).toEqual([...here.shards]);
+  });
+
+  test("stop when they are told to, and say so", async () => {
+    using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
+    writeKeys(
+      db,
+      Array.from({ length: 400_000 }, () => randomBytes(8)),
+    );
+    const report = await verify(db.path, { stop: AbortSignal.abort("SIGINT") });
+    expect(report).toMatchObject({ verdict: "unknown", stopped: true, slotsChecked: 0 });
+  });
+});

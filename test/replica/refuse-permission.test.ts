@@ -1,0 +1,118 @@
+// A follower without the rights it needs, run as another user: exit 15, what is missing and what to try, and nothing touched.
+// Needs root and setpriv; elsewhere it is skipped.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { chmodSync, chownSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { replicateOnce, runArmdb } from "../support/armdb.ts";
+import { RealScriptedLeader } from "../support/bad-leader.ts";
+import { openToAll, TempRoot, treeOf } from "../support/temp.ts";
+
+const NOBODY = 65534;
+const AS_NOBODY = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
+const possible = process.geteuid?.() === 0 && Bun.which("setpriv") !== null;
+const TEST_LIMIT_MS = 30_000;
+
+describe.if(possible)("replicate --once without rights", () => {
+  let temp: TempRoot;
+  let replica = "";
+  let leader: RealScriptedLeader;
+  let readable = false;
+
+  beforeAll(async () => {
+    temp = new TempRoot("refuse-permission");
+    chmodSync(temp.path, 0o755);
+    replica = temp.fresh("replica");
+    leader = RealScriptedLeader.good();
+    expect((await replicateOnce(leader.address, replica)).status).toBe(0);
+    // The program itself may lie where nobody else can read it.
+    readable = (await runArmdb(["version"], { launcher: AS_NOBODY })).status === 0;
+    if (!readable) console.log("skipped: the program cannot be read by another user");
+  });
+  afterAll(() => {
+    leader[Symbol.dispose]();
+    temp[Symbol.dispose]();
+  });
+
+  async function expectStorageError(dir: string, says: RegExp, hint: RegExp): Promise<void> {
+    const before = treeOf(dir);
+    const run = await replicateOnce(leader.address, dir, [], { launcher: AS_NOBODY });
+    expect(run.error).toMatchObject({
+      code: "storage",
+      exit: 15,
+      message: expect.stringMatching(says),
+      hint: expect.stringMatching(hint),
+    });
+    expect(run.status).toBe(15);
+    expect(run.stderr).not.toMatch(/^\s+at .+:\d+/m);
+    expect(treeOf(dir)).toEqual(before);
+  }
+
+  test(
+    "to enter the replica: exit 15",
+    async () => {
+      if (!readable) return;
+      const dir = await temp.copyOf(replica);
+      chmodSync(dir, 0o700);
+      await expectStorageError(dir, /EACCES, permission denied/, /sudo -u OWNER/);
+    },
+    TEST_LIMIT_MS,
+  );
+
+  test(
+    "to write it, although it can be read: exit 15, with the owner's number",
+    async () => {
+      if (!readable) return;
+      const dir = await temp.copyOf(replica);
+      openToAll(dir);
+      await expectStorageError(dir, /permission denied|belong to user 0/, /sudo -u/);
+    },
+    TEST_LIMIT_MS,
+  );
+
+  test(
+    "to give new files the owner that the others have: exit 15",
+    async () => {
+      if (!readable) return;
+      const dir = await temp.copyOf(replica);
+      openToAll(dir);
+      // Everything may be written; only db.meta belongs to somebody else.
+      for (const name of ["", ...readdirSync(dir, { recursive: true })]) {
+        if (name !== "db.meta") chownSync(join(dir, String(name)), NOBODY, NOBODY);
+      }
+      await expectStorageError(dir, /its files belong to user 0, group 0/, /sudo -u '#0'/);
+    },
+    TEST_LIMIT_MS,
+  );
+
+  test(
+    "to make the directory: exit 15",
+    async () => {
+      if (!readable) return;
+      const parent = temp.fresh("parent");
+      mkdirSync(parent, { mode: 0o755 });
+      const dir = join(parent, "replica");
+      await expectStorageError(dir, /Cannot .*"[^"]+replica".*EACCES/, /sudo -u OWNER/);
+      expect(readdirSync(parent)).toEqual([]);
+    },
+    TEST_LIMIT_MS,
+  );
+
+  test(
+    "with them it works, and what it adds belongs to the owner of the replica",
+    async () => {
+      if (!readable) return;
+      const dir = await temp.copyOf(replica);
+      for (const name of ["", ...readdirSync(dir, { recursive: true })]) {
+        chownSync(join(dir, String(name)), NOBODY, NOBODY);
+      }
+      // By root, whose own files these are not.
+      expect((await replicateOnce(leader.address, dir)).status).toBe(0);
+      const owners = Object.values(treeOf(dir) ?? {}).map((facts) => facts.split(" ")[2]);
+      expect(new Set(owners)).toEqual(new Set([`${NOBODY}:${NOBODY}`]));
+      const run = await replicateOnce(leader.address, dir, [], { launcher: AS_NOBODY });
+      expect(run.status).toBe(0);
+    },
+    TEST_LIMIT_MS,
+  );
+});
