@@ -32,6 +32,8 @@ export class HeldFrames {
   }
 
   receive(event: SessionEvent): void {
+    // A heartbeat proves nothing of the shard, and nobody needs it later.
+    if (event.kind === "heartbeat") return;
     const fault = event.kind === "batch" ? this.#faultOf(event.payload) : null;
     if (fault !== null) {
       const reason = `The peer sent ${fault}`;

@@ -92,6 +92,9 @@ class Conversation implements ControlEvents {
   /** Gives up the answer that is being made. */
   #giveUp: (() => void) | null = null;
   #pieces: Iterator<string> | null = null;
+  #reading = false;
+  /** The last words are said: nothing more is read. */
+  #closing = false;
   #over = false;
 
   constructor(
@@ -108,18 +111,20 @@ class Conversation implements ControlEvents {
   }
 
   received(chunk: Uint8Array): void {
-    if (this.#over) return;
+    if (this.#over || this.#closing) return;
     this.#pending = Buffer.concat([this.#pending, chunk]);
-    if (this.#giveUp === null) this.#nextRequest();
-    if (this.#pending.length > REQUEST_BYTES_MAX) {
-      this.refuse(`a request is longer than ${REQUEST_BYTES_MAX} bytes`);
-    }
+    this.#read();
+    if (this.#over || this.#pending.length <= REQUEST_BYTES_MAX) return;
+    // In the middle of an answer there is no place for another word.
+    if (this.#giveUp !== null) this.stop();
+    else this.refuse(`a request is longer than ${REQUEST_BYTES_MAX} bytes`);
   }
 
   drained(): void {
     if (this.#over) return;
     this.#timers.cancel("answer");
     this.#pump();
+    this.#read();
   }
 
   ended(): void {
@@ -136,8 +141,9 @@ class Conversation implements ControlEvents {
   /** Says why, and ends. */
   refuse(reason: string): void {
     const hint = "one JSON object a line: armdb status DIR shows how";
+    this.#timers.cancel("request");
     this.#sayError(new ArmdbError("usage", `Cannot answer: ${reason}`, { hint }));
-    this.#end();
+    this.#closing = true;
     this.#peer.finish();
   }
 
@@ -157,13 +163,19 @@ class Conversation implements ControlEvents {
     });
   }
 
-  #nextRequest(): void {
-    const end = this.#pending.indexOf(0x0a);
-    if (end < 0 || end > REQUEST_BYTES_MAX) return;
-    const line = Buffer.from(this.#pending.subarray(0, end)).toString("utf8");
-    this.#pending = this.#pending.slice(end + 1);
-    this.#timers.cancel("request");
-    this.#handle(parse(line));
+  /** Answers what has come, one request after the other, each when the one before is answered and taken. */
+  #read(): void {
+    if (this.#reading) return;
+    this.#reading = true;
+    while (!this.#over && !this.#closing && this.#giveUp === null && this.#peer.queuedBytes === 0) {
+      const end = this.#pending.indexOf(0x0a);
+      if (end < 0 || end > REQUEST_BYTES_MAX) break;
+      const line = Buffer.from(this.#pending.subarray(0, end)).toString("utf8");
+      this.#pending = this.#pending.slice(end + 1);
+      this.#timers.cancel("request");
+      this.#handle(parse(line));
+    }
+    this.#reading = false;
   }
 
   #handle(fields: RequestFields | null): void {
@@ -234,7 +246,7 @@ class Conversation implements ControlEvents {
   #answered(): void {
     this.#giveUp = null;
     this.#awaitRequest();
-    this.#nextRequest();
+    this.#read();
   }
 }
 
