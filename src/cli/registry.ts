@@ -47,6 +47,10 @@ export const REGISTRY: readonly RegistryEntry[] = [
     load: async () => (await import("./commands/compare.ts")).compareCommand,
   },
   {
+    name: "repair",
+    load: async () => (await import("./commands/repair.ts")).repairCommand,
+  },
+  {
     name: "serve",
     load: async () => (await import("./commands/serve.ts")).serveCommand,
   },

@@ -1,6 +1,9 @@
 // Loads build/kernel.wasm (source: src/wasm, made by scripts/build-wasm) and gives it a memory. Used by the two
 // classes that run it: format/wasm-slot-scanner.ts and replica/wasm-applier.ts. The bytes are part of a compiled
 // executable; each thread compiles them once. The memory is laid out here, all of it, as the kernel allocates nothing.
+//
+// A process has eight memories with guard pages, 4 GiB of address space each; any further one, or with a low `ulimit -v`
+// each one, checks its bounds instead: a crc of the kernel's own then takes a third longer, all else the same.
 
 import { readFileSync } from "node:fs";
 import kernelPath from "../../build/kernel.wasm" with { type: "file" };
@@ -12,7 +15,7 @@ export interface KernelFunctions {
   scan(slots: number, crcsGiven: boolean): number;
 }
 
-/** A kernel with its own memory. `bytes` and `words` go stale when `memory` grows. */
+/** A kernel with its own memory. Views of it go stale when it grows. */
 export interface Kernel extends KernelFunctions {
   readonly memory: WebAssembly.Memory;
 }

@@ -48,6 +48,8 @@ export class BesideScan {
   constructor(options: BesideScanOptions) {
     this.#options = options;
     this.#timers = new Timers(options.clock);
+    // Before the leader can read its first slot: what the stream brings from here on may be newer than what the scan shows.
+    options.body.judge.begin();
     this.#link = new ShardLink(
       options.net,
       options.clock,
@@ -66,7 +68,6 @@ export class BesideScan {
     switch (event.kind) {
       case "shard-info":
         body.intake.writePending();
-        body.judge.begin();
         this.#scan = new ScanRun("beside", clock.nowMs());
         this.#acks = this.#options.newPacer(link);
         this.#acks.sendAhead();

@@ -57,6 +57,7 @@ export function runningStatus(facts: RunningFacts): StatusDocument {
     ready: isWhole && shards.every((shard) => shard.ready === true),
     stopping: facts.stopping,
     pid: facts.pid,
+    holder: null,
     atMs: Math.round(facts.wallMs),
     upMs: Math.round(nowMs - facts.startedAtMs),
     scanningShare: meanOf(shards.map((shard) => shard.scanningShare ?? 0)),

@@ -67,6 +67,12 @@ export interface ShardStatus {
   readonly diverged: readonly DivergedEntry[];
 }
 
+/** cf. LockHolder in store/holders.ts. */
+export interface StatusHolder {
+  readonly pid: number | null;
+  readonly kind: "exclusive" | "shared";
+}
+
 export interface StatusDocument {
   readonly schema: 1;
   readonly command: "status";
@@ -82,6 +88,8 @@ export interface StatusDocument {
   readonly ready: boolean;
   readonly stopping: boolean;
   readonly pid: number | null;
+  /** Without a follower: another process that holds the directory's lock. */
+  readonly holder: StatusHolder | null;
   /** Unix time of this document, ms. */
   readonly atMs: number;
   readonly upMs: number | null;

@@ -54,9 +54,8 @@ const VERSION_MASK: u32 = 0x3fffffff;
 const VERSION_HALF: u32 = 0x20000000;
 
 /**
- * Applies `count` events in [events, eventsEnd). With OPTION_CRCS_GIVEN the crc of each OCCUPIED event
- * lies at CRCS_START, in the place of its event.
- * Unless it answers ANSWER_APPLIED, nothing has changed.
+ * Applies `count` events in [events, eventsEnd). With OPTION_CRCS_GIVEN the crc of each OCCUPIED event lies at CRCS_START,
+ * in the place of its event. Unless it answers ANSWER_APPLIED, nothing has changed.
  */
 export function apply(events: u32, eventsEnd: u32, count: u32, options: u32): u32 {
   const refused = check(events, eventsEnd, count, options);

@@ -180,6 +180,8 @@ export const DAMAGES: readonly Damage[] = [
     harm: (copy) => {
       const bytes = copy.slotBytes(0, nthLive(copy, 0, 2));
       copy.setSlot(0, nthLive(copy, 0, 5), bytes);
+      // As after a crash: a sidecar would tell which of the two is wrong.
+      copy.poke(copy.file(0), 17, [0]);
     },
     local: { leader: "left", follower: "mended" },
   },

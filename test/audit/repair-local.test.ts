@@ -220,7 +220,7 @@ describe("repair without a source", () => {
     const { findingToJson } = await import("../../src/audit/findings.ts");
     const findings = verified.findings.map(findingToJson);
     await Bun.write(report, JSON.stringify({ schema: 1, command: "verify", findings }));
-    const second = harm(0, 1);
+    const second = harm(0, 2);
     const third = harm(1, 1);
     const only = await runWords(repairCommand, [copy.path, "--plan", report, "--json"]);
     await Bun.file(report).delete();

@@ -34,7 +34,7 @@ import { Dice } from "../support/dice.ts";
 
 const seedGiven = process.env["ARMDB_TEST_SEED"];
 const firstSeed = seedGiven === undefined ? Math.trunc(Math.random() * 2 ** 31) : Number(seedGiven);
-const SEEDS = seedGiven === undefined ? 40 : 1;
+const SEEDS = seedGiven === undefined ? 20 : 1;
 const SLOTS = 100;
 
 function wasmScanner(

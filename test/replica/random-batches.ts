@@ -9,7 +9,9 @@ import {
   STATUS_FREE,
   STATUS_INVALID,
   STATUS_OCCUPIED,
+  VERSION_HALF,
   VERSION_MAX,
+  VERSION_MODULUS,
 } from "../../src/format/slot.ts";
 import type { ProtocolVersion } from "../../src/wire/messages.ts";
 import { BATCH_PREFIX_BYTES, eventBytes } from "../../src/wire/slot-batch.ts";
@@ -77,7 +79,8 @@ export class RandomBatches {
       events.push({ slot, meta: this.#meta() });
     }
     if (dice.oneIn(12) && events.length > 0) {
-      events.push({ slot: slotCount + dice.below(100), meta: packMeta(STATUS_OCCUPIED, 1) });
+      const past = { slot: slotCount + dice.below(100), meta: packMeta(STATUS_OCCUPIED, 1) };
+      events.splice(dice.below(events.length), 0, past);
     }
     if (dice.oneIn(25)) events.push({ slot, meta: packMeta(STATUS_INVALID, 1) });
     const fillings = dice.pick([1, 2, 200]);
@@ -91,10 +94,10 @@ export class RandomBatches {
     const dice = this.#dice;
     const statuses: readonly SlotStatus[] = [STATUS_FREE, STATUS_DELETED, STATUS_DELETED];
     const status = dice.oneIn(3) ? dice.pick(statuses) : STATUS_OCCUPIED;
-    const version = dice.oneIn(30)
-      ? dice.below(2 ** 30)
-      : (this.#versionBase + dice.below(4)) & VERSION_MAX;
-    return packMeta(status, version);
+    // Near the base, so that versions meet; now and then half the ring away, where newer turns into older.
+    const offset = dice.oneIn(20) ? VERSION_HALF - 2 + dice.below(5) : dice.below(4);
+    const version = dice.oneIn(40) ? dice.below(VERSION_MODULUS) : this.#versionBase + offset;
+    return packMeta(status, version & VERSION_MAX);
   }
 
   #damaged(payload: Uint8Array): Uint8Array {

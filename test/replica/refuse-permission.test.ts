@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, chownSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { replicateOnce, runArmdb } from "../support/armdb.ts";
-import { RealScriptedLeader } from "../support/bad-leader.ts";
+import { dataTreeOf, RealScriptedLeader } from "../support/bad-leader.ts";
 import { openToAll, TempRoot, treeOf } from "../support/temp.ts";
 
 const NOBODY = 65534;
@@ -35,7 +35,7 @@ describe.if(possible)("replicate --once without rights", () => {
   });
 
   async function expectStorageError(dir: string, says: RegExp, hint: RegExp): Promise<void> {
-    const before = treeOf(dir);
+    const before = dataTreeOf(dir);
     const run = await replicateOnce(leader.address, dir, [], { launcher: AS_NOBODY });
     expect(run.error).toMatchObject({
       code: "storage",
@@ -45,7 +45,7 @@ describe.if(possible)("replicate --once without rights", () => {
     });
     expect(run.status).toBe(15);
     expect(run.stderr).not.toMatch(/^\s+at .+:\d+/m);
-    expect(treeOf(dir)).toEqual(before);
+    expect(dataTreeOf(dir)).toEqual(before);
   }
 
   test(

@@ -220,6 +220,19 @@ export class OracleLeader extends OracleSession {
     const answer = await this.ask(`rate ${putsPerSecond} ${seconds} ${seed} ${keys}`, deadlineMs);
     return { puts: number(answer, "puts"), ms: number(answer, "ms") };
   }
+
+  /** As `rate`, and every `markMs` a put of one more key whose value begins with the time; resolves with that key, in hex. */
+  async rateMarked(
+    putsPerSecond: number,
+    seconds: number,
+    seed: number,
+    keys: number,
+    markMs: number,
+  ): Promise<string> {
+    const deadlineMs = seconds * 1000 + ANSWER_DEADLINE_MS;
+    const words = `rate ${putsPerSecond} ${seconds} ${seed} ${keys} ${markMs}`;
+    return text(await this.ask(words, deadlineMs), "marked");
+  }
 }
 
 export class OracleFollower extends OracleSession {

@@ -1,6 +1,7 @@
 // `armdb verify DIR`: every byte that can be checked, and a verdict. Reads only; writes nothing but the report that was
 // asked for.
 
+import { dirname } from "node:path";
 import { verdictStatus } from "../../audit/findings.ts";
 import { type VerifyReport, verifyDirectory } from "../../audit/verify.ts";
 import { ArmdbError } from "../../errors.ts";
@@ -73,7 +74,7 @@ async function run(context: Context): Promise<number> {
   const { args, disk, out, messages } = context;
   const path = requiredArgument(context, "DIR");
   const reportPath = args.text("report");
-  if (reportPath !== null) refuseExisting(disk, reportPath);
+  if (reportPath !== null) refuseReport(disk, reportPath);
   const quick = args.flag("quick");
   const jobs = args.integer("jobs");
   if (jobs === 0) throw new ArmdbError("usage", "--jobs must be at least 1", { hint: "--jobs 1" });
@@ -104,12 +105,24 @@ async function run(context: Context): Promise<number> {
 }
 
 /** Before the scan, not after an hour of it. */
-function refuseExisting(disk: Disk, path: string): void {
-  if (disk.facts(path) === null) return;
-  throw new ArmdbError("usage", `Cannot write the report "${path}": it exists already`, {
-    path,
-    hint: "another name; reports are never overwritten",
-  });
+function refuseReport(disk: Disk, path: string): void {
+  if (disk.facts(path) !== null) {
+    throw new ArmdbError("usage", `Cannot write the report "${path}": it exists already`, {
+      path,
+      hint: "another name; reports are never overwritten",
+    });
+  }
+  const directory = dirname(path);
+  if (disk.facts(directory) === null) {
+    throw new ArmdbError(
+      "usage",
+      `Cannot write the report "${path}": there is no directory "${directory}"`,
+      {
+        path,
+        hint: `mkdir -p ${directory}`,
+      },
+    );
+  }
 }
 
 function writeReport({ disk, messages }: Context, path: string, document: unknown): void {

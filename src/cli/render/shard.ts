@@ -100,8 +100,9 @@ export function renderMap(out: Output, cells: readonly SpreadCell[]): void {
   const perCell = Math.max(...cells.map((cell) => cell.slots), 1);
   const scale =
     perCell === 1 ? "a sign is a slot" : `a sign is up to ${formatCount(perCell)} slots`;
+  out.line(`${palette.bold("occupancy")}: ${scale}`);
   out.line(
-    `${palette.bold("occupancy")}: ${scale}: ${palette.dim("·")} free, x deleted only, ░▒▓█ a quarter to all live, ${palette.red("!")} damaged`,
+    `  ${palette.dim("·")} free   x deleted only   ░▒▓█ a quarter to all live   ${palette.red("!")} damaged`,
   );
   let slot = 0;
   for (let start = 0; start < cells.length; start += perRow) {

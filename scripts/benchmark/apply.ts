@@ -1,22 +1,22 @@
-// How long an applier takes for a slot, plain TypeScript and WASM side by side: `bun scripts/bench-apply.ts [passes]`.
+// How long an applier takes for a slot, plain TypeScript and WASM side by side: `bun scripts/benchmark/apply.ts [passes]`.
 // One core, no network and no file: batches as a leader closes them, taken into an empty table (`take`), then compared with
 // what is there (`same`, a re-scan). Prints the median and the spread over the passes, ns a slot.
 
-import { viewOf } from "../src/bytes.ts";
-import { packMeta, type SlotLayout, slotLayout, STATUS_OCCUPIED } from "../src/format/slot.ts";
-import { FRAME_HEADER_BYTES } from "../src/limits.ts";
+import { viewOf } from "../../src/bytes.ts";
+import { packMeta, type SlotLayout, slotLayout, STATUS_OCCUPIED } from "../../src/format/slot.ts";
+import { FRAME_HEADER_BYTES } from "../../src/limits.ts";
 import {
   type ApplyOptions,
   type BatchApplier,
   PENDING_BYTES_FULL,
-} from "../src/replica/batch-applier.ts";
-import { PlainApplier } from "../src/replica/plain-applier.ts";
-import { WasmApplier } from "../src/replica/wasm-applier.ts";
+} from "../../src/replica/batch-applier.ts";
+import { PlainApplier } from "../../src/replica/plain-applier.ts";
+import { WasmApplier } from "../../src/replica/wasm-applier.ts";
 import {
   BATCH_PREFIX_BYTES,
   EVENT_HEADER_BYTES,
   SlotBatchEncoder,
-} from "../src/wire/slot-batch.ts";
+} from "../../src/wire/slot-batch.ts";
 
 const LAYOUTS: readonly SlotLayout[] = [
   slotLayout(8, 64),

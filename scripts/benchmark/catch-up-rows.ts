@@ -1,0 +1,214 @@
+// The rows about catching up: against the crate's follower and the null follower, by shards, sizes and round trips.
+
+import { rmSync } from "node:fs";
+import { catchUp, type Contestant, prepareLoad, type Run } from "./contestants.ts";
+import { atLeast, atMost, interleaved, median, type Row, spread } from "./figures.ts";
+
+export interface Scale {
+  readonly rounds: number;
+  readonly slots: number;
+  /** For values of 1000 bytes. */
+  readonly largeSlots: number;
+}
+
+/** One point of a chart: slots a second, by contestant. */
+export interface Point {
+  readonly at: number;
+  readonly slotsPerSecond: ReadonlyMap<string, number>;
+}
+
+interface Case {
+  readonly key: number;
+  readonly value: number;
+  readonly shards: number;
+  readonly slots: number;
+  readonly roundTripMs: number;
+  readonly names: readonly Contestant[];
+}
+
+type Runs = ReadonlyMap<Contestant, readonly Run[]>;
+
+async function measure(root: string, scale: Scale, wanted: Case): Promise<Runs> {
+  const load = await prepareLoad(root, wanted.key, wanted.value, wanted.shards, wanted.slots);
+  try {
+    return await interleaved(wanted.names, scale.rounds, (name) =>
+      catchUp(load, name, root, wanted.roundTripMs),
+    );
+  } finally {
+    rmSync(load.dir, { recursive: true, force: true });
+  }
+}
+
+function times(runs: Runs, name: Contestant): readonly number[] {
+  return (runs.get(name) ?? []).map((run) => run.ms);
+}
+
+/** How many times as fast `fast` is as `slow`, by medians. */
+function ratio(runs: Runs, fast: Contestant, slow: Contestant): number {
+  return median(times(runs, slow)) / median(times(runs, fast));
+}
+
+function detailOf(runs: Runs): string {
+  return [...runs.keys()].map((name) => `${name} ${spread(times(runs, name), 0)} ms`).join(", ");
+}
+
+function point(at: number, slots: number, runs: Runs): Point {
+  const entries = [...runs.keys()].map((name): [string, number] => [
+    name,
+    slots / (median(times(runs, name)) / 1000),
+  ]);
+  return { at, slotsPerSecond: new Map(entries) };
+}
+
+/** 8x64 over 1, 2, 4 shards; with the null follower, the default sync and a second run at two shards. */
+export async function shardRows(
+  root: string,
+  scale: Scale,
+): Promise<{ rows: Row[]; points: Point[]; twoShards: Runs }> {
+  const goals = [
+    [1, 12],
+    [2, 9.5],
+    [4, 8],
+  ] as const;
+  const rows: Row[] = [];
+  const points: Point[] = [];
+  let twoShards: Runs = new Map();
+  for (const [shards, goal] of goals) {
+    const names: Contestant[] = ["crate", "null", "ours", "ours, --sync group"];
+    if (shards === 2) names.push("ours, again");
+    const runs = await measure(root, scale, {
+      key: 8,
+      value: 64,
+      shards,
+      slots: scale.slots,
+      roundTripMs: 0,
+      names,
+    });
+    const detail = detailOf(runs);
+    const title = `catch-up, 8x64, ${shards} shard${shards === 1 ? "" : "s"}`;
+    rows.push(
+      atLeast(
+        `${title}, against the crate's follower`,
+        ratio(runs, "ours", "crate"),
+        goal,
+        "times",
+        detail,
+      ),
+    );
+    const grouped = ratio(runs, "ours, --sync group", "ours");
+    rows.push(atLeast(`${title}, --sync group instead of off`, grouped, 0.7, "of it", detail));
+    if (shards === 2) {
+      rows.push(
+        atLeast(
+          `${title}, against the null follower`,
+          ratio(runs, "ours", "null"),
+          0.55,
+          "of it",
+          detail,
+        ),
+      );
+      const again = ratio(runs, "ours, again", "ours");
+      rows.push(
+        atLeast(
+          "re-scan of what is there, 8x64, 2 shards, against the catch-up",
+          again,
+          1,
+          "of it",
+          detail,
+        ),
+      );
+      twoShards = runs;
+    }
+    points.push(point(shards, scale.slots, runs));
+  }
+  return { rows, points, twoShards };
+}
+
+/** Other sizes over 2 shards. */
+export async function sizeRows(root: string, scale: Scale): Promise<Row[]> {
+  const cases = [
+    [4, 3, scale.slots, 13],
+    [16, 100, scale.slots, 20],
+    [32, 1000, scale.largeSlots, 5],
+  ] as const;
+  const rows: Row[] = [];
+  for (const [key, value, slots, goal] of cases) {
+    const names: Contestant[] = ["crate", "ours"];
+    const runs = await measure(root, scale, {
+      key,
+      value,
+      shards: 2,
+      slots,
+      roundTripMs: 0,
+      names,
+    });
+    const what = `catch-up, ${key}x${value}, 2 shards, against the crate's follower`;
+    rows.push(atLeast(what, ratio(runs, "ours", "crate"), goal, "times", detailOf(runs)));
+  }
+  return rows;
+}
+
+/** 8x64 over 2 shards through a network. The crate's follower takes a round trip a batch: fewer slots do. */
+export async function roundTripRows(
+  root: string,
+  scale: Scale,
+  roundTripsMs: readonly number[],
+): Promise<{ rows: Row[]; points: Point[] }> {
+  const goals = new Map([
+    [5, 40],
+    [20, 45],
+  ]);
+  const rows: Row[] = [];
+  const points: Point[] = [];
+  for (const roundTripMs of roundTripsMs) {
+    const names: Contestant[] = ["crate", "null", "ours", "ours, --window 256"];
+    const runs = await measure(root, scale, {
+      key: 8,
+      value: 64,
+      shards: 2,
+      slots: scale.slots,
+      roundTripMs,
+      names,
+    });
+    const what = `catch-up, 8x64, 2 shards, ${roundTripMs} ms round trip, against the crate's follower`;
+    const goal = goals.get(roundTripMs);
+    if (goal !== undefined)
+      rows.push(atLeast(what, ratio(runs, "ours", "crate"), goal, "times", detailOf(runs)));
+    if (roundTripMs === 20) {
+      const wide = ratio(runs, "ours, --window 256", "crate");
+      rows.push(atLeast(`${what}, --window 256`, wide, 60, "times", detailOf(runs)));
+    }
+    points.push(point(roundTripMs, scale.slots, runs));
+  }
+  return { rows, points };
+}
+
+/** Peak memory over shards of a million slots each. */
+export async function memoryRows(root: string, scale: Scale): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const [shards, goal] of [
+    [2, 0.6],
+    [8, 0.32],
+  ] as const) {
+    const names: Contestant[] = ["crate", "ours"];
+    const slots = shards * 1_000_000;
+    const runs = await measure(
+      root,
+      { ...scale, rounds: 2 },
+      { key: 8, value: 64, shards, slots, roundTripMs: 0, names },
+    );
+    const peak = (name: Contestant) => (runs.get(name) ?? []).map((run) => run.rssMiB);
+    const detail = `crate ${spread(peak("crate"), 0)} MiB, ours ${spread(peak("ours"), 0)} MiB`;
+    const figure = median(peak("ours")) / median(peak("crate"));
+    rows.push(
+      atMost(
+        `peak memory, ${shards} shards of 1 M slots, against the crate's follower`,
+        figure,
+        goal,
+        "of it",
+        detail,
+      ),
+    );
+  }
+  return rows;
+}

@@ -1,0 +1,158 @@
+// The followers that the benchmark runs against one leader: the crate's own, one that reads and stores nothing, and ours.
+// Each run uses a fresh leader process on the same directory, as a leader before 0.2.0 gives its stream only once.
+
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { OracleLeader, oracleDigest, oracleOnce } from "../../test/support/oracle.ts";
+
+export const VERSION = "0.1.14";
+
+export interface Shape {
+  readonly shards: number;
+  readonly prefixBits: number;
+  readonly key: number;
+  readonly value: number;
+  readonly growStep: number;
+}
+
+export interface Load {
+  readonly shape: Shape;
+  readonly slots: number;
+  /** The leader's directory, filled once. */
+  readonly dir: string;
+  readonly digest: string;
+}
+
+export type Contestant =
+  "crate" | "null" | "ours" | "ours, --sync group" | "ours, --window 256" | "ours, again";
+
+export interface Run {
+  readonly ms: number;
+  /** Peak memory, MiB; NaN where it was not taken. */
+  readonly rssMiB: number;
+  /** Processor time, s; NaN where it was not taken. */
+  readonly cpuSeconds: number;
+}
+
+const DEADLINE_MS = 600_000;
+
+/** Fills a leader's directory. */
+export async function prepareLoad(
+  root: string,
+  key: number,
+  value: number,
+  shards: number,
+  slots: number,
+): Promise<Load> {
+  const growStep = Math.ceil((slots / shards) * 1.02) + 1000;
+  const shape = { shards, prefixBits: 0, key, value, growStep };
+  const dir = join(root, `leader-${key}x${value}-${shards}`);
+  await using leader = await OracleLeader.start({ version: VERSION, dir, ...shape });
+  await leader.fill(0, slots, 1);
+  const { digest } = await leader.digest();
+  await leader.close();
+  return { shape, slots, dir, digest };
+}
+
+/** One catch-up of one contestant, through a network of `roundTripMs` where that is above 0. Checks the copy. */
+export async function catchUp(
+  load: Load,
+  who: Contestant,
+  root: string,
+  roundTripMs = 0,
+): Promise<Run> {
+  const replica = join(root, "replica");
+  await using leader = await OracleLeader.start({ version: VERSION, dir: load.dir, ...load.shape });
+  await using proxy = roundTripMs > 0 ? startProxy(leader.address, roundTripMs) : null;
+  const address = proxy === null ? leader.address : await proxy.address;
+  try {
+    const run = await runOne(load, who, address, replica);
+    if (who !== "null") {
+      const copy = await oracleDigest(replica, load.shape, VERSION, {});
+      if (copy.digest !== load.digest) throw new Error(`${who}: the copy differs from the leader`);
+    }
+    return run;
+  } finally {
+    rmSync(replica, { recursive: true, force: true });
+  }
+}
+
+async function runOne(load: Load, who: Contestant, address: string, replica: string): Promise<Run> {
+  const { shards, prefixBits, key, value, growStep } = load.shape;
+  if (who === "null") {
+    const words = ["nullfollower", "--leader", address, "--shards", String(shards)];
+    const { ms } = (await oracleOnce(VERSION, words, DEADLINE_MS)) as { ms: number };
+    return { ms, rssMiB: Number.NaN, cpuSeconds: Number.NaN };
+  }
+  if (who === "crate") {
+    const words = [
+      ...["bench-follower", "--leader", address, "--dir", replica],
+      ...["--shards", String(shards), "--prefix-bits", String(prefixBits)],
+      ...["--key", String(key), "--value", String(value), "--grow-step", String(growStep)],
+      ...["--expect", String(load.slots), "--timeout-seconds", "600"],
+    ];
+    const answer = (await oracleOnce(VERSION, words, DEADLINE_MS)) as {
+      ms: number;
+      peakRssKib: number;
+    };
+    return { ms: answer.ms, rssMiB: answer.peakRssKib / 1024, cpuSeconds: Number.NaN };
+  }
+  const sync = who === "ours, --sync group" ? "group" : "off";
+  const window = who === "ours, --window 256" ? ["--window", "256"] : [];
+  const first = await ours(address, replica, ["--sync", sync, ...window]);
+  // A second run over what is there: every event is compared and none is written.
+  return who === "ours, again" ? await ours(address, replica, ["--sync", sync]) : first;
+}
+
+/** `dist/armdb replicate --once`; ms from the first connect to the last shard's CaughtUp. */
+async function ours(address: string, replica: string, words: readonly string[]): Promise<Run> {
+  const command = [
+    "dist/armdb",
+    "replicate",
+    address,
+    "--data",
+    replica,
+    "--once",
+    "--json",
+    "-q",
+    ...words,
+  ];
+  const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "ignore" });
+  const text = await new Response(child.stdout).text();
+  if ((await child.exited) !== 0)
+    throw new Error(`armdb replicate ended with ${child.exitCode}: ${text}`);
+  const times = text
+    .split("\n")
+    .filter((line) => line.includes('"type":"caught-up"'))
+    .map((line) => (JSON.parse(line) as { ms: number }).ms);
+  const usage = child.resourceUsage();
+  return {
+    ms: Math.max(...times),
+    rssMiB: (usage?.maxRSS ?? Number.NaN) / 1024 / 1024,
+    cpuSeconds: Number(usage?.cpuTime.total ?? Number.NaN) / 1e6,
+  };
+}
+
+/** The oracle's delaying proxy in front of a leader. */
+export function startProxy(leader: string, roundTripMs: number) {
+  const program = "test/oracle/target/release/oracle-0-1-14";
+  const words = ["delayproxy", "--leader", leader, "--rtt-ms", String(roundTripMs)];
+  const child = Bun.spawn([program, ...words], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "ignore",
+  });
+  const address = (async () => {
+    for await (const chunk of child.stdout) {
+      return (JSON.parse(new TextDecoder().decode(chunk)) as { listening: string }).listening;
+    }
+    throw new Error("the delaying proxy said nothing");
+  })();
+  return {
+    address,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.exited;
+    },
+  };
+}

@@ -1,0 +1,142 @@
+// A status document as it comes from the control socket, checked before it is believed (its sender may be another version, or
+// no armdb at all). Pure. Fields that are not known are left out, as readers of JSON schema 1 do.
+
+import { SHARDS_MAX } from "../limits.ts";
+import { STATES } from "./metrics-table.ts";
+import {
+  type DivergedEntry,
+  type ShardStatus,
+  type SlotWord,
+  type StatusDocument,
+  type StatusVerdict,
+  UNKNOWN_SHARD,
+} from "./status-types.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const TEXT_CHARS_MAX = 2_000;
+const DIVERGED_MAX = 1_000;
+const VERDICTS: readonly StatusVerdict[] = ["live", "behind", "stalled", "diverged", "stopped"];
+
+const NUMBERS: readonly (keyof ShardStatus)[] = [
+  "slots",
+  "occupied",
+  "divergedSlots",
+  "reconnects",
+  "lastFrameMsAgo",
+  "lastFullScanMsAgo",
+  "durableLagMs",
+  "lagMs",
+  "maxVersionSeen",
+  "resetsSaved",
+  "tornLoaded",
+  "scansTotal",
+  "lastFullScanTookMs",
+  "connections",
+  "slowWrites",
+  "slowestWriteMs",
+  "scanningShare",
+  "silentMs",
+  "threadRestarts",
+];
+const DIGITS: readonly (keyof ShardStatus)[] = [
+  "scanned",
+  "appliedTotal",
+  "skippedTotal",
+  "healedTotal",
+  "rescannedTotal",
+  "replacedTotal",
+  "bytesReceived",
+];
+
+/** Null for what is no status document of schema 1. */
+export function readStatusDocument(value: unknown): StatusDocument | null {
+  const fields = fieldsOf(value);
+  if (fields === null || fields["schema"] !== 1 || fields["command"] !== "status") return null;
+  const verdict = VERDICTS.find((word) => word === fields["verdict"]);
+  const list = fields["shards"];
+  if (verdict === undefined || !Array.isArray(list) || list.length > SHARDS_MAX) return null;
+  const shards: ShardStatus[] = [];
+  for (const entry of list) {
+    const shard = readShard(fieldsOf(entry));
+    if (shard === null) return null;
+    shards.push(shard);
+  }
+  const protocol = fields["protocol"];
+  return {
+    schema: 1,
+    command: "status",
+    running: fields["running"] === true,
+    leader: textOf(fields["leader"]),
+    protocol: protocol === 1 || protocol === 2 ? protocol : null,
+    verdict,
+    connectionsToday: numberOf(fields["connectionsToday"]),
+    connectionsPerDay: numberOf(fields["connectionsPerDay"]),
+    ready: fields["ready"] === true,
+    stopping: fields["stopping"] === true,
+    pid: numberOf(fields["pid"]),
+    holder: null,
+    atMs: numberOf(fields["atMs"]) ?? 0,
+    upMs: numberOf(fields["upMs"]),
+    scanningShare: numberOf(fields["scanningShare"]),
+    shards,
+  };
+}
+
+function readShard(fields: Fields | null): ShardStatus | null {
+  if (fields === null) return null;
+  const shard = numberOf(fields["shard"]);
+  const state = STATES.find((word) => word === fields["state"]);
+  if (shard === null || !Number.isInteger(shard) || shard >= SHARDS_MAX) return null;
+  if (state === undefined) return null;
+  const read: Record<string, unknown> = { ...UNKNOWN_SHARD };
+  for (const name of NUMBERS) read[name] = numberOf(fields[name]);
+  for (const name of DIGITS) read[name] = digitsOf(fields[name]);
+  for (const name of ["activity", "lastError"] as const) read[name] = textOf(fields[name]);
+  for (const name of ["caughtUp", "ready"] as const) read[name] = flagOf(fields[name]);
+  const { streaming } = fields;
+  read["streaming"] = streaming === "live" || streaming === "polling" ? streaming : null;
+  read["diverged"] = divergedOf(fields["diverged"]);
+  return { ...(read as unknown as ShardStatus), shard, state };
+}
+
+function divergedOf(value: unknown): DivergedEntry[] {
+  if (!Array.isArray(value)) return [];
+  return value.slice(0, DIVERGED_MAX).flatMap((entry) => {
+    const fields = fieldsOf(entry);
+    const slot = numberOf(fields?.["slot"]);
+    const kind = textOf(fields?.["kind"]);
+    const here = slotWordOf(fields?.["here"]);
+    if (slot === null || kind === null || here === null) return [];
+    return [{ slot, kind, here, there: slotWordOf(fields?.["there"]) }];
+  });
+}
+
+function slotWordOf(value: unknown): SlotWord | null {
+  const fields = fieldsOf(value);
+  const status = textOf(fields?.["status"]);
+  const version = numberOf(fields?.["version"]);
+  return status === null || version === null ? null : { status, version };
+}
+
+function fieldsOf(value: unknown): Fields | null {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Fields)
+    : null;
+}
+
+function numberOf(value: unknown): number | null {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : null;
+}
+
+function digitsOf(value: unknown): string | null {
+  return typeof value === "string" && /^\d{1,20}$/.test(value) ? value : null;
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" ? value.slice(0, TEXT_CHARS_MAX) : null;
+}
+
+function flagOf(value: unknown): boolean | null {
+  return typeof value === "boolean" ? value : null;
+}

@@ -1,0 +1,143 @@
+// The files and directories of RecordingDisk: each knows what the system holds, what is durable, and what happened in between.
+
+import type { Dice } from "./dice.ts";
+
+export type DiskNode = MemoryFile | MemoryDirectory;
+
+/** A device writes whole sectors: a write that was under way at a power cut is torn between two of them, or anywhere. */
+const SECTOR_BYTES = 512;
+
+let inodes = 0;
+
+/** A change of a file that no sync has covered yet. */
+type FileChange =
+  | { readonly kind: "write"; readonly offset: number; readonly data: Uint8Array }
+  | { readonly kind: "resize"; readonly bytes: number };
+
+export class MemoryFile {
+  readonly inode = ++inodes;
+  #buffer = new Uint8Array(4096);
+  #length = 0;
+  #durable: Uint8Array = new Uint8Array(0);
+  #unsynced: FileChange[] = [];
+
+  /** What the system holds. */
+  get bytes(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  get durable(): Uint8Array {
+    return this.#durable;
+  }
+
+  write(data: Uint8Array, offset: number): void {
+    this.#unsynced.push({ kind: "write", offset, data: data.slice() });
+    this.#apply(data, offset);
+  }
+
+  resize(bytes: number): void {
+    this.#unsynced.push({ kind: "resize", bytes });
+    this.#reserve(bytes);
+    if (bytes < this.#length) this.#buffer.fill(0, bytes, this.#length);
+    this.#length = bytes;
+  }
+
+  sync(): void {
+    this.#durable = this.bytes.slice();
+    this.#unsynced = [];
+  }
+
+  flip(offset: number, mask: number): void {
+    for (const bytes of [this.bytes, this.#durable]) bytes[offset] = (bytes[offset] ?? 0) ^ mask;
+  }
+
+  /** The file after a power cut: each unsynced change happened, did not, or happened in part. */
+  afterPowerCut(dice: Dice): MemoryFile {
+    const file = new MemoryFile();
+    file.#apply(this.#durable, 0);
+    for (const change of this.#unsynced) {
+      const fate = dice.below(4);
+      if (fate === 0) continue;
+      if (change.kind === "resize") {
+        if (change.bytes > file.#length) file.resize(change.bytes);
+      } else file.#apply(fate === 1 ? torn(change.data, dice) : change.data, change.offset);
+    }
+    file.sync();
+    return file;
+  }
+
+  #apply(data: Uint8Array, offset: number): void {
+    const end = offset + data.length;
+    this.#reserve(end);
+    this.#buffer.set(data, offset);
+    this.#length = Math.max(this.#length, end);
+  }
+
+  #reserve(bytes: number): void {
+    if (bytes <= this.#buffer.length) return;
+    const larger = new Uint8Array(Math.max(bytes, this.#buffer.length * 2));
+    larger.set(this.bytes);
+    this.#buffer = larger;
+  }
+}
+
+function torn(data: Uint8Array, dice: Dice): Uint8Array {
+  const sectors = Math.floor(data.length / SECTOR_BYTES);
+  const cut = dice.oneIn(2) ? dice.below(data.length) : dice.below(sectors + 1) * SECTOR_BYTES;
+  return data.subarray(0, cut);
+}
+
+/** A change of a directory, in order: several names at once for a rename. */
+type NameChange = readonly (readonly [name: string, node: DiskNode | null])[];
+
+export class MemoryDirectory {
+  readonly inode = ++inodes;
+  readonly entries = new Map<string, DiskNode>();
+  durable: Map<string, DiskNode> = new Map();
+  #unsynced: NameChange[] = [];
+
+  set(name: string, node: DiskNode | null): void {
+    this.#change([[name, node]]);
+  }
+
+  rename(from: string, to: string, node: DiskNode): void {
+    this.#change([
+      [from, null],
+      [to, node],
+    ]);
+  }
+
+  sync(): void {
+    this.durable = new Map(this.entries);
+    this.#unsynced = [];
+  }
+
+  /** Names change in order, as in a journal: a power cut leaves the first so many changes. */
+  afterPowerCut(dice: Dice, done: Map<DiskNode, DiskNode>): MemoryDirectory {
+    const names = new Map(this.durable);
+    const kept = dice.below(this.#unsynced.length + 1);
+    for (const change of this.#unsynced.slice(0, kept)) apply(names, change);
+    const directory = new MemoryDirectory();
+    for (const [name, node] of names) {
+      const after =
+        done.get(node) ??
+        (node instanceof MemoryFile ? node.afterPowerCut(dice) : node.afterPowerCut(dice, done));
+      done.set(node, after);
+      directory.set(name, after);
+    }
+    directory.sync();
+    return directory;
+  }
+
+  #change(change: NameChange): void {
+    this.#unsynced.push(change);
+    apply(this.entries, change);
+  }
+}
+
+function apply(names: Map<string, DiskNode>, change: NameChange): void {
+  for (const [name, node] of change) {
+    if (node === null) names.delete(name);
+    else names.set(name, node);
+  }
+}
