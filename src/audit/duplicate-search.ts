@@ -12,7 +12,8 @@ import { tryDisk } from "./file-look.ts";
 import type { FindingList } from "./findings.ts";
 import { breathe, pause } from "./pacing.ts";
 import type { ScanTask } from "./scan-task.ts";
-import { SLOT_LIVE, SlotChecker } from "./slot-check.ts";
+import { SLOT_LIVE } from "../format/slot-scanner.ts";
+import { SlotChecker } from "./slot-check.ts";
 import { RECHECK_PAUSES_MS } from "./slot-recheck.ts";
 
 const GROUPS_PER_BREATH = 1024;
@@ -38,13 +39,13 @@ export class DuplicateSearch {
     const inFile = Math.floor((task.fileBytes - SHARD_HEADER_BYTES) / task.layout.slotSize);
     const slotsMax = Math.max(0, Math.min(task.slotCount, inFile));
     this.#passes = passesFor(slotsMax, task.duplicateBytesMax);
-    this.#first = new DuplicatePass(0, this.#passes, slotsMax);
+    this.#first = new DuplicatePass(0, this.#passes);
     this.#single = new SlotChecker(task.layout, null, 1);
   }
 
   /** Takes the live slots of a checked chunk. */
   addChunk(checker: SlotChecker, first: number, slots: number): void {
-    if (this.#first !== null) addLive(this.#first, checker, first, slots);
+    this.#first?.addChunk(checker.facts, checker.fingerprints, first, slots);
   }
 
   /** Reads the rest of the passes and adds the findings. False when it was stopped before its end. */
@@ -71,15 +72,15 @@ export class DuplicateSearch {
   async #readPass(file: DiskFile, pass: number, tools: SearchTools): Promise<DuplicatePass | null> {
     const { layout, slotCount } = this.#task;
     const checker = new SlotChecker(layout, null);
-    const found = new DuplicatePass(pass, this.#passes, slotCount);
+    const found = new DuplicatePass(pass, this.#passes);
     for (let first = 0; first < slotCount; first += checker.slotsMax) {
       if (tools.shouldStop()) return null;
       const slots = Math.min(checker.slotsMax, slotCount - first);
       const bytes = checker.chunk.subarray(0, slots * layout.slotSize);
       const [got] = tryDisk(() => file.read(bytes, slotOffset(first, layout.slotSize)));
       const whole = Math.floor((got ?? 0) / layout.slotSize);
-      checker.fingerprintOnly(whole);
-      addLive(found, checker, first, whole);
+      checker.check(whole);
+      found.addChunk(checker.facts, checker.fingerprints, first, whole);
       await breathe();
     }
     return found;
@@ -145,13 +146,5 @@ export class DuplicateSearch {
       slots,
       message: `one key is live in slots ${named}${reason}`,
     });
-  }
-}
-
-function addLive(pass: DuplicatePass, checker: SlotChecker, first: number, slots: number): void {
-  const { facts, fingerprints } = checker;
-  for (let index = 0; index < slots; index++) {
-    if (((facts[index] as number) & SLOT_LIVE) !== 0)
-      pass.add(fingerprints[index] as number, first + index);
   }
 }

@@ -13,7 +13,14 @@ import {
   journalFile,
   PIECE_BYTES_MAX,
 } from "./journal-format.ts";
-import { type Change, type FileAttributes, placeName, placePath } from "./repair-changes.ts";
+import {
+  type Change,
+  type FileAttributes,
+  isSamePlace,
+  type Place,
+  placeName,
+  placePath,
+} from "./repair-changes.ts";
 import { OpenFiles, readPadded } from "./repair-files.ts";
 
 const BUFFER_BYTES = 1024 * 1024;
@@ -30,7 +37,9 @@ export function writeJournal(
 ): string {
   const files = new OpenFiles(disk, root, "read");
   try {
-    for (const change of changes) checkBefore(disk, root, files, change);
+    const removed = changes.flatMap((change) => (change.kind === "remove" ? [change.place] : []));
+    const isRemoved = (place: Place) => removed.some((each) => isSamePlace(each, place));
+    for (const change of changes) checkBefore(disk, root, files, change, isRemoved);
     const file = createJournal(disk, root, attributes, wallMs);
     try {
       writeAll(disk, root, files, changes, file, wallMs);
@@ -140,8 +149,14 @@ class EntryWriter {
   }
 }
 
-/** Throws when the files are not what the plan was made for. Creations inside this plan are taken into account by place. */
-function checkBefore(disk: Disk, root: string, files: OpenFiles, change: Change): void {
+/** Throws when the files are not what the plan was made for. `isRemoved`: by this plan itself, before it is looked at. */
+function checkBefore(
+  disk: Disk,
+  root: string,
+  files: OpenFiles,
+  change: Change,
+  isRemoved: (place: Place) => boolean,
+): void {
   const isRight = () => {
     switch (change.kind) {
       case "write": {
@@ -157,8 +172,10 @@ function checkBefore(disk: Disk, root: string, files: OpenFiles, change: Change)
         return change.place.kind === "new-data" || isAbsent(disk, root, change.place);
       case "make-directory":
         return isAbsent(disk, root, change.place);
-      case "rename-new":
-        return isAbsent(disk, root, { kind: "data", shard: change.shard });
+      case "rename-new": {
+        const place = { kind: "data", shard: change.shard } as const;
+        return isRemoved(place) || isAbsent(disk, root, place);
+      }
       case "fill":
       case "sync":
       case "sync-directory":
@@ -168,7 +185,7 @@ function checkBefore(disk: Disk, root: string, files: OpenFiles, change: Change)
   if (!isRight()) throw outOfDate(root, change);
 }
 
-function isAbsent(disk: Disk, root: string, place: Parameters<typeof placePath>[1]): boolean {
+function isAbsent(disk: Disk, root: string, place: Place): boolean {
   return disk.facts(placePath(root, place)) === null;
 }
 

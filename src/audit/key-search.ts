@@ -5,7 +5,7 @@ import { SHARD_HEADER_BYTES, slotOffset } from "../format/shard-header.ts";
 import { SLOT_KEY_OFFSET } from "../format/slot.ts";
 import type { Disk } from "../io/disk.ts";
 import { breathe } from "./pacing.ts";
-import { slotsPerChunk } from "./slot-check.ts";
+import { slotsPerChunk } from "../format/slot-scanner.ts";
 import { type ReadableShard, type SlotView, viewSlot } from "./slot-view.ts";
 
 /** Slots with this key in ascending order; never-used slots are left out. `isWhole` false: stopped before the end. */

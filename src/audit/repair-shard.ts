@@ -71,8 +71,21 @@ export async function planShard(facts: ShardPlanFacts): Promise<ShardPlan> {
     );
   }
   return {
-    headerSteps: headerSteps(facts, dropsSidecar),
-    slotSteps: [...(dropsSidecar ? sidecarSteps(facts) : []), ...slotSteps(facts, changes)],
+    headerSteps: [
+      ...extendSteps(facts),
+      ...slotSteps(
+        facts,
+        changes.filter((change) => change.bySidecar),
+      ),
+      ...headerSteps(facts, dropsSidecar),
+    ],
+    slotSteps: [
+      ...(dropsSidecar ? sidecarSteps(facts) : []),
+      ...slotSteps(
+        facts,
+        changes.filter((change) => !change.bySidecar),
+      ),
+    ],
     cursorSteps: cursorSteps(facts, changes),
     lost: planner.lost,
     notes,
@@ -160,7 +173,8 @@ function versionsOfLostSlots(facts: ShardPlanFacts): SlotChange[] {
     const after = new Uint8Array(4);
     viewOf(after).setUint32(0, packMeta(STATUS_FREE, versionOf(word)), true);
     const why = "cut off; the sidecar knows its version";
-    changes.push({ slot, before: new Uint8Array(4), remedy: { kind: "slot-free", after }, why });
+    const remedy = { kind: "slot-free", after } as const;
+    changes.push({ slot, before: new Uint8Array(4), remedy, why, bySidecar: true });
   };
   try {
     for (let first = held; first < basis.slotCount; first += WORDS_PER_READ) {
@@ -180,42 +194,44 @@ const WORDS_PER_READ = 65_536;
 /** What a change of a few bytes costs in memory, rather than on disk. */
 const BYTES_PER_SMALL_CHANGE = 256;
 
+function extendSteps({ look, basis }: ShardPlanFacts): Step[] {
+  const { bytesBefore, bytesAfter, slotCount } = basis;
+  if (bytesAfter === bytesBefore) return [];
+  const place = dataOf(look);
+  return [
+    {
+      kind: "file-extend",
+      shard: look.shard,
+      slot: null,
+      message: `extend the file with zeros to the ${slotCount} slots of its header`,
+      changes: [
+        { kind: "resize", place, bytesBefore, bytesAfter },
+        { kind: "sync", place },
+      ],
+    },
+  ];
+}
+
 function headerSteps(facts: ShardPlanFacts, clearsFlag: boolean): Step[] {
   const { look, basis } = facts;
   const place = dataOf(look);
-  const { shard } = look;
-  const steps: Step[] = [];
-  if (basis.bytesAfter > basis.bytesBefore) {
-    const { bytesBefore, bytesAfter, slotCount } = basis;
-    steps.push({
-      kind: "file-extend",
-      shard,
-      slot: null,
-      message: `extend the file with zeros to the ${slotCount} slots of its header`,
-      changes: [{ kind: "resize", place, bytesBefore, bytesAfter }],
-    });
-  }
+  const before = basis.headerBefore.slice(0, basis.header.length);
   const header = basis.header.slice();
   const flag = HEADER_FIELDS.cleanShutdown.offset;
-  const isFlagCleared = clearsFlag && header[flag] === 1;
-  if (isFlagCleared) header[flag] = 0;
-  const write = writeOfDifference(place, 0, basis.headerBefore.slice(0, header.length), header);
-  if (write !== null) {
-    const hasFields =
-      Buffer.compare(basis.header, basis.headerBefore.slice(0, header.length)) !== 0;
-    steps.push({
+  if (clearsFlag && header[flag] === 1) header[flag] = 0;
+  const write = writeOfDifference(place, 0, before, header);
+  if (write === null) return [];
+  const hasFields = Buffer.compare(basis.header, before) !== 0;
+  return [
+    {
       kind: basis.isHeaderLost ? "header" : hasFields ? "header-field" : "clean-flag",
-      shard,
+      shard: look.shard,
       slot: null,
       message: headerMessage(facts, hasFields),
-      changes: [write],
-    });
-  }
-  const last = steps.at(-1);
-  if (last === undefined) return steps;
-  // What follows relies on the cleared flag: with it set, a crate would believe the sidecar and hide newer records.
-  const changes: Change[] = [...last.changes, { kind: "sync", place }];
-  return [...steps.slice(0, -1), { ...last, changes }];
+      // What follows relies on the cleared flag: with it set, a crate would believe the sidecar and hide newer records.
+      changes: [write, { kind: "sync", place }],
+    },
+  ];
 }
 
 function headerMessage({ basis, look, findings }: ShardPlanFacts, hasFields: boolean): string {

@@ -44,6 +44,8 @@ export interface SlotChange {
   readonly before: Uint8Array;
   readonly remedy: SlotRemedy;
   readonly why: string;
+  /** The remedy rests on the sidecar: it is made before the sidecar goes, or a repair that dies would forget it. */
+  readonly bySidecar: boolean;
 }
 
 /** A key whose record a repair takes away, until a scan or a source brings it back. */
@@ -138,7 +140,8 @@ export class SlotPlanner {
     }
     const { shard, layout, marks } = this.#facts;
     const why = whyOf(here, marks.get(slot));
-    this.changes.push({ slot, before, remedy, why });
+    const bySidecar = isBehindSidecar(here.meta, here.sidecarMeta);
+    this.changes.push({ slot, before, remedy, why, bySidecar });
     if (!here.isTrusted && losesRecord(here.meta, remedy)) {
       const key = toHex(bytes.subarray(SLOT_KEY_OFFSET, SLOT_KEY_OFFSET + layout.keyLen));
       this.lost.push({ shard, slot, key });

@@ -4,7 +4,7 @@ import type { PlainError } from "../errors.ts";
 import type { SlotLayout } from "../format/slot.ts";
 import type { VersionRange } from "./cursor-check.ts";
 import type { Finding } from "./findings.ts";
-import type { RoutingCheck } from "./slot-check.ts";
+import { type RoutingCheck } from "../format/slot-scanner.ts";
 
 export interface ScanTask {
   readonly shard: number;

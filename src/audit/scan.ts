@@ -12,7 +12,8 @@ import { breathe, Throttle } from "./pacing.ts";
 import type { ScanResult, ScanTask } from "./scan-task.ts";
 import { liveSlotsPastCount } from "./scan-tail.ts";
 import { SidecarReader } from "./sidecar-check.ts";
-import { SLOT_REMARKABLE, SLOT_SUSPECT, SlotChecker, slotsPerChunk } from "./slot-check.ts";
+import { slotsPerChunk } from "../format/slot-scanner.ts";
+import { SLOT_REMARKABLE, SLOT_SUSPECT, SlotChecker } from "./slot-check.ts";
 import { recheckSlots } from "./slot-recheck.ts";
 import { SlotFindings } from "./slot-findings.ts";
 

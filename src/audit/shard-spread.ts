@@ -1,7 +1,7 @@
 // What a shard looks like from afar: how full each part of it is, and how its versions are spread. Fed by a scan, chunk by
 // chunk; used by `inspect shard`. Promises: memory does not grow with the shard.
 
-import type { SlotChecker } from "./slot-check.ts";
+import { type SlotChecker } from "./slot-check.ts";
 import { SLOT_DAMAGED } from "./slot-check.ts";
 
 /** One part of the occupancy map. */

@@ -2,7 +2,14 @@
 // format/slot-scanner.ts, in WebAssembly where it pays. Promises: no allocation a slot, the chunk is left as it was read.
 
 import { createSlotScanner } from "../format/create-slot-scanner.ts";
-import { STATUS_DELETED, STATUS_INVALID, STATUS_OCCUPIED, statusOf, type SlotLayout, VERSION_MAX } from "../format/slot.ts";
+import {
+  STATUS_DELETED,
+  STATUS_INVALID,
+  STATUS_OCCUPIED,
+  statusOf,
+  type SlotLayout,
+  VERSION_MAX,
+} from "../format/slot.ts";
 import {
   type RoutingCheck,
   SLOT_BAD_CRC,

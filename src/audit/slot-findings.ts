@@ -17,16 +17,13 @@ import { describeWord, relateWord } from "./sidecar-check.ts";
 import {
   SLOT_BAD_CRC,
   SLOT_BAD_STATUS,
-  SLOT_DAMAGED,
   SLOT_DELETED_CRC,
   SLOT_FREE_NOT_EMPTY,
   SLOT_FREE_VERSION,
   SLOT_MISROUTED,
   SLOT_PADDING,
-  SLOT_REMARKABLE,
-  SLOT_SUSPECT,
-  type SlotChecker,
-} from "./slot-check.ts";
+} from "../format/slot-scanner.ts";
+import { SLOT_DAMAGED, SLOT_REMARKABLE, SLOT_SUSPECT, type SlotChecker } from "./slot-check.ts";
 
 /** Versions this close to the wrap are noted. */
 export const VERSION_NEAR_WRAP = VERSION_MODULUS - 2 ** 24;

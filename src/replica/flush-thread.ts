@@ -4,12 +4,11 @@
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { ArmdbError, assert, toPlainError } from "../errors.ts";
-import { CURSOR_FILE, CURSOR_TEMP_FILE } from "../format/cursor.ts";
 import { SHARD_FILE } from "../format/shard-header.ts";
 import type { FlushJob } from "../io/flusher.ts";
 import { realDisk } from "../io/real-disk.ts";
 import type { NewFileOwner } from "../store/ownership.ts";
-import { replaceFile } from "../store/replace-file.ts";
+import { runFlushJob } from "./flush-job.ts";
 
 export interface FlushThreadData {
   readonly directory: string;
@@ -32,11 +31,7 @@ port.on("message", (request: FlushRequest) => {
     return;
   }
   try {
-    file.syncData();
-    if (request.cursor !== null) {
-      const temp = join(directory, CURSOR_TEMP_FILE);
-      replaceFile(realDisk, join(directory, CURSOR_FILE), temp, [request.cursor], owner);
-    }
+    runFlushJob(realDisk, file, directory, owner, request);
     port.postMessage(null);
   } catch (thrown) {
     if (!(thrown instanceof ArmdbError)) throw thrown;

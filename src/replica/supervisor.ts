@@ -246,7 +246,6 @@ export class Supervisor {
       }
       if (this.#prepared !== "yes") return this.#prepared;
       removeUnfinishedShard(disk, shared.dir, shard);
-      this.#slot(shard).exists = true;
       return null;
     } catch (thrown) {
       if (!(thrown instanceof ArmdbError)) throw thrown;
@@ -302,7 +301,7 @@ export class Supervisor {
       this.#shards.length === this.#geometry.shardCount;
     if (!whole || !this.#shards.every((shard) => shard.ended)) return;
     for (const timer of this.#timers) timer.cancel();
-    if (this.#prepared === "yes") this.#trySaveState(this.#shards.every((shard) => shard.exists));
+    if (this.#prepared === "yes") this.#trySaveState(this.#areAllMade());
     const error = this.#shards.find((shard) => shard.error !== null)?.error ?? null;
     this.#options.allEnded(error === null ? null : fromPlainError(error));
   }
@@ -328,8 +327,7 @@ export class Supervisor {
       return;
     }
     slot.restarts++;
-    // It may have died before its files were made.
-    slot.exists = slot.exists && shardIsMade(this.#options.disk, this.#options.shared.dir, shard);
+    slot.exists = this.#isMade(shard);
     const timer = this.#options.clock.after(RESTART_DELAY_MS * Math.min(slot.restarts, 30), () => {
       this.#timers.delete(timer);
       if (!this.#stopping) this.#startThread(shard);
@@ -388,7 +386,18 @@ export class Supervisor {
     const nowMs = this.#options.clock.nowMs();
     if (this.#prepared !== "yes" || nowMs - this.#stateSavedAtMs < STATE_SAVE_INTERVAL_MS) return;
     this.#stateSavedAtMs = nowMs;
-    this.#trySaveState(this.#shards.every((shard) => shard.exists));
+    this.#trySaveState(this.#areAllMade());
+  }
+
+  /** Whether a shard's files are whole: a thread may end before it has made them. */
+  #isMade(shard: number): boolean {
+    return (
+      this.#slot(shard).exists || shardIsMade(this.#options.disk, this.#options.shared.dir, shard)
+    );
+  }
+
+  #areAllMade(): boolean {
+    return this.#shards.every((_slot, shard) => this.#isMade(shard));
   }
 
   /** The state file is diagnostic: that it cannot be saved is said, and met by the shards if it is serious. */

@@ -35,7 +35,10 @@ export interface DiskFault {
 export type FaultPlan = (call: DiskCall, index: number) => DiskFault | null;
 
 export class RecordingDisk implements Disk {
+  /** Every call so far, in order; none are kept while `records` is false. */
   readonly calls: DiskCall[] = [];
+  records = true;
+  #count = 0;
   readonly #nowMs: () => number;
   #root = new MemoryDirectory();
   #locks = new Set<DiskNode>();
@@ -104,6 +107,11 @@ export class RecordingDisk implements Disk {
 
   // ---- for tests ----
 
+  /** How many calls there were. */
+  get count(): number {
+    return this.#count;
+  }
+
   /** The bytes of a file as the system has them; null where there is none. */
   bytes(path: string): Uint8Array | null {
     const node = this.#find(path);
@@ -142,8 +150,8 @@ export class RecordingDisk implements Disk {
   /** Writes a call down; throws what the plan says it meets, after half of a write where it says so. */
   note(call: Omit<DiskCall, "atMs">, half: () => void = () => {}): void {
     const noted = { ...call, atMs: this.#nowMs() };
-    const fault = this.faults(noted, this.calls.length);
-    this.calls.push(noted);
+    const fault = this.faults(noted, this.#count++);
+    if (this.records) this.calls.push(noted);
     if (fault === null) return;
     if (fault.afterHalf === true) half();
     throw new DiskError(call.operation, call.path, fault.errno);

@@ -12,6 +12,7 @@ import { type HeldLock, takeLock } from "../../store/lock.ts";
 import { lookAtTarget, type ReplicaTarget } from "../../store/replica-dir.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
 import { FollowDisplay } from "../follow-display.ts";
+import { FollowerFace } from "./follower-services.ts";
 import { replicateSpec } from "./replicate-spec.ts";
 
 export const replicateCommand: Command = { spec: replicateSpec, run };
@@ -61,6 +62,8 @@ function follow(
   const { args, clock, disk } = context;
   const { dir, host, port, once, target } = following;
   const display = new FollowDisplay(context, { leader: args.argument("LEADER") ?? "", dir, once });
+  const limit = args.text("leader-connections");
+  const connectionsPerDay = limit === "off" ? null : connectionLimit(limit);
   return new Promise((resolve, reject) => {
     let timedOut = false;
     let finished = false;
@@ -69,10 +72,7 @@ function follow(
       clock,
       target,
       startShard: startShardThread,
-      connectionsPerDay:
-        args.text("leader-connections") === "off"
-          ? null
-          : connectionLimit(args.text("leader-connections")),
+      connectionsPerDay,
       shared: {
         host,
         port,
@@ -85,16 +85,22 @@ function follow(
         sync: (args.text("sync") ?? "group") as SyncPolicy,
         acceptLeader: args.flag("accept-leader"),
       },
-      lock: () => locked(takeLock(disk, dir, "exclusive")),
+      lock: () => {
+        locked(takeLock(disk, dir, "exclusive"));
+        face.locked();
+      },
       reported: (report) => display.reported(report, supervisor.snapshots),
       allReady: () => {
         display.ready();
+        face.ready();
         if (once) {
           finished = true;
+          face.stopping();
           supervisor.stop();
         }
       },
       allEnded: (error) => {
+        face.close();
         stopWatching();
         context.stop.removeEventListener("abort", stop);
         try {
@@ -104,8 +110,10 @@ function follow(
         }
       },
     });
+    const face = new FollowerFace(context, { host, port, dir, connectionsPerDay }, supervisor);
     const stop = () => {
       display.stopping();
+      face.stopping();
       supervisor.stop();
     };
     const stopWatching = watchProgress(context, once, supervisor, () => {
@@ -114,9 +122,12 @@ function follow(
     });
     context.stop.addEventListener("abort", stop, { once: true });
     try {
+      // An existing directory is locked at the start, and a second follower on it is told of that first.
+      if (target.kind === "new") face.listen();
       supervisor.start();
       if (context.stop.aborted) stop();
     } catch (thrown) {
+      face.close();
       stopWatching();
       display.close();
       reject(thrown);

@@ -1,23 +1,23 @@
-// How long a SlotScanner takes for a slot: `bun scripts/bench-scan.ts [passes]`. One core, one chunk that stays in the
+// How long a SlotScanner takes for a slot: `bun scripts/benchmark/scan.ts [passes]`. One core, one chunk that stays in the
 // cache, no file. Prints the median and the spread over the passes, ns a slot, without and with routing by key.
 
-import { createSlotScanner } from "../src/format/create-slot-scanner.ts";
-import { PlainSlotScanner } from "../src/format/plain-slot-scanner.ts";
-import { shardOfKey } from "../src/format/routing.ts";
+import { createSlotScanner } from "../../src/format/create-slot-scanner.ts";
+import { PlainSlotScanner } from "../../src/format/plain-slot-scanner.ts";
+import { shardOfKey } from "../../src/format/routing.ts";
 import {
   encodeOccupiedSlot,
   packMeta,
   type SlotLayout,
   slotLayout,
   STATUS_OCCUPIED,
-} from "../src/format/slot.ts";
+} from "../../src/format/slot.ts";
 import {
   type RoutingCheck,
   SLOT_LIVE,
   type SlotScanner,
   slotsPerChunk,
-} from "../src/format/slot-scanner.ts";
-import { WasmSlotScanner } from "../src/format/wasm-slot-scanner.ts";
+} from "../../src/format/slot-scanner.ts";
+import { WasmSlotScanner } from "../../src/format/wasm-slot-scanner.ts";
 
 const LAYOUTS: readonly SlotLayout[] = [
   slotLayout(8, 64),

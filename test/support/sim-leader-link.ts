@@ -1,0 +1,207 @@
+// One connection of a SimLeader: handshake, the scan that waits for an Ack a batch, the live stream or the silence after it.
+
+import { STATUS_DELETED, statusOf } from "../../src/format/slot.ts";
+import type { Clock, Timer } from "../../src/io/clock.ts";
+import type { Link, LinkEvents } from "../../src/io/net.ts";
+import { FrameDecoder } from "../../src/wire/frame-decoder.ts";
+import {
+  decodeSyncRequest,
+  encodeCaughtUp,
+  encodeErrorFrame,
+  encodeHeartbeat,
+  encodeShardInfo,
+  ERROR_ALREADY_STREAMING,
+  ERROR_EVENTS_DROPPED,
+  FLAG_EMPTY_STATE,
+  FRAME_ACK,
+  FRAME_HEARTBEAT,
+  FRAME_SYNC_REQUEST,
+  type FrameType,
+  type SyncRequest,
+  versionMismatchText,
+} from "../../src/wire/messages.ts";
+import { SlotBatchEncoder } from "../../src/wire/slot-batch.ts";
+import { batchFrame } from "./leader-scripts.ts";
+import type { SimLeader, SimShard } from "./sim-leader.ts";
+
+const HEARTBEAT_MS = 5_000;
+/** The ring is polled this often. */
+const RING_POLL_MS = 1;
+/** An idle generation 1 connection reads, and echoes, about once a second. */
+const ECHO_MS = 800;
+/** Generations 2 and 3 take a moment to see that a stream's connection is gone. */
+const FREE_AGAIN_MS = 100;
+
+export class SimLeaderLink {
+  readonly #leader: SimLeader;
+  readonly #clock: Clock;
+  readonly #decoder = new FrameDecoder();
+  readonly #timers = new Set<Timer>();
+  #link: Link | null = null;
+  #shardId = 0;
+  #skipsDeleted = false;
+  #scannedTo = -1;
+  #scanned = 0;
+  #credit = 0;
+  #phase: "handshake" | "scanning" | "waits-for-ack" | "caught-up" = "handshake";
+  #sending = false;
+  #heartbeatAtMs = 0;
+  #over = false;
+
+  constructor(leader: SimLeader, clock: Clock) {
+    this.#leader = leader;
+    this.#clock = clock;
+  }
+
+  readonly events: LinkEvents = {
+    opened: (link) => {
+      this.#link = link;
+    },
+    received: (_link, chunk) => {
+      this.#decoder.push(chunk, (type, payload) => {
+        this.#frame(type, payload);
+        return !this.#over;
+      });
+    },
+    ended: () => this.#ended(),
+  };
+
+  close(): void {
+    this.#link?.close();
+    this.#ended();
+  }
+
+  get #shard(): SimShard {
+    return this.#leader.shards[this.#shardId] as SimShard;
+  }
+
+  #frame(type: FrameType, payload: Uint8Array): void {
+    if (type === FRAME_SYNC_REQUEST && this.#phase === "handshake") {
+      const request = decodeSyncRequest(payload);
+      if (request !== null) this.#request(request);
+    } else if (type === FRAME_ACK) this.#ack();
+    else if (type === FRAME_HEARTBEAT) this.#heartbeat();
+  }
+
+  #request(request: SyncRequest): void {
+    const { generation, shards } = this.#leader;
+    const version = generation === 1 ? 1 : 2;
+    if (request.protocolVersion !== version) {
+      return this.#refuse(versionMismatchText(version, request.protocolVersion));
+    }
+    if (request.shardId >= shards.length) return this.#refuse("invalid shard_id");
+    this.#shardId = request.shardId;
+    this.#skipsDeleted = (request.flags & FLAG_EMPTY_STATE) !== 0;
+    this.#send(encodeShardInfo(this.#leader.info));
+    const shard = this.#shard;
+    if (generation > 1 && shard.streaming !== null) return this.#refuse(ERROR_ALREADY_STREAMING);
+    if (generation > 1 || !shard.streamTaken) {
+      shard.streamTaken = true;
+      shard.streaming = this;
+      // Only generation 3 empties the ring for its next follower.
+      if (generation === 3) Object.assign(shard, { ring: [], overflowed: false });
+    }
+    this.#phase = "scanning";
+    this.#nextBatch();
+  }
+
+  #refuse(text: string): void {
+    this.#send(encodeErrorFrame(text));
+    this.close();
+  }
+
+  #ack(): void {
+    if (this.#phase === "waits-for-ack") {
+      this.#phase = "scanning";
+      this.#nextBatch();
+    } else if (this.#phase === "scanning") this.#credit++;
+  }
+
+  /** Reads on where the last batch ended, as the file is now. */
+  #nextBatch(): void {
+    const rest = this.#leader.slotsOf(this.#shardId).filter(({ slot, meta }) => {
+      if (slot <= this.#scannedTo) return false;
+      return !(this.#skipsDeleted && statusOf(meta) === STATUS_DELETED);
+    });
+    const encoder = new SlotBatchEncoder(this.#shardId, this.#leader.layout);
+    for (const { slot, meta, image } of rest) {
+      if (encoder.full) break;
+      encoder.add(slot, meta, image);
+      this.#scannedTo = slot;
+    }
+    if (encoder.count === 0) return this.#caughtUp();
+    this.#scanned += encoder.count;
+    this.#phase = "waits-for-ack";
+    this.#send(encoder.take());
+    if (this.#credit === 0) return;
+    this.#credit--;
+    this.#phase = "scanning";
+    this.#after(0, () => this.#nextBatch());
+  }
+
+  #caughtUp(): void {
+    this.#phase = "caught-up";
+    this.#send(encodeCaughtUp({ shardId: this.#shardId, totalScanned: BigInt(this.#scanned) }));
+    this.#heartbeatAtMs = this.#clock.nowMs() + HEARTBEAT_MS;
+    if (this.#shard.streaming !== this) return;
+    this.#beat();
+    this.eventsWait();
+  }
+
+  /** Something is in the ring: it goes out at the next poll. */
+  eventsWait(): void {
+    if (this.#phase !== "caught-up" || this.#sending || this.#over) return;
+    this.#sending = true;
+    this.#after(RING_POLL_MS, () => {
+      this.#sending = false;
+      const shard = this.#shard;
+      if (this.#leader.generation === 3 && shard.overflowed) return this.#refuse(ERROR_EVENTS_DROPPED);
+      if (shard.ring.length === 0) return;
+      const events = shard.ring.splice(0, 256);
+      this.#send(batchFrame(this.#shardId, this.#leader.layout, events));
+      this.eventsWait();
+    });
+  }
+
+  #beat(): void {
+    this.#after(Math.max(0, this.#heartbeatAtMs - this.#clock.nowMs()), () => {
+      this.#heartbeatAtMs = this.#clock.nowMs() + HEARTBEAT_MS;
+      this.#send(encodeHeartbeat());
+      this.#beat();
+    });
+  }
+
+  /** Generation 1 echoes where it has no stream to give; everybody else is silent. */
+  #heartbeat(): void {
+    if (this.#leader.generation !== 1 || this.#phase !== "caught-up") return;
+    if (this.#shard.streaming === this) return;
+    this.#after(ECHO_MS, () => this.#send(encodeHeartbeat()));
+  }
+
+  #send(frame: Uint8Array): void {
+    if (!this.#over && !this.#leader.mute) this.#link?.send(frame);
+  }
+
+  #ended(): void {
+    if (this.#over) return;
+    this.#over = true;
+    for (const timer of this.#timers) timer.cancel();
+    this.#leader.links.delete(this);
+    const shard = this.#leader.shards[this.#shardId];
+    if (shard?.streaming !== this) return;
+    if (this.#leader.generation === 1) shard.streaming = null;
+    else {
+      this.#clock.after(FREE_AGAIN_MS, () => {
+        if (shard.streaming === this) shard.streaming = null;
+      });
+    }
+  }
+
+  #after(ms: number, run: () => void): void {
+    const timer = this.#clock.after(ms, () => {
+      this.#timers.delete(timer);
+      if (!this.#over) run();
+    });
+    this.#timers.add(timer);
+  }
+}
