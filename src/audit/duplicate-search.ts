@@ -39,7 +39,7 @@ export class DuplicateSearch {
     const inFile = Math.floor((task.fileBytes - SHARD_HEADER_BYTES) / task.layout.slotSize);
     const slotsMax = Math.max(0, Math.min(task.slotCount, inFile));
     this.#passes = passesFor(slotsMax, task.duplicateBytesMax);
-    this.#first = new DuplicatePass(0, this.#passes);
+    this.#first = new DuplicatePass(0, this.#passes, slotsMax);
     this.#single = new SlotChecker(task.layout, null, 1);
   }
 
@@ -72,7 +72,7 @@ export class DuplicateSearch {
   async #readPass(file: DiskFile, pass: number, tools: SearchTools): Promise<DuplicatePass | null> {
     const { layout, slotCount } = this.#task;
     const checker = new SlotChecker(layout, null);
-    const found = new DuplicatePass(pass, this.#passes);
+    const found = new DuplicatePass(pass, this.#passes, slotCount);
     for (let first = 0; first < slotCount; first += checker.slotsMax) {
       if (tools.shouldStop()) return null;
       const slots = Math.min(checker.slotsMax, slotCount - first);

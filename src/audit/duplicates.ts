@@ -1,20 +1,23 @@
 // Finds the slots of a shard that may hold one key, in a bounded amount of memory: the first half of the search for keys
 // that are live twice (duplicate-search.ts has the second, which compares whole keys). Live slots come in as pairs of
-// fingerprint and slot, written one after another; at the end they are dealt into buckets that fit the cache, and in each a
-// bit table shows which fingerprints come twice. Where the pairs of all slots do not fit, each pass takes a part of the
-// fingerprints and the file is read once more a pass.
+// fingerprint and slot and are dealt at once into buckets by the first bits of the fingerprint; at the end each bucket, which
+// fits the cache, is looked through for fingerprints that come twice. Where the pairs of all slots do not fit, each pass
+// takes a part of the fingerprints and the file is read once more a pass.
 
 import { SLOT_LIVE } from "../format/slot-scanner.ts";
 
-/** Bytes a live slot costs: a pair as it comes and once more in its bucket, and what the candidates need. */
+/** Bytes a live slot costs: its pair, room in a block that is not full, and its cell when all keys are one. */
 const BYTES_PER_SLOT = 20;
 /** Passes never take more than this for less memory: a file is not read a thousand times. */
 const BYTES_MIN = 64 * 1024;
-const BLOCK_PAIRS = 64 * 1024;
-/** Pairs of a bucket, about. */
-const BUCKET_PAIRS = 4096;
-const BUCKET_BITS_MAX = 12;
-const TABLE_BITS_PER_PAIR = 16;
+/** Pairs of a bucket, about: its hash table then fits the first-level cache. */
+const BUCKET_PAIRS = 2048;
+const BUCKET_BITS_MAX = 11;
+/** Pairs of a block; a bucket is a chain of blocks. */
+const BLOCK_PAIRS = 64;
+/** A block: its pairs, then the number of the block before it. */
+const BLOCK_WORDS = 2 * BLOCK_PAIRS + 1;
+const NO_BLOCK = 0xffffffff;
 
 /** Passes that are needed for this many slots in this much memory. */
 export function passesFor(slotCount: number, bytesMax: number): number {
@@ -25,122 +28,129 @@ export function passesFor(slotCount: number, bytesMax: number): number {
 export class DuplicatePass {
   readonly #pass: number;
   readonly #passes: number;
-  /** Pairs of fingerprint and slot, block after block. */
-  readonly #blocks: Uint32Array[] = [];
-  #inLast = BLOCK_PAIRS;
+  /** A bucket is a fingerprint shifted by this to the right. */
+  readonly #bucketShift: number;
+  /** Of each bucket: the word in which its next pair goes, and how many pairs it has. */
+  readonly #next: Uint32Array;
+  readonly #pairs: Uint32Array;
+  /** All blocks. Memory that is not written to costs nothing. */
+  #blocks: Uint32Array;
+  #blockCount = 0;
 
-  constructor(pass: number, passes: number) {
+  /** `slotsMax`: live slots that may come in all passes together. */
+  constructor(pass: number, passes: number, slotsMax: number) {
     this.#pass = pass;
     this.#passes = passes;
+    const pairs = slotsMax / passes;
+    // One bit at least, as a shift by 32 would not shift at all.
+    const wanted = Math.ceil(Math.log2(Math.max(1, pairs / BUCKET_PAIRS)));
+    const bits = Math.max(1, Math.min(BUCKET_BITS_MAX, wanted));
+    this.#bucketShift = 32 - bits;
+    this.#next = new Uint32Array(2 ** bits).fill(NO_BLOCK);
+    this.#pairs = new Uint32Array(2 ** bits);
+    this.#blocks = new Uint32Array((Math.ceil(pairs / BLOCK_PAIRS) + 2 ** bits) * BLOCK_WORDS);
   }
 
   /** Takes the live slots of a checked chunk whose fingerprints belong to this pass. */
   addChunk(facts: Uint8Array, fingerprints: Uint32Array, first: number, slots: number): void {
     const pass = this.#pass;
     const passes = this.#passes;
-    let block = this.#blocks[this.#blocks.length - 1] as Uint32Array;
-    let at = this.#inLast;
+    const shift = this.#bucketShift;
+    const pairs = this.#pairs;
+    const next = this.#next;
     for (let index = 0; index < slots; index++) {
       if (((facts[index] as number) & SLOT_LIVE) === 0) continue;
       const fingerprint = fingerprints[index] as number;
       if (passes > 1 && fingerprint % passes !== pass) continue;
-      if (at === BLOCK_PAIRS) {
-        block = new Uint32Array(2 * BLOCK_PAIRS);
-        this.#blocks.push(block);
-        at = 0;
-      }
-      block[2 * at] = fingerprint;
-      block[2 * at + 1] = first + index;
-      at += 1;
+      const bucket = fingerprint >>> shift;
+      const count = pairs[bucket] as number;
+      pairs[bucket] = count + 1;
+      if (count % BLOCK_PAIRS === 0) this.#addBlock(bucket);
+      const at = next[bucket] as number;
+      next[bucket] = at + 2;
+      this.#blocks[at] = fingerprint;
+      this.#blocks[at + 1] = first + index;
     }
-    this.#inLast = at;
+  }
+
+  /** Begins a block of a bucket, which knows the one before it by its number. */
+  #addBlock(bucket: number): void {
+    const start = this.#blockCount * BLOCK_WORDS;
+    if (start + BLOCK_WORDS > this.#blocks.length) {
+      // One pass has more than its share of the fingerprints.
+      const larger = new Uint32Array(2 * this.#blocks.length + BLOCK_WORDS);
+      larger.set(this.#blocks);
+      this.#blocks = larger;
+    }
+    const end = this.#next[bucket] as number;
+    this.#blocks[start + 2 * BLOCK_PAIRS] = end === NO_BLOCK ? NO_BLOCK : blockOf(end);
+    this.#next[bucket] = start;
+    this.#blockCount += 1;
   }
 
   /** Groups of two or more slots with one fingerprint, each ascending. Their keys are probably, not surely, equal. */
   groups(): number[][] {
-    const pairs = this.#pairsInAll();
-    if (pairs === 0) return [];
-    const bits = Math.min(BUCKET_BITS_MAX, Math.max(0, Math.ceil(Math.log2(pairs / BUCKET_PAIRS))));
-    const [dealt, starts] = this.#deal(pairs, bits);
+    const most = this.#pairs.reduce((left, right) => Math.max(left, right), 1);
+    const pairs = new Uint32Array(2 * most);
+    const table = new Uint32Array(2 ** Math.ceil(Math.log2(2 * most)));
     const groups: number[][] = [];
-    for (let bucket = 0; bucket + 1 < starts.length; bucket++) {
-      groupBucket(dealt, starts[bucket] as number, starts[bucket + 1] as number, groups);
+    for (const [bucket, count] of this.#pairs.entries()) {
+      if (count < 2) continue;
+      this.#gather(bucket, count, pairs);
+      groupBucket(pairs, count, table, groups);
     }
     return groups;
   }
 
-  #pairsInAll(): number {
-    return this.#blocks.length === 0 ? 0 : (this.#blocks.length - 1) * BLOCK_PAIRS + this.#inLast;
-  }
-
-  /** The pairs ordered by the first bits of their fingerprint, and where each bucket starts. */
-  #deal(pairs: number, bits: number): [dealt: Uint32Array, starts: Uint32Array] {
-    const starts = new Uint32Array(2 ** bits + 1);
-    this.#eachBlock((block, count) => {
-      for (let pair = 0; pair < count; pair++) {
-        const bucket = bucketOf(block[2 * pair] as number, bits);
-        starts[bucket + 1] = (starts[bucket + 1] as number) + 1;
-      }
-    });
-    for (let bucket = 1; bucket < starts.length; bucket++) {
-      starts[bucket] = (starts[bucket] as number) + (starts[bucket - 1] as number);
-    }
-    const ends = starts.slice();
-    const dealt = new Uint32Array(2 * pairs);
-    this.#eachBlock((block, count) => {
-      for (let pair = 0; pair < count; pair++) {
-        const fingerprint = block[2 * pair] as number;
-        const bucket = bucketOf(fingerprint, bits);
-        const place = ends[bucket] as number;
-        ends[bucket] = place + 1;
-        dealt[2 * place] = fingerprint;
-        dealt[2 * place + 1] = block[2 * pair + 1] as number;
-      }
-    });
-    return [dealt, starts];
-  }
-
-  #eachBlock(visit: (block: Uint32Array, count: number) => void): void {
-    for (const [index, block] of this.#blocks.entries()) {
-      visit(block, index === this.#blocks.length - 1 ? this.#inLast : BLOCK_PAIRS);
+  /** Copies the pairs of a bucket, in the order in which they came, to the front of `into`. */
+  #gather(bucket: number, count: number, into: Uint32Array): void {
+    let left = count;
+    for (let block = blockOf(this.#next[bucket] as number); block !== NO_BLOCK;) {
+      const start = block * BLOCK_WORDS;
+      const inBlock = left % BLOCK_PAIRS === 0 ? BLOCK_PAIRS : left % BLOCK_PAIRS;
+      left -= inBlock;
+      into.set(this.#blocks.subarray(start, start + 2 * inBlock), 2 * left);
+      block = this.#blocks[start + 2 * BLOCK_PAIRS] as number;
     }
   }
 }
 
-/** Shifting by 32 would not shift at all. */
-function bucketOf(fingerprint: number, bits: number): number {
-  return bits === 0 ? 0 : fingerprint >>> (32 - bits);
+/** The block whose pairs end before this word: a full block ends where the number of the one before it stands. */
+function blockOf(end: number): number {
+  return Math.floor((end - 1) / BLOCK_WORDS);
 }
 
-/** Adds the groups of one bucket: pairs `start` to `end` of `dealt`. */
-function groupBucket(dealt: Uint32Array, start: number, end: number, groups: number[][]): void {
-  if (end - start < 2) return;
-  const tableBits = 2 ** Math.ceil(Math.log2((end - start) * TABLE_BITS_PER_PAIR));
-  const mask = Math.min(tableBits, 2 ** 31) - 1;
-  const seenOnce = new Uint32Array((mask + 1) / 32);
-  const seenTwice = new Uint32Array((mask + 1) / 32);
-  let hasTwice = false;
-  for (let pair = start; pair < end; pair++) {
-    const bit = (dealt[2 * pair] as number) & mask;
-    const flag = 1 << (bit & 31);
-    const seen = seenOnce[bit >>> 5] as number;
-    if ((seen & flag) === 0) {
-      seenOnce[bit >>> 5] = seen | flag;
-    } else {
-      seenTwice[bit >>> 5] = (seenTwice[bit >>> 5] as number) | flag;
-      hasTwice = true;
+/**
+ * Adds the groups of one bucket of `count` pairs. `table` is a hash table of places in the bucket, with open addressing
+ * and at least twice as many cells as pairs; 0 is an empty cell.
+ */
+function groupBucket(
+  pairs: Uint32Array,
+  count: number,
+  table: Uint32Array,
+  groups: number[][],
+): void {
+  const mask = table.length - 1;
+  table.fill(0);
+  /** Groups by the place of their first pair. */
+  let found: Map<number, number[]> | null = null;
+  for (let pair = 0; pair < count; pair++) {
+    const fingerprint = pairs[2 * pair] as number;
+    let cell = fingerprint & mask;
+    let place = table[cell] as number;
+    while (place !== 0 && pairs[2 * (place - 1)] !== fingerprint) {
+      cell = (cell + 1) & mask;
+      place = table[cell] as number;
     }
+    if (place === 0) {
+      table[cell] = pair + 1;
+      continue;
+    }
+    const slot = pairs[2 * pair + 1] as number;
+    found ??= new Map();
+    const group = found.get(place);
+    if (group === undefined) found.set(place, [pairs[2 * (place - 1) + 1] as number, slot]);
+    else group.push(slot);
   }
-  if (!hasTwice) return;
-  // The few whose bit was seen twice, by fingerprint: most of them are alone there.
-  const byFingerprint = new Map<number, number[]>();
-  for (let pair = start; pair < end; pair++) {
-    const fingerprint = dealt[2 * pair] as number;
-    const bit = fingerprint & mask;
-    if (((seenTwice[bit >>> 5] as number) & (1 << (bit & 31))) === 0) continue;
-    const slots = byFingerprint.get(fingerprint);
-    if (slots === undefined) byFingerprint.set(fingerprint, [dealt[2 * pair + 1] as number]);
-    else slots.push(dealt[2 * pair + 1] as number);
-  }
-  for (const slots of byFingerprint.values()) if (slots.length > 1) groups.push(slots);
+  if (found !== null) for (const group of found.values()) groups.push(group);
 }

@@ -80,9 +80,10 @@ export function encodeJournalHeader(wallMs: number): Uint8Array {
 
 /** The time of a journal, unix ms, or why it is none. */
 export function decodeJournalHeader(bytes: Uint8Array): { readonly wallMs: number } | JournalFault {
+  const magic = Buffer.from(bytes.subarray(0, JOURNAL_MAGIC.length)).toString("latin1");
+  if (!JOURNAL_MAGIC.startsWith(magic)) return "magic";
   if (bytes.length < JOURNAL_HEADER_BYTES) return "length";
   const view = viewOf(bytes);
-  if (Buffer.from(bytes.subarray(0, 8)).toString("latin1") !== JOURNAL_MAGIC) return "magic";
   if (view.getUint32(8, true) !== JOURNAL_VERSION) return "version";
   if (view.getUint32(28, true) !== crc32(bytes.subarray(0, 28))) return "crc";
   return { wallMs: Number(view.getBigUint64(16, true)) };

@@ -89,7 +89,8 @@ export function decideBasis(facts: BasisFacts): BasisDecision {
 function findObstacle({ look, findings, isForeign, hasSource }: BasisFacts): BasisDecision | null {
   const blocking = findings.find(
     (finding) =>
-      (finding.kind === "file-type" || finding.kind === "unreadable") &&
+      (finding.kind === "file-type" ||
+        (finding.kind === "unreadable" && look.data.bytes === null)) &&
       (finding.file === `${look.name}/${SHARD_FILE}` || finding.file === look.name) &&
       finding.slot === null,
   );

@@ -307,7 +307,8 @@ class Planner {
       progress: (slots) => options.progress(look.shard, slots),
     });
     for (const finding of findings) {
-      if (finding.severity !== "unknown") continue;
+      // Without a layout the slots were called unreadable as a whole; that is mended with the header.
+      if (finding.severity !== "unknown" || report.directory.layout === null) continue;
       this.#leave(finding, finding.message, "dmesg and smartctl on that disk; a copy elsewhere");
     }
     return { ...plan, truncated: plan.truncated || marked.truncated };

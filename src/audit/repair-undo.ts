@@ -86,14 +86,23 @@ class Undo {
     let changed = 0;
     /** True while the contents of a removed file are compared with the file that stands there again. */
     let isBack = false;
+    /** Lengths of the files that a shard that was filled anew had before. */
+    const removedBytes = new Map<number, number>();
     try {
       for (let index = 0; index < this.#journal.length; index++) {
         const entry = this.#journal.at(index);
         if (entry.kind === "remove") {
-          const file = files.at(entry.place);
-          isBack = file !== null;
-          if (file === null) changed++;
-          else if (file.size() !== entry.bytes) foreign.add(placeName(entry.place));
+          const bytes = files.at(entry.place)?.size() ?? null;
+          isBack = bytes === entry.bytes;
+          if (bytes === null) changed++;
+          // Where a shard was filled anew, its new file stands in place of the removed one: see rename-new.
+          else if (!isBack && entry.place.kind !== "data") foreign.add(placeName(entry.place));
+          if (entry.place.kind === "data") removedBytes.set(entry.place.shard, entry.bytes);
+          continue;
+        }
+        if (entry.kind === "rename-new") {
+          const bytes = files.at({ kind: "data", shard: entry.shard })?.size();
+          if (bytes !== removedBytes.get(entry.shard)) changed++;
           continue;
         }
         if (entry.kind === "contents" && !isBack) continue;
@@ -126,9 +135,8 @@ class Undo {
       case "create":
       case "make-directory":
         return this.#isThere(entry.place) ? "after" : "before";
-      case "rename-new":
-        return this.#isThere({ kind: "data", shard: entry.shard }) ? "after" : "before";
       case "remove":
+      case "rename-new":
       case "fill":
       case "sync":
       case "sync-directory":
@@ -152,6 +160,7 @@ class Undo {
     }
   }
 
+  /** A rename is taken back by removing the file: what was there before comes from the journal. */
   #takeBack(files: OpenFiles, entry: Exclude<JournalEntry, { kind: "remove" }>): void {
     switch (entry.kind) {
       case "write":

@@ -15,6 +15,10 @@ export const REGISTRY: readonly RegistryEntry[] = [
     load: async () => (await import("./commands/replicate.ts")).replicateCommand,
   },
   {
+    name: "status",
+    load: async () => (await import("./commands/status.ts")).statusCommand,
+  },
+  {
     name: "inspect",
     load: async () => (await import("./commands/inspect.ts")).inspectCommand,
   },

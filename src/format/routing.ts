@@ -18,7 +18,8 @@ export function routingBytes(key: Uint8Array, shardPrefixBits: number): Uint8Arr
   const wholeBytes = shardPrefixBits >> 3;
   const restBits = shardPrefixBits & 7;
   if (restBits === 0) return key.subarray(0, wholeBytes);
-  const bytes = key.slice(0, wholeBytes + 1);
+  // Not slice: a Buffer's shares its memory, and the key is the caller's.
+  const bytes = new Uint8Array(key.subarray(0, wholeBytes + 1));
   bytes[wholeBytes] = (bytes[wholeBytes] ?? 0) & (0xff << (8 - restBits)) & 0xff;
   return bytes;
 }

@@ -1,6 +1,6 @@
-// The check of whole slots as they lie on disk, a chunk at a time: what the start of a follower and verify do with every slot
-// of a file. Two forms hold this contract and are tested against each other: plain-slot-scanner.ts, to be read, and
-// wasm-slot-scanner.ts, fast; create-slot-scanner.ts chooses. No I/O: the caller reads slots into `chunk`.
+// The check of whole slots as they lie on disk, a chunk at a time: what the start of a follower and verify do with
+// every slot of a file. Two forms hold this contract and are tested against each other: plain-slot-scanner.ts, to be
+// read, and wasm-slot-scanner.ts, fast; create-slot-scanner.ts chooses. No I/O: the caller reads slots into `chunk`.
 
 import type { SlotLayout } from "./slot.ts";
 

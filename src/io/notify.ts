@@ -8,7 +8,7 @@ import { errnoName } from "./libc.ts";
 
 /** Where notices go. */
 export interface NoticeSocket {
-  /** Null: it was taken; else the errno (`EAGAIN`: nobody has read the last ones yet, `ECONNREFUSED`: nobody is there). */
+  /** Null: it was taken; else the errno (`EWOULDBLOCK`: the last ones are not read yet, `ECONNREFUSED`: nobody is there). */
   send(text: string): string | null;
   close(): void;
 }

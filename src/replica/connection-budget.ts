@@ -4,6 +4,9 @@
 import type { Clock } from "../io/clock.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+const CLOCK_SLACK_MS = 1_000;
+/** Above any limit that --leader-connections takes. */
+const KEPT_MAX = 30_000;
 
 export class ConnectionBudget {
   readonly #clock: Clock;
@@ -46,11 +49,16 @@ export class ConnectionBudget {
     this.#madeAtMs = [];
   }
 
+  /** The list is in order of time, so only its ends are looked at. */
   #forget(): void {
     const nowMs = this.#clock.wallMs();
+    const times = this.#madeAtMs;
+    let old = 0;
+    while (old < times.length && (times[old] as number) <= nowMs - DAY_MS) old++;
+    // Without a limit the list serves to show a figure, no more.
+    const kept = Math.max(old, times.length - KEPT_MAX);
+    if (kept > 0) times.splice(0, kept);
     // A clock that was set back must not lock us out: what lies in the future is forgotten too.
-    this.#madeAtMs = this.#madeAtMs.filter(
-      (atMs) => atMs > nowMs - DAY_MS && atMs <= nowMs + 1_000,
-    );
+    while ((times.at(-1) ?? 0) > nowMs + CLOCK_SLACK_MS) times.pop();
   }
 }

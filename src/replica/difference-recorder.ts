@@ -194,7 +194,9 @@ export class DifferenceRecorder implements ScanObserver {
     if (this.#phase !== "recording") return;
     this.#phase = "settling";
     // Without a stream nothing can come that would explain anything.
-    const settleMs = recording.hasStream || recording.gap !== null ? HEALED_AFTER_MS : 0;
+    const canBeExplained = recording.hasStream || recording.gap !== null;
+    const isSame = recording.sent.length + recording.notSent.length === 0;
+    const settleMs = canBeExplained && !isSame ? HEALED_AFTER_MS : 0;
     this.#timers.set("settle", settleMs, () => this.#finish(recording));
   }
 
@@ -270,7 +272,9 @@ export class DifferenceRecorder implements ScanObserver {
     const { applier } = recording.body;
     if (slot >= applier.slotCount) return;
     const word = applier.word(slot);
-    if (word === seen.word || statusOf(word) === STATUS_INVALID) return;
+    if (statusOf(word) === STATUS_INVALID) return;
+    const isSameRecord = statusOf(word) !== STATUS_OCCUPIED || seen.crc === applier.crc(slot);
+    if (word === seen.word && isSameRecord) return;
     applier.setSlot(slot, distrusted(word), 0);
   }
 

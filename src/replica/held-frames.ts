@@ -41,7 +41,9 @@ export class HeldFrames {
       return;
     }
     // The payload is only valid during the call.
-    this.#held.push(event.kind === "batch" ? { ...event, payload: event.payload.slice() } : event);
+    this.#held.push(
+      event.kind === "batch" ? { ...event, payload: new Uint8Array(event.payload) } : event,
+    );
     if (this.#held.length > 1) return;
     this.#link.pause();
     this.#firstIsSound(this.#held);

@@ -81,6 +81,10 @@ export class PlainApplier implements BatchApplier {
     return this.#words[slot] as number;
   }
 
+  crc(slot: number): number {
+    return this.#crcs[slot] as number;
+  }
+
   setSlot(slot: number, word: number, crc: number): void {
     if (statusOf(this.word(slot)) === STATUS_OCCUPIED) this.#occupied--;
     if (statusOf(word) === STATUS_OCCUPIED) this.#occupied++;

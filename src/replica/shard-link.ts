@@ -245,7 +245,12 @@ export class ShardLink {
       }
     } else if (this.session.phase === "streaming") {
       if (this.expectsHeartbeats && silentMs >= SILENCE_TIMEOUT_MS) {
-        this.#end({ kind: "stalled", reason: `no heartbeat from the leader for ${seconds} s` });
+        // A frame that drips is named as such: the leader is there, and something in between is slow.
+        const reason =
+          begun === null
+            ? `no heartbeat from the leader for ${seconds} s`
+            : `a frame began and did not end within ${Math.round((nowMs - begun) / 1000)} s`;
+        this.#end({ kind: "stalled", reason });
       } else if (
         this.session.protocol === 2 &&
         nowMs - this.#lastSentAtMs >= HEARTBEAT_INTERVAL_MS

@@ -21,11 +21,13 @@ const WINDOW_BYTES = 64 * 1024;
 export interface SeenSlot {
   /** The meta word; status 3 where the bytes cannot be trusted. */
   readonly word: number;
+  /** As stored. */
+  readonly crc: number;
   /** The whole slot, a view until the next look; null past the end of the file. */
   readonly bytes: Uint8Array | null;
 }
 
-const ABSENT: SeenSlot = { word: 0, bytes: null };
+const ABSENT: SeenSlot = { word: 0, crc: 0, bytes: null };
 
 export class SlotLook {
   readonly #file: DiskFile;
@@ -56,11 +58,12 @@ export class SlotLook {
     const bytes = this.#window.subarray(start, start + slotSize);
     const view = viewOf(bytes);
     const word = view.getUint32(0, true);
+    const crc = view.getUint32(SLOT_CRC_OFFSET, true);
     const isSound =
       statusOf(word) === STATUS_OCCUPIED
-        ? slotCrc(bytes, this.#layout) === view.getUint32(SLOT_CRC_OFFSET, true)
+        ? slotCrc(bytes, this.#layout) === crc
         : statusOf(word) !== STATUS_INVALID;
-    return { word: isSound ? word : packMeta(STATUS_INVALID, versionOf(word)), bytes };
+    return { word: isSound ? word : packMeta(STATUS_INVALID, versionOf(word)), crc, bytes };
   }
 
   close(): void {

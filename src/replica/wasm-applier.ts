@@ -123,6 +123,10 @@ export class WasmApplier implements BatchApplier {
     return this.#words[this.#entry(slot)] as number;
   }
 
+  crc(slot: number): number {
+    return this.#words[this.#entry(slot) + 1] as number;
+  }
+
   setSlot(slot: number, word: number, crc: number): void {
     const entry = this.#entry(slot);
     const before = statusOf(this.#words[entry] as number) === STATUS_OCCUPIED ? 1 : 0;

@@ -1,5 +1,6 @@
-// Where a WasmApplier keeps its things in the kernel's memory. Every area is as large as the bounds of limits.ts allow a batch
-// to need; what a batch does not touch costs address space and no memory. The table is last, so that it can grow.
+// Where a WasmApplier keeps its things in the kernel's memory. Every area is as large as the bounds of limits.ts
+// allow a batch to need; what a batch does not touch costs address space and no memory. The table is last, so that it
+// can grow.
 
 import type { SlotLayout } from "../format/slot.ts";
 import { AreaPlan } from "../format/wasm-kernel.ts";

@@ -51,7 +51,7 @@ export class FollowerServices {
     this.#options = options;
   }
 
-  /** Serves HTTP, if it is wanted, and speaks to the service manager, if there is one. Throws `usage`. Once is enough. */
+  /** Serves HTTP, if it is wanted, and speaks to the service manager, if there is one. Throws `usage`. Done once. */
   listen(): void {
     const { http, net, clock, source, manager, maxLagMs } = this.#options;
     if (http !== null && this.#http === null) {
@@ -64,13 +64,23 @@ export class FollowerServices {
       this.#http = new HttpServer({ net, clock, ...http, route });
       this.#sayWhere(this.#http.at, http.host);
     }
-    if (manager !== null && this.#notices === null) {
-      const { watchdogMs } = manager;
-      const socket = this.#options.openNoticeSocket(manager.socket);
-      const status = () => source.document();
-      this.#notices = new ServiceNotices({ socket, clock, watchdogMs, status });
-      this.#notices.start();
+    if (manager !== null && this.#notices === null) this.#speakTo(manager);
+  }
+
+  /** A manager that cannot be spoken to is no reason not to follow. */
+  #speakTo({ socket: name, watchdogMs }: ManagerWishes): void {
+    const { clock, source, warn } = this.#options;
+    let socket: NoticeSocket;
+    try {
+      socket = this.#options.openNoticeSocket(name);
+    } catch (thrown) {
+      if (!(thrown instanceof ArmdbError)) throw thrown;
+      warn(thrown.message);
+      return;
     }
+    const status = () => source.document();
+    this.#notices = new ServiceNotices({ socket, clock, watchdogMs, status });
+    this.#notices.start();
   }
 
   #sayWhere(at: string, host: string): void {

@@ -71,9 +71,9 @@ function shardStatus(view: ShardView, nowMs: number): Omit<ShardStatus, "diverge
   const isSilent = !ended && silentMs >= SILENT_THREAD_MS;
   const told =
     snapshot === null
-      ? { ...UNKNOWN_SHARD, state: "connecting" as const, activity: "starting", caughtUp: false }
+      ? { state: "connecting" as const, ...UNKNOWN_SHARD, activity: "starting", caughtUp: false }
       : toldBy(snapshot, nowMs);
-  const status = { ...told, shard, silentMs, threadRestarts: restarts };
+  const status = { shard, ...told, silentMs, threadRestarts: restarts };
   if (!isSilent) return status;
   const seconds = Math.round(silentMs / 1000);
   const text = `no word from its thread for ${seconds} s; the last was: ${told.activity}`;

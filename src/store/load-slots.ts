@@ -1,17 +1,15 @@
 // Fills the table of slots from a shard file: every slot is read and its crc checked (format.md: What the crate
 // does on open). An OCCUPIED slot with a bad crc, and one with status 3, is entered as not to be trusted.
 
-import { viewOf } from "../bytes.ts";
+import { createSlotScanner } from "../format/create-slot-scanner.ts";
 import { SHARD_HEADER_BYTES } from "../format/shard-header.ts";
+import type { SlotLayout } from "../format/slot.ts";
 import {
-  SLOT_CRC_OFFSET,
-  type SlotLayout,
-  slotCrc,
-  STATUS_DELETED,
-  STATUS_INVALID,
-  STATUS_OCCUPIED,
-  statusOf,
-} from "../format/slot.ts";
+  SLOT_BAD_CRC,
+  SLOT_BAD_STATUS,
+  SLOT_LIVE,
+  type SlotScanner,
+} from "../format/slot-scanner.ts";
 import type { DiskFile } from "../io/disk.ts";
 import { distrusted, type SlotTable } from "./slot-table.ts";
 
@@ -23,53 +21,37 @@ export interface LoadedCounts {
   readonly torn: number;
 }
 
-const CHUNK_BYTES = 1024 * 1024;
-
 /** Reads all slots of `table.slotCount`; throws DiskError where the disk cannot. */
 export function loadSlots(file: DiskFile, layout: SlotLayout, table: SlotTable): LoadedCounts {
-  const slotsPerChunk = Math.max(1, Math.floor(CHUNK_BYTES / layout.slotSize));
-  const chunk = new Uint8Array(slotsPerChunk * layout.slotSize);
+  const scanner = createSlotScanner(layout, null);
   const counts = { occupied: 0, deleted: 0, free: 0, torn: 0 };
-  for (let first = 0; first < table.slotCount; first += slotsPerChunk) {
-    const slots = Math.min(slotsPerChunk, table.slotCount - first);
-    const bytes = chunk.subarray(0, slots * layout.slotSize);
+  for (let first = 0; first < table.slotCount; first += scanner.slotsMax) {
+    const slots = Math.min(scanner.slotsMax, table.slotCount - first);
+    const bytes = scanner.chunk.subarray(0, slots * layout.slotSize);
     file.read(bytes, SHARD_HEADER_BYTES + first * layout.slotSize);
-    loadChunk(bytes, first, slots, layout, table, counts);
+    const summary = scanner.scan(slots);
+    counts.occupied += summary.occupied;
+    counts.deleted += summary.deleted;
+    counts.free += summary.free;
+    counts.torn += summary.damaged;
+    // A table begins with never-used slots: a chunk of nothing else is entered already.
+    if (summary.versionMax >= 0 || summary.damaged > 0) enter(scanner, first, slots, table);
   }
   return counts;
 }
 
-type Counts = { -readonly [Name in keyof LoadedCounts]: LoadedCounts[Name] };
-
-function loadChunk(
-  bytes: Uint8Array,
-  first: number,
-  slots: number,
-  layout: SlotLayout,
-  table: SlotTable,
-  counts: Counts,
-): void {
-  const view = viewOf(bytes);
+function enter(scanner: SlotScanner, first: number, slots: number, table: SlotTable): void {
+  const wordsPerSlot = scanner.layout.slotSize / 4;
   for (let index = 0; index < slots; index++) {
-    const offset = index * layout.slotSize;
-    const word = view.getUint32(offset, true);
-    if (word === 0) {
-      counts.free++;
-      continue;
+    const word = scanner.words[index * wordsPerSlot] as number;
+    if (word === 0) continue;
+    const facts = scanner.facts[index] as number;
+    if ((facts & (SLOT_BAD_CRC | SLOT_BAD_STATUS)) !== 0) {
+      table.setSlot(first + index, distrusted(word), 0);
+    } else {
+      const crc =
+        (facts & SLOT_LIVE) === 0 ? 0 : (scanner.words[index * wordsPerSlot + 1] as number);
+      table.setSlot(first + index, word, crc);
     }
-    const status = statusOf(word);
-    let crc = 0;
-    if (status === STATUS_OCCUPIED || status === STATUS_INVALID) {
-      const slot = bytes.subarray(offset, offset + layout.slotSize);
-      crc = view.getUint32(offset + SLOT_CRC_OFFSET, true);
-      if (status === STATUS_INVALID || slotCrc(slot, layout) !== crc) {
-        counts.torn++;
-        table.setSlot(first + index, distrusted(word), 0);
-        continue;
-      }
-      counts.occupied++;
-    } else if (status === STATUS_DELETED) counts.deleted++;
-    else counts.free++;
-    table.setSlot(first + index, word, crc);
   }
 }

@@ -13,6 +13,8 @@ export interface SlotTable {
   grow(slotCount: number): void;
   /** The meta word that counts. Status 3 marks a slot that is not to be trusted: older than anything. */
   word(slot: number): number;
+  /** The crc of a slot whose word says OCCUPIED; of any other slot it means nothing. */
+  crc(slot: number): number;
   /** Sets what counts for a slot: while loading, and to distrust or clear one. */
   setSlot(slot: number, word: number, crc: number): void;
   /** Hands out all pending writes in order of arrival, neighbours joined, and forgets them. */

@@ -1,5 +1,5 @@
 // crc32 (IEEE) of a record, slice-by-16: sixteen tables of 1 KiB, sixteen bytes a step. Used for records that are too
-// short for a native call each (see CRC_NATIVE_BYTES_MIN in replica/wasm-memory.ts).
+// short for a native call each (see CRC_NATIVE_BYTES_MIN in format/wasm-kernel.ts).
 
 import { CRC_TABLES } from "./cells";
 

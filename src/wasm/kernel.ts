@@ -1,5 +1,5 @@
 // The WASM kernel: what scripts/build-wasm compiles to build/kernel.wasm. It has the two loops that visit every slot, one
-// call a batch or a chunk. It imports its memory and allocates nothing; replica/wasm-memory.ts lays it out.
+// call a batch or a chunk. It imports its memory and allocates nothing; its callers lay it out (format/wasm-kernel.ts).
 
 import { buildTables } from "./crc";
 import { prepareSecret } from "./xxh3";

@@ -7,13 +7,13 @@ import { shardDirectory } from "../../src/format/routing.ts";
 import { slotOffset } from "../../src/format/shard-header.ts";
 import { decodeSlot, STATUS_OCCUPIED } from "../../src/format/slot.ts";
 import { encodeSidecar, SIDECAR_FILE } from "../../src/format/versions-sidecar.ts";
-import type { FixtureCopy } from "./repair-support.ts";
+import type { DatabaseFiles } from "./repair-support.ts";
 
 export interface Damage {
   readonly name: string;
   /** Kinds that verify must report, at least. */
   readonly findings: readonly string[];
-  harm(copy: FixtureCopy): void;
+  harm(copy: DatabaseFiles): void;
   /** Without a source: mended, or left; by state where it differs. */
   readonly local:
     | "mended"
@@ -23,19 +23,21 @@ export interface Damage {
   readonly followerOnly?: boolean;
   /** The contents after a local repair are the same as before the damage. */
   readonly keepsContents?: boolean;
+  /** It puts a record there that is newer than the leader's: no repair takes it for wrong. */
+  readonly isForged?: boolean;
   readonly shardsMin?: number;
 }
 
-function flip(copy: FixtureCopy, path: string, offset: number, mask = 1): void {
+function flip(copy: DatabaseFiles, path: string, offset: number, mask = 1): void {
   const bytes = new Uint8Array(Bun.mmap(path, { shared: false }).slice(offset, offset + 1));
   copy.poke(path, offset, [(bytes[0] ?? 0) ^ mask]);
 }
 
-function liveSlots(copy: FixtureCopy, shard: number): number[] {
+function liveSlots(copy: DatabaseFiles, shard: number): number[] {
   return copy.slotsOf(shard, STATUS_OCCUPIED);
 }
 
-function nthLive(copy: FixtureCopy, shard: number, index: number): number {
+function nthLive(copy: DatabaseFiles, shard: number, index: number): number {
   return liveSlots(copy, shard).at(index) ?? 0;
 }
 
@@ -192,9 +194,9 @@ export const DAMAGES: readonly Damage[] = [
       const slot = nthLive(copy, 0, 2);
       const { version } = decodeSlot(copy.slotBytes(0, slot), copy.layout);
       copy.rewrite(0, slot, version + 1, 9);
-      // Written after the close: the cursor of a follower would have seen it too.
     },
     local: "mended",
+    isForged: true,
   },
   {
     name: "a sidecar knows more than its slot",
@@ -270,7 +272,7 @@ export const DAMAGES: readonly Damage[] = [
 ];
 
 /** A good sidecar and a set clean flag, whose word for one slot is three versions past the slot. */
-function raiseSidecar(copy: FixtureCopy, shard: number, slot: number): void {
+function raiseSidecar(copy: DatabaseFiles, shard: number, slot: number): void {
   const bytes = Bun.mmap(copy.file(shard), { shared: false });
   const { slotSize } = copy.layout;
   const view = viewOf(bytes);

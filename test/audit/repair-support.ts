@@ -50,16 +50,14 @@ export class TempDirectory implements Disposable {
   }
 }
 
-/** A copy of a recorded directory. */
-export class FixtureCopy extends TempDirectory {
-  readonly name: FixtureName;
+/** A database directory with means to look at its bytes and to damage them. */
+export class DatabaseFiles {
+  readonly path: string;
   readonly layout: SlotLayout;
 
-  constructor(name: FixtureName, state: FixtureState) {
-    super();
-    this.name = name;
-    this.layout = LAYOUTS[name];
-    cpSync(fixtureDirectory(name, state), this.path, { recursive: true });
+  constructor(path: string, layout: SlotLayout) {
+    this.path = path;
+    this.layout = layout;
   }
 
   file(shard: number, name: string = SHARD_FILE): string {
@@ -108,6 +106,24 @@ export class FixtureCopy extends TempDirectory {
       if (((bytes[slotOffset(slot, slotSize)] ?? 0) & 3) === status) slots.push(slot);
     }
     return slots;
+  }
+}
+
+/** A copy of a recorded directory, removed at the end of its block. */
+export class FixtureCopy extends DatabaseFiles implements Disposable {
+  readonly name: FixtureName;
+  readonly #directory: TempDirectory;
+
+  constructor(name: FixtureName, state: FixtureState) {
+    const directory = new TempDirectory();
+    super(directory.path, LAYOUTS[name]);
+    this.name = name;
+    this.#directory = directory;
+    cpSync(fixtureDirectory(name, state), this.path, { recursive: true });
+  }
+
+  [Symbol.dispose](): void {
+    this.#directory[Symbol.dispose]();
   }
 }
 
@@ -252,6 +268,8 @@ export async function drive<T>(clock: ManualClock, promise: Promise<T>): Promise
   for (let turn = 0; !settled; turn++) {
     if (turn > MINUTES_MAX * 60) throw new Error(`not settled after ${MINUTES_MAX} minutes`);
     await clock.advanceAsync(1_000, 50);
+    // A turn of the event loop for what waits for one.
+    await new Promise<void>((resolve) => setImmediate(resolve));
   }
   return await promise;
 }

@@ -1,5 +1,5 @@
 // Each exit code of cli.md, reached through the program, with what, where and `Try:` for people and the object for
-// scripts. 5 and the codes of a running follower are reached in the tests of those commands too.
+// scripts. Those of a running follower are reached in its own tests too.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
@@ -121,6 +121,12 @@ describe("a result has its status", () => {
     expect(JSON.parse(stdout)).toMatchObject({ verdict: "differs" });
     expect(status).toBe(4);
   });
+});
+
+test("5: nobody follows, so nobody can say that all is well", async () => {
+  const { status, stdout } = await runProgram(["status", sound, "--json"]);
+  expect(JSON.parse(stdout)).toMatchObject({ verdict: "stopped", running: false });
+  expect(status).toBe(5);
 });
 
 test("11: another process has the lock", async () => {

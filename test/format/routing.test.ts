@@ -29,6 +29,12 @@ describe("the bytes that route", () => {
     });
   }
 
+  test("leave a Buffer as it is", () => {
+    const buffer = Buffer.from(KEY);
+    expect(toHex(routingBytes(buffer, 12))).toBe("a1b0");
+    expect(toHex(buffer)).toBe("a1b2c3d4e5f60718");
+  });
+
   test("drop the low bits of the last byte only", () => {
     expect(toHex(routingBytes(Uint8Array.of(0xff, 0xff, 0xff), 15))).toBe("fffe");
   });

@@ -65,7 +65,7 @@ describe("the header of fixed.data", () => {
   test("its fields lie behind one another and fill it", () => {
     let offset = 0;
     for (const field of Object.values(HEADER_FIELDS)) {
-      expect(field.offset).toBe(offset);
+      expect<number>(field.offset).toBe(offset);
       offset += field.bytes;
     }
     expect(offset).toBe(4096);

@@ -58,7 +58,8 @@ export class TerminalProgram {
   /** Everything written to the terminal so far, escape sequences included. */
   text = "";
   readonly #child: Bun.Subprocess;
-  readonly #terminal: Bun.Terminal;
+  /** All that the program wrote has come: its end alone does not say so. */
+  #drained = false;
   #wake: (() => void) | null = null;
 
   constructor(
@@ -66,22 +67,25 @@ export class TerminalProgram {
     options: ProgramOptions & { readonly columns?: number; readonly rows?: number } = {},
   ) {
     const decoder = new TextDecoder();
-    this.#terminal = new Bun.Terminal({
-      cols: options.columns ?? 80,
-      rows: options.rows ?? 24,
-      data: (_terminal, bytes) => {
-        this.text += decoder.decode(bytes, { stream: true });
-        this.#wake?.();
-      },
-    });
     this.#child = Bun.spawn([...programWords(), ...words], {
       env: programEnv({ TERM: "xterm-256color", ...options.env }),
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      terminal: this.#terminal,
+      // Made by spawn, not before it: only then is the end of the output told.
+      terminal: {
+        cols: options.columns ?? 80,
+        rows: options.rows ?? 24,
+        data: (_terminal, bytes) => {
+          this.text += decoder.decode(bytes, { stream: true });
+          this.#wake?.();
+        },
+        exit: () => {
+          this.#drained = true;
+          this.#wake?.();
+        },
+      },
       timeout: options.timeoutMs ?? TIMEOUT_MS,
       killSignal: "SIGKILL",
     });
-    void this.#child.exited.then(() => this.#wake?.());
   }
 
   get pid(): number {
@@ -95,7 +99,7 @@ export class TerminalProgram {
 
   /** Types; `\x03` is Ctrl-C. */
   type(keys: string): void {
-    this.#terminal.write(keys);
+    this.#child.terminal?.write(keys);
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -105,19 +109,22 @@ export class TerminalProgram {
   /** Waits until the text holds `wanted`. Throws when the program ends without it. */
   async until(wanted: string): Promise<void> {
     while (!this.plain.includes(wanted)) {
-      if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
-        throw new Error(`ended without "${wanted}": ${JSON.stringify(this.text)}`);
-      }
-      await new Promise<void>((wake) => {
-        this.#wake = wake;
-      });
+      if (this.#drained) throw new Error(`no "${wanted}" in ${JSON.stringify(this.text)}`);
+      await this.#change();
     }
   }
 
-  /** Waits for the end; the status, or the name of the signal that ended it. */
+  /** Waits for the end and the last of the output; the status, or the name of the signal that ended it. */
   async ended(): Promise<number | string | null> {
     await this.#child.exited;
-    this.#terminal.close();
+    while (!this.#drained) await this.#change();
+    this.#child.terminal?.close();
     return this.#child.exitCode ?? this.#child.signalCode;
+  }
+
+  #change(): Promise<void> {
+    return new Promise((wake) => {
+      this.#wake = wake;
+    });
   }
 }

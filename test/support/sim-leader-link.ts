@@ -85,12 +85,12 @@ export class SimLeaderLink {
 
   #request(request: SyncRequest): void {
     const { generation, shards } = this.#leader;
+    this.#shardId = request.shardId;
     const version = generation === 1 ? 1 : 2;
     if (request.protocolVersion !== version) {
       return this.#refuse(versionMismatchText(version, request.protocolVersion));
     }
     if (request.shardId >= shards.length) return this.#refuse("invalid shard_id");
-    this.#shardId = request.shardId;
     this.#skipsDeleted = (request.flags & FLAG_EMPTY_STATE) !== 0;
     this.#send(encodeShardInfo(this.#leader.info));
     const shard = this.#shard;
@@ -155,7 +155,8 @@ export class SimLeaderLink {
     this.#after(RING_POLL_MS, () => {
       this.#sending = false;
       const shard = this.#shard;
-      if (this.#leader.generation === 3 && shard.overflowed) return this.#refuse(ERROR_EVENTS_DROPPED);
+      if (this.#leader.generation === 3 && shard.overflowed)
+        return this.#refuse(ERROR_EVENTS_DROPPED);
       if (shard.ring.length === 0) return;
       const events = shard.ring.splice(0, 256);
       this.#send(batchFrame(this.#shardId, this.#leader.layout, events));
@@ -179,7 +180,7 @@ export class SimLeaderLink {
   }
 
   #send(frame: Uint8Array): void {
-    if (!this.#over && !this.#leader.mute) this.#link?.send(frame);
+    if (!this.#over && !this.#leader.muted.has(this.#shardId)) this.#link?.send(frame);
   }
 
   #ended(): void {

@@ -48,8 +48,8 @@ export class SimLeader {
   /** Connections since the process began; generation 1 starts its rings with the first. */
   connections = 0;
   connectionsEver = 0;
-  /** Sends nothing at all while true: hung, or a pulled cable. */
-  mute = false;
+  /** Shards whose connections say nothing: a thread that hangs. */
+  readonly muted = new Set<number>();
   #listener: Listener | null = null;
   #port: number;
   readonly links = new Set<SimLeaderLink>();

@@ -50,9 +50,11 @@ function headLines(document: StatusDocument, { palette, columns, dir }: StatusSt
   const { verdict, leader, shards } = document;
   const word = colourOf(verdict, palette)(verdict);
   const name = leader === null ? "a leader that is not known" : escapeText(leader);
-  const lines = [`${word}: ${VERDICTS[verdict](name, formatCounted(shards.length, "shard"))}`];
-  lines.push(document.running ? processLine(document) : filesLine(document, escapeText(dir)));
-  return lines.map((line) => cutText(line, columns));
+  const about = document.running ? processLine(document) : filesLine(document, escapeText(dir));
+  return [
+    cutText(`${word}: ${VERDICTS[verdict](name, formatCounted(shards.length, "shard"))}`, columns),
+    ...wrapText(about, columns),
+  ];
 }
 
 const VERDICTS: Readonly<Record<StatusVerdict, (leader: string, shards: string) => string>> = {
@@ -73,7 +75,7 @@ function processLine(document: StatusDocument): string {
     const limit = connectionsPerDay === null ? "" : ` of ${formatCount(connectionsPerDay)}`;
     parts.push(`${formatCount(connectionsToday ?? 0)}${limit} connections today`);
   }
-  parts.push(`scanning ${((scanningShare ?? 0) * 100).toFixed(1)}% of the time`);
+  parts.push(`scanning ${((scanningShare ?? 0) * 100).toFixed(1)}%`);
   if (document.stopping) parts.push("being stopped");
   return parts.join(", ");
 }

@@ -1,0 +1,133 @@
+// /metrics: the text format, and that each series of the table moves when what it is about moves.
+
+import { describe, expect, test } from "bun:test";
+import {
+  FOLLOWER_SERIES,
+  SHARD_SERIES,
+  STATE_SERIES,
+  STATES,
+} from "../../src/status/metrics-table.ts";
+import { metricsText } from "../../src/status/metrics-text.ts";
+import type { StatusDocument } from "../../src/status/status-types.ts";
+import { documentOf, NOW_MS, viewOf } from "./facts.ts";
+
+const FIGURES = { residentBytes: 80_000_000, cpuSeconds: 1.5 };
+
+/** Values by name and labels. */
+function valuesOf(document: StatusDocument, figures = FIGURES): Map<string, string> {
+  const values = new Map<string, string>();
+  for (const line of metricsText(document, figures, 30_000).split("\n")) {
+    if (line === "" || line.startsWith("#")) continue;
+    const space = line.lastIndexOf(" ");
+    values.set(line.slice(0, space), line.slice(space + 1));
+  }
+  return values;
+}
+
+const before = documentOf([viewOf()]);
+const after = documentOf(
+  [
+    viewOf(
+      {
+        state: "diverged",
+        slots: 2000,
+        occupied: 601,
+        scanned: 651,
+        scansDone: 2,
+        bytesReceived: 20_001,
+        appliedTotal: 651n,
+        skippedTotal: 11n,
+        healedTotal: 1,
+        rescannedTotal: 1,
+        replacedTotal: 1,
+        resetsSaved: 1,
+        tornLoaded: 1,
+        divergedSlots: 1,
+        reconnects: 1,
+        connections: 2,
+        lastFrameAtMs: NOW_MS - 1_000,
+        lastFullScanAtMs: NOW_MS - 50_000,
+        lastFullScanTookMs: 501,
+        oldestUnsyncedAtMs: NOW_MS - 40,
+        ready: false,
+        maxVersionSeen: 8,
+        slowWrites: 1,
+        slowestWriteMs: 101,
+        scanningShare: 0.02,
+      },
+      { heardAtMs: NOW_MS - 400, restarts: 1 },
+    ),
+    viewOf({ shard: 1 }),
+  ],
+  { protocol: 2, connectionsToday: 4, startedAtMs: NOW_MS - 121_000 },
+);
+
+describe("/metrics", () => {
+  const valuesBefore = valuesOf(before);
+  const valuesAfter = valuesOf(after, { residentBytes: 90_000_000, cpuSeconds: 1.6 });
+
+  for (const { name } of FOLLOWER_SERIES) {
+    test(`${name} moves`, () => {
+      expect(valuesBefore.get(name)).toMatch(/^[0-9.]+$/);
+      expect(valuesAfter.get(name)).not.toBe(valuesBefore.get(name) as string);
+    });
+  }
+
+  for (const { name, type } of SHARD_SERIES) {
+    test(`${name} moves, for its shard alone`, () => {
+      const place = `${name}{shard="0"}`;
+      expect(valuesBefore.get(place)).toMatch(/^[0-9.]+$/);
+      expect(valuesAfter.get(place)).not.toBe(valuesBefore.get(place) as string);
+      expect(valuesAfter.get(`${name}{shard="1"}`)).toBe(valuesBefore.get(place) as string);
+      if (type === "counter") {
+        expect(Number(valuesAfter.get(place))).toBeGreaterThan(Number(valuesBefore.get(place)));
+      }
+    });
+  }
+
+  test("the state series is 1 for one state of a shard", () => {
+    for (const state of STATES) {
+      const values = valuesOf(documentOf([viewOf({ state })]));
+      const on = STATES.filter(
+        (each) => values.get(`${STATE_SERIES.name}{shard="0",state="${each}"}`) === "1",
+      );
+      expect(on).toEqual([state]);
+    }
+  });
+
+  test("a shard that never caught up has an infinite lag and timestamps of 0", () => {
+    const values = valuesOf(
+      documentOf([viewOf({ lastFullScanAtMs: null, lastFrameAtMs: null, state: "connecting" })]),
+    );
+    expect(values.get('armdb_shard_lag_seconds{shard="0"}')).toBe("+Inf");
+    expect(values.get('armdb_shard_last_frame_timestamp_seconds{shard="0"}')).toBe("0");
+    expect(values.get('armdb_shard_last_full_scan_timestamp_seconds{shard="0"}')).toBe("0");
+  });
+
+  test("a shard of which nothing is known has every series", () => {
+    const values = valuesOf(documentOf([viewOf(null)]));
+    for (const { name } of SHARD_SERIES) expect(values.has(`${name}{shard="0"}`)).toBe(true);
+  });
+
+  test("every series has HELP and TYPE once, before its values, and a name in good form", () => {
+    const seen = new Set<string>();
+    let current = "";
+    for (const line of metricsText(after, FIGURES, 30_000).trimEnd().split("\n")) {
+      const help = /^# HELP ([a-z_]+) \S.*\.$/.exec(line);
+      const type = /^# TYPE ([a-z_]+) (gauge|counter)$/.exec(line);
+      if (help !== null) {
+        current = help[1] ?? "";
+        expect(seen.has(current)).toBe(false);
+        seen.add(current);
+      } else if (type !== null) {
+        expect(type[1]).toBe(current);
+        expect(current.endsWith("_total")).toBe(type[2] === "counter");
+      } else {
+        expect(line).toMatch(/^[a-z_]+(\{shard="\d+"(,state="[a-z]+")?\})? (\d+(\.\d+)?|\+Inf)$/);
+        expect(line.startsWith(current)).toBe(true);
+      }
+    }
+    const tabled = [...FOLLOWER_SERIES, STATE_SERIES, ...SHARD_SERIES].map(({ name }) => name);
+    expect([...seen].sort()).toEqual([...tabled].sort());
+  });
+});

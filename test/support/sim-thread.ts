@@ -1,0 +1,147 @@
+// A shard's thread as the supervisor sees it, run in the test's own thread: messages take a turn of the clock each way, as in
+// shard-thread.ts. It can be killed and can die; its timers, links and syncs go with it.
+
+import { ArmdbError, type PlainError, toPlainError } from "../../src/errors.ts";
+import { join } from "node:path";
+import { SHARD_FILE } from "../../src/format/shard-header.ts";
+import type { Clock } from "../../src/io/clock.ts";
+import type { Disk } from "../../src/io/disk.ts";
+import type { Flusher } from "../../src/io/flusher.ts";
+import type { Link, Net } from "../../src/io/net.ts";
+import { runFlushJob } from "../../src/replica/flush-job.ts";
+import type { FollowerHost } from "../../src/replica/follower-types.ts";
+import type { ShardFollower } from "../../src/replica/shard-follower.ts";
+import type { ShardCommand, ShardMessage } from "../../src/replica/shard-thread.ts";
+import type { ShardThread } from "../../src/replica/supervisor.ts";
+import type { NewFileOwner } from "../../src/store/ownership.ts";
+
+export class SimThread implements ShardThread {
+  readonly shard: number;
+  readonly clock: Clock;
+  readonly #machine: Clock;
+  readonly #received: (message: ShardMessage) => void;
+  readonly #died: (reason: string) => void;
+  readonly #acquiring: ((waitMs: number) => void)[] = [];
+  readonly #links = new Set<Link>();
+  #preparing: ((error: PlainError | null) => void) | null = null;
+  #follower: ShardFollower | null = null;
+  #over = false;
+
+  constructor(
+    shard: number,
+    machine: Clock,
+    received: (message: ShardMessage) => void,
+    died: (reason: string) => void,
+  ) {
+    this.shard = shard;
+    this.#machine = machine;
+    this.#received = received;
+    this.#died = died;
+    this.clock = {
+      nowMs: () => machine.nowMs(),
+      wallMs: () => machine.wallMs(),
+      after: (delayMs, run) => machine.after(delayMs, () => this.#turn(run)),
+    };
+  }
+
+  /** What the shard's follower asks and reports. */
+  readonly host: FollowerHost = {
+    prepare: (info, done) => {
+      this.#preparing = done;
+      this.#post({ kind: "prepare", info });
+    },
+    learned: (info) => this.#post({ kind: "learned", info }),
+    acquireConnection: (protocol, done) => {
+      if (protocol === 2) return done(0);
+      this.#acquiring.push(done);
+      this.#post({ kind: "acquire", protocol });
+    },
+    report: (report) => this.#post({ kind: "report", report }),
+  };
+
+  /** Makes the follower in a turn of its own, and starts it. */
+  run(make: () => ShardFollower): void {
+    this.clock.after(0, () => {
+      this.#follower = make();
+      this.#follower.start();
+    });
+  }
+
+  /** The machine's network, as long as the thread lives. */
+  netOf(net: Net): Net {
+    return {
+      listen: (options) => net.listen(options),
+      connect: (options, events) => {
+        const link = net.connect(options, {
+          opened: (one) => this.#turn(() => events.opened(one)),
+          received: (one, chunk) => this.#turn(() => events.received(one, chunk)),
+          ended: (one, end) => {
+            this.#links.delete(one);
+            this.#turn(() => events.ended(one, end));
+          },
+        });
+        this.#links.add(link);
+        return link;
+      },
+    };
+  }
+
+  /** Syncs that take `syncMs` and hold nobody up. */
+  newFlusher(disk: Disk, directory: string, owner: NewFileOwner, syncMs: () => number): Flusher {
+    const file = disk.open(join(directory, SHARD_FILE), "write");
+    return {
+      flush: (job, done) => {
+        this.clock.after(syncMs(), () => {
+          let error: PlainError | null = null;
+          try {
+            runFlushJob(disk, file, directory, owner, job);
+          } catch (thrown) {
+            if (!(thrown instanceof ArmdbError)) throw thrown;
+            error = toPlainError(thrown);
+          }
+          done(error);
+        });
+      },
+      stop: () => file.close(),
+    };
+  }
+
+  send(command: ShardCommand): void {
+    this.clock.after(0, () => {
+      switch (command.kind) {
+        case "prepared": {
+          const done = this.#preparing;
+          this.#preparing = null;
+          return done?.(command.error);
+        }
+        case "connection":
+          return this.#acquiring.shift()?.(command.waitMs);
+        case "rescan":
+          return this.#follower?.rescan();
+        case "stop":
+          return this.#follower?.stop();
+        default:
+          throw new Error(`not simulated: ${command.kind}`);
+      }
+    });
+  }
+
+  kill(): void {
+    this.#over = true;
+    for (const link of this.#links) link.close();
+  }
+
+  /** Ends as by an uncaught error. */
+  die(reason: string): void {
+    this.kill();
+    this.#machine.after(0, () => this.#died(reason));
+  }
+
+  #turn(run: () => void): void {
+    if (!this.#over) run();
+  }
+
+  #post(message: ShardMessage): void {
+    this.#machine.after(0, () => this.#turn(() => this.#received(message)));
+  }
+}
