@@ -29,7 +29,7 @@ if (oracleAvailable()) {
   console.log("cargo is not installed: the tests against the real crate are skipped");
 }
 
-const tests = Bun.spawn([process.execPath, "test", ...paths], {
+const tests = Bun.spawn([process.execPath, "test", "--timeout", "60000", ...paths], {
   stdio: ["ignore", "inherit", "pipe"],
   env: {
     ...process.env,

@@ -6,13 +6,10 @@ import { ArmdbError } from "../errors.ts";
 import type { SlotLayout } from "../format/slot.ts";
 import { SHARD_FILE } from "../format/shard-header.ts";
 import { shardDirectory } from "../format/routing.ts";
-import type { Address } from "../io/address.ts";
 import type { Clock } from "../io/clock.ts";
 import { type Disk, DiskError } from "../io/disk.ts";
 import type { Net } from "../io/net.ts";
 import { formatAddress } from "../io/sockets.ts";
-import { type Geometry, geometryDifferences } from "../store/geometry.ts";
-import type { ProtocolVersion } from "../wire/messages.ts";
 import { DifferenceBudget, DifferenceList } from "./compare-differences.ts";
 import {
   type CompareReport,
@@ -21,16 +18,16 @@ import {
   type ShardDifference,
 } from "./compare-report.ts";
 import { ShardRound } from "./compare-shard.ts";
+import {
+  checkTarget,
+  type CompareTarget,
+  knownLayout,
+  refuseOtherGeometry,
+} from "./compare-target.ts";
 import type { DatabaseDirectory } from "./directory.ts";
-import { otherGeometry } from "./leader-errors.ts";
-import { pause, scanLeader } from "./leader-scan.ts";
+import { scanLeader } from "./leader-scan.ts";
 import { SlotReader, WINDOW_BYTES_SEQUENTIAL, WINDOW_BYTES_SPARSE } from "./slot-reader.ts";
-import { Stopped, throwIfStopped } from "./stopped.ts";
-
-/** The other side. */
-export type CompareTarget =
-  | { readonly kind: "leader"; readonly address: Address; readonly protocol: ProtocolVersion }
-  | { readonly kind: "directory"; readonly directory: DatabaseDirectory };
+import { pauseUnlessStopped, Stopped, throwIfStopped } from "./stopped.ts";
 
 export interface CompareOptions {
   readonly directory: DatabaseDirectory;
@@ -69,58 +66,9 @@ export async function compareDatabases(
   options: CompareOptions,
 ): Promise<CompareReport> {
   const layout = knownLayout(options.directory);
-  checkTarget(options, layout);
+  checkTarget(options.directory, options.target, options.shard, layout);
   const run = new CompareRun(around, options, layout);
   return await run.finish();
-}
-
-/** Key and value length of DIR; without them nothing can be compared (exit 5). */
-function knownLayout(directory: DatabaseDirectory): SlotLayout {
-  if (directory.layout !== null) return directory.layout;
-  throw new ArmdbError(
-    "unknown",
-    `Cannot compare "${directory.path}": none of its headers says how long keys and values are`,
-    { path: directory.path, hint: `armdb verify ${directory.path}` },
-  );
-}
-
-function checkTarget({ directory, target, shard }: CompareOptions, layout: SlotLayout): void {
-  const { shardCount } = directory.routing;
-  if (shard !== null && shard >= shardCount) {
-    throw new ArmdbError(
-      "usage",
-      `There is no shard ${shard} in "${directory.path}", it has ${shardCount}`,
-      { path: directory.path, hint: `--shard 0 to ${shardCount - 1}` },
-    );
-  }
-  if (target.kind === "leader") return;
-  refuseOtherGeometry(
-    directory,
-    layout,
-    {
-      ...knownLayout(target.directory),
-      ...target.directory.routing,
-    },
-    `"${target.directory.path}"`,
-  );
-}
-
-/** Throws incompatible when the other side is another database. What DIR does not know is not held against it. */
-export function refuseOtherGeometry(
-  directory: DatabaseDirectory,
-  layout: SlotLayout,
-  there: Geometry,
-  thereName: string,
-): void {
-  const { shardCount, bitsKnown, shardPrefixBits } = directory.routing;
-  const here: Geometry = {
-    shardCount,
-    shardPrefixBits: bitsKnown ? shardPrefixBits : there.shardPrefixBits,
-    keyLen: layout.keyLen,
-    valueLen: layout.valueLen,
-  };
-  const differences = geometryDifferences(here, there, "here", "there");
-  if (differences.length > 0) throw otherGeometry(thereName, differences);
 }
 
 /** A shard between rounds. */
@@ -174,7 +122,7 @@ class CompareRun {
         (state) => round === 1 || (state.differences !== null && state.differences.length > 0),
       );
       if (open.length === 0) return;
-      if (round > 1) await pause(this.#around.clock, waitMs, stop);
+      if (round > 1) await pauseUnlessStopped(this.#around.clock, waitMs, stop);
       for (const state of open) {
         throwIfStopped(stop);
         await this.#compareShard(state, round);

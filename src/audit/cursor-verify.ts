@@ -13,7 +13,7 @@ import { type Finding, FindingList, sortFindings, type Verdict, verdictOf } from
 import { checkShardPresence } from "./meta-check.ts";
 import type { ScanResult } from "./scan-task.ts";
 import { scanShards } from "./scan-pool.ts";
-import { hasCursor, progressOf, scanTaskOf, type VerifyTools } from "./verify.ts";
+import { hasCursor, progressOf, type VerifyTools, scanTaskOf } from "./verify.ts";
 import { shardOf } from "./slot-view.ts";
 import { availableParallelism } from "node:os";
 

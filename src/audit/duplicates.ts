@@ -10,11 +10,11 @@ import { SLOT_LIVE } from "../format/slot-scanner.ts";
 const BYTES_PER_SLOT = 20;
 /** Passes never take more than this for less memory: a file is not read a thousand times. */
 const BYTES_MIN = 64 * 1024;
-/** Pairs of a bucket, about: its hash table then fits the first-level cache. */
-const BUCKET_PAIRS = 2048;
-const BUCKET_BITS_MAX = 11;
+/** Pairs of a bucket, about: its hash table then fits the second-level cache, and few enough places are written in turn. */
+const BUCKET_PAIRS = 32 * 1024;
+const BUCKET_BITS_MAX = 8;
 /** Pairs of a block; a bucket is a chain of blocks. */
-const BLOCK_PAIRS = 64;
+const BLOCK_PAIRS = 512;
 /** A block: its pairs, then the number of the block before it. */
 const BLOCK_WORDS = 2 * BLOCK_PAIRS + 1;
 const NO_BLOCK = 0xffffffff;

@@ -28,7 +28,7 @@ import {
   refusedByLeader,
   scanLost,
 } from "./leader-errors.ts";
-import { Stopped, throwIfStopped } from "./stopped.ts";
+import { pauseUnlessStopped, Stopped, throwIfStopped } from "./stopped.ts";
 
 /** Acks sent ahead of the batches (wire.md, point 18). */
 const WINDOW_ACKS = 64;
@@ -94,24 +94,9 @@ export async function scanLeader(
       throw refusedByLeader(name, shard, outcome.text);
     } else if (attempt < STREAMING_RETRIES) {
       attempt++;
-      await pause(clock, STREAMING_RETRY_MS, stop);
+      await pauseUnlessStopped(clock, STREAMING_RETRY_MS, stop);
     } else throw alreadyStreaming(name, shard);
   }
-}
-
-/** Waits, at most until `stop` fires; then it throws Stopped. */
-export async function pause(clock: Clock, delayMs: number, stop: AbortSignal): Promise<void> {
-  throwIfStopped(stop);
-  await new Promise<void>((resolve) => {
-    const finish = () => {
-      timer.cancel();
-      stop.removeEventListener("abort", finish);
-      resolve();
-    };
-    const timer = clock.after(delayMs, finish);
-    stop.addEventListener("abort", finish);
-  });
-  throwIfStopped(stop);
 }
 
 type ScanOutcome =

@@ -65,7 +65,7 @@ export function decideBasis(facts: BasisFacts): BasisDecision {
     return {
       kind: "unusable",
       why: "no header says how long keys and values are, and there is no other shard to ask",
-      hint: "armdb repair DIR --from LEADER or DIR2",
+      hint: "armdb repair DIR --key-len N --value-len N, or --from LEADER or DIR2",
     };
   }
   const lost = isHeaderLost(look);

@@ -8,63 +8,27 @@ import { slotLayout } from "../format/slot.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Geometry } from "../store/geometry.ts";
 import type { ShardLook } from "./directory.ts";
-import type { Finding, FindingKind } from "./findings.ts";
+import type { Finding } from "./findings.ts";
 import { type BasisDecision, decideBasis } from "./repair-basis.ts";
-import {
-  type Change,
-  type FileAttributes,
-  parentOf,
-  type Place,
-  ROOT,
-  type Step,
-} from "./repair-changes.ts";
+import type { Step } from "./repair-changes.ts";
+import { createStep } from "./repair-create.ts";
 import { cursorBytes, mendCursor } from "./repair-cursor.ts";
 import { markSlots } from "./repair-marks.ts";
+import {
+  type DoubledKey,
+  type LeftDamage,
+  META_KINDS,
+  type PlanOptions,
+  type RepairPlan,
+  SOURCE_KINDS,
+} from "./plan-types.ts";
+import { checkKeep, checkLengths, isForeignFile, refuseMigration } from "./plan-checks.ts";
 import { planMeta } from "./repair-meta.ts";
-import { cursorStep, planShard, type ShardPlan } from "./repair-shard.ts";
+import { planShard, type ShardPlan } from "./repair-shard.ts";
 import { type LostKey, PlanBudget } from "./repair-slots.ts";
-import type { RepairSource } from "./repair-source.ts";
+import { askGeometry } from "./repair-source.ts";
+import { cursorStep } from "./repair-steps.ts";
 import { hasCursor, type VerifyReport } from "./verify.ts";
-
-/** A damage that a plan does not mend, and what would help. */
-export interface LeftDamage {
-  readonly finding: Finding;
-  readonly why: string;
-  readonly hint: string;
-}
-
-/** A key that is live in several slots, for `--keep`. */
-export interface DoubledKey {
-  readonly shard: number;
-  readonly key: string;
-  readonly slots: readonly number[];
-}
-
-export interface RepairPlan {
-  /** In the order in which they are carried out. */
-  readonly steps: readonly Step[];
-  readonly lost: readonly LostKey[];
-  readonly doubled: readonly DoubledKey[];
-  readonly left: readonly LeftDamage[];
-  readonly notes: readonly string[];
-  /** True when one run cannot hold everything: the same command again does the rest. */
-  readonly truncated: boolean;
-  /** The database that shards are filled for; null when no shard is. */
-  readonly fillGeometry: Geometry | null;
-}
-
-export interface PlanOptions {
-  /** Findings outside it are left alone: `--shard`, `--plan`. */
-  isInScope(finding: Finding): boolean;
-  /** True: only what a report names is changed (`--plan`). */
-  readonly onlyReported: boolean;
-  readonly keep: readonly { readonly shard: number; readonly slot: number }[];
-  readonly prefixBits: number | null;
-  readonly source: RepairSource | null;
-  readonly attributes: FileAttributes;
-  readonly budgetBytes?: number;
-  progress(shard: number, slots: number): void;
-}
 
 /** Makes the plan. Throws as the source does, `incompatible` for a half-way migration, `usage` for a wrong `--keep`. */
 export async function planRepair(
@@ -75,41 +39,6 @@ export async function planRepair(
   refuseMigration(report);
   return await new Planner(disk, report, options).plan();
 }
-
-function refuseMigration({ findings, directory, verdict }: VerifyReport): void {
-  if (verdict === "ok" || !findings.some((finding) => finding.kind === "migration-half-way"))
-    return;
-  throw new ArmdbError(
-    "incompatible",
-    `Cannot repair "${directory.path}": a migration of a later crate stopped half-way; its files are not touched`,
-    { path: directory.path, hint: "open it with the program that migrates it, then armdb verify" },
-  );
-}
-
-const META_KINDS: readonly FindingKind[] = [
-  "meta-missing",
-  "meta-size",
-  "meta-magic",
-  "meta-version",
-  "meta-backend",
-  "meta-shard-count",
-  "meta-prefix-bits",
-];
-
-/** Damage for which a shard is held against its source. */
-const SOURCE_KINDS: readonly FindingKind[] = [
-  "header-magic",
-  "header-version",
-  "header-slot-size",
-  "header-geometry",
-  "header-shard-id",
-  "file-short",
-  "slot-crc",
-  "slot-status",
-  "key-misrouted",
-  "key-duplicate",
-  "sidecar-hides-slot",
-];
 
 class Planner {
   readonly #disk: Disk;
@@ -139,7 +68,8 @@ class Planner {
   }
 
   async plan(): Promise<RepairPlan> {
-    this.#checkKeep();
+    checkKeep(this.#damage, this.#options.keep);
+    checkLengths(this.#disk, this.#report.directory, this.#options.lengths);
     await this.#askSource();
     const meta = this.#metaSteps();
     const plans: ShardPlan[] = [];
@@ -170,43 +100,13 @@ class Planner {
     };
   }
 
-  #checkKeep(): void {
-    const doubled = this.#damage.filter((finding) => finding.kind === "key-duplicate");
-    for (const { shard, slot } of this.#options.keep) {
-      const isDoubled = doubled.some(
-        (finding) => finding.shard === shard && finding.slots?.includes(slot),
-      );
-      if (isDoubled) continue;
-      throw new ArmdbError(
-        "usage",
-        `--keep ${shard}:${slot} is not one of several live slots with one key`,
-        { shard, slot, hint: "armdb repair DIR lists the doubled keys with their slots" },
-      );
-    }
-  }
-
-  /**
-   * Where the geometry itself is in doubt the source is asked first, by the first event of one scan. Nothing
-   * else is believed of a source that has another geometry than what is known here.
-   */
+  /** Where the geometry itself is in doubt the source is asked first. */
   async #askSource(): Promise<void> {
     const { source } = this.#options;
     const { directory } = this.#report;
     const metaIsUnknown = this.#metaFindings().length > 0 && directory.routing.source !== "meta";
-    if (source === null || (directory.layout !== null && !metaIsUnknown)) return;
-    const seen = new GeometrySeen();
-    try {
-      await source.scan(0, {
-        begin: ({ geometry }) => {
-          seen.geometry = geometry;
-          throw seen;
-        },
-        slot: () => {},
-      });
-    } catch (thrown) {
-      if (thrown !== seen) throw thrown;
-    }
-    this.#sourceGeometry = seen.geometry;
+    if (source === null || (this.#layout() !== null && !metaIsUnknown)) return;
+    this.#sourceGeometry = await askGeometry(source);
   }
 
   #metaFindings(): readonly Finding[] {
@@ -251,7 +151,7 @@ class Planner {
       look,
       layout: this.#layout(),
       findings,
-      isForeign: this.#isForeign(look, findings),
+      isForeign: isForeignFile(this.#report, look.shard, findings),
       hasSource: this.#options.source !== null,
     });
     switch (decision.kind) {
@@ -285,7 +185,7 @@ class Planner {
       const why = `the key is live in slots ${(finding.slots ?? []).join(", ")}: which one is right cannot be known here`;
       this.#leave(finding, why, `armdb repair DIR --keep ${look.shard}:SLOT, or --from`);
     }
-    if (report.directory.layout === null && options.source !== null) {
+    if (report.directory.layout === null) {
       this.#notes.push(
         `shard ${look.shard}: its slots can be looked at once the header is there: run the same command again`,
       );
@@ -334,39 +234,12 @@ class Planner {
     this.#fills = true;
     return {
       headerSteps: [],
-      slotSteps: [this.#createStep(look, why)],
+      slotSteps: [createStep(look, why, this.#options.source.name, this.#options.attributes)],
       cursorSteps: [],
       lost: [],
       notes: [],
       truncated: false,
     };
-  }
-
-  #createStep(look: ShardLook, why: string): Step {
-    const { shard } = look;
-    const { attributes, source } = this.#options;
-    const place: Place = { kind: "new-data", shard };
-    const directory = parentOf(place);
-    const changes: Change[] = [];
-    if (look.directory.facts === null) {
-      const mode = attributes.mode | ((attributes.mode & 0o444) >> 2);
-      changes.push({
-        kind: "make-directory",
-        place: directory,
-        attributes: { ...attributes, mode },
-      });
-      changes.push({ kind: "sync-directory", place: ROOT });
-    }
-    changes.push({ kind: "create", place, attributes });
-    changes.push({ kind: "fill", shard });
-    changes.push({ kind: "sync", place });
-    if (look.data.facts !== null) {
-      changes.push({ kind: "remove", place: { kind: "data", shard }, bytes: look.fileBytes });
-    }
-    changes.push({ kind: "rename-new", shard });
-    changes.push({ kind: "sync-directory", place: directory });
-    const message = `${why}: write the shard as ${source?.name ?? "the source"} has it`;
-    return { kind: "shard-create", shard, slot: null, message, changes };
   }
 
   #unusable(
@@ -391,18 +264,11 @@ class Planner {
     };
   }
 
-  /** Most live keys of the file belong elsewhere: then the file is in the wrong place, rather than the keys. */
-  #isForeign(look: ShardLook, findings: readonly Finding[]): boolean {
-    const misrouted = findings
-      .filter((finding) => finding.kind === "key-misrouted")
-      .reduce((sum, finding) => sum + finding.count, 0);
-    const shard = this.#report.shards.find((each) => each.shard === look.shard);
-    return misrouted > 0 && misrouted * 2 > (shard?.occupied ?? 0);
-  }
-
   #layout(): SlotLayout | null {
     const { layout } = this.#report.directory;
     if (layout !== null) return layout;
+    const { lengths } = this.#options;
+    if (lengths !== null) return slotLayout(lengths.keyLen, lengths.valueLen);
     const source = this.#sourceGeometry;
     return source === null ? null : slotLayout(source.keyLen, source.valueLen);
   }
@@ -427,12 +293,9 @@ class Planner {
     }
   }
 
+  /** `DIR` in a hint stands for this directory. */
   #leave(finding: Finding, why: string, hint: string): void {
-    this.#left.push({ finding, why, hint });
+    const named = hint.replaceAll(/\bDIR\b/g, () => this.#report.directory.path);
+    this.#left.push({ finding, why, hint: named });
   }
-}
-
-/** Thrown by ourselves to end a scan once the geometry is known. */
-class GeometrySeen extends Error {
-  geometry: Geometry | null = null;
 }

@@ -2,15 +2,12 @@
 // shards together. Reads the shard's files and the source, writes nothing.
 
 import { viewOf } from "../bytes.ts";
-import { HEADER_FIELDS, SHARD_HEADER_BYTES, slotOffset } from "../format/shard-header.ts";
+import { SHARD_HEADER_BYTES } from "../format/shard-header.ts";
 import { packMeta, STATUS_FREE, versionOf } from "../format/slot.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Geometry } from "../store/geometry.ts";
-import type { ShardLook } from "./directory.ts";
 import { tryDisk } from "./file-look.ts";
-import type { Finding } from "./findings.ts";
-import type { ShardBasis } from "./repair-basis.ts";
-import { type Change, type Place, type Step, writeOfDifference } from "./repair-changes.ts";
+import type { Step } from "./repair-changes.ts";
 import { cursorBytes, mendCursor, readVersions } from "./repair-cursor.ts";
 import { isBehindSidecar, type SlotMark } from "./repair-marks.ts";
 import { planBySource } from "./repair-merge.ts";
@@ -24,15 +21,19 @@ import {
   type SlotPlanner,
 } from "./repair-slots.ts";
 import type { RepairSource } from "./repair-source.ts";
+import {
+  cursorStep,
+  extendSteps,
+  headerSteps,
+  sidecarSteps,
+  slotSteps,
+  type StepFacts,
+} from "./repair-steps.ts";
 import { SidecarReader, type SidecarState } from "./sidecar-check.ts";
 import { SlotReader, WINDOW_BYTES_SEQUENTIAL } from "./slot-reader.ts";
 
-export interface ShardPlanFacts {
+export interface ShardPlanFacts extends StepFacts {
   readonly disk: Disk;
-  readonly look: ShardLook;
-  readonly basis: ShardBasis;
-  /** Damage of this shard that is in scope. */
-  readonly findings: readonly Finding[];
   readonly marks: ReadonlyMap<number, SlotMark>;
   readonly isReplica: boolean;
   readonly sidecar: SidecarState;
@@ -91,10 +92,6 @@ export async function planShard(facts: ShardPlanFacts): Promise<ShardPlan> {
     notes,
     truncated: planner.truncated,
   };
-}
-
-function dataOf(look: ShardLook): Place {
-  return { kind: "data", shard: look.shard };
 }
 
 async function planSlots(
@@ -194,92 +191,6 @@ const WORDS_PER_READ = 65_536;
 /** What a change of a few bytes costs in memory, rather than on disk. */
 const BYTES_PER_SMALL_CHANGE = 256;
 
-function extendSteps({ look, basis }: ShardPlanFacts): Step[] {
-  const { bytesBefore, bytesAfter, slotCount } = basis;
-  if (bytesAfter === bytesBefore) return [];
-  const place = dataOf(look);
-  return [
-    {
-      kind: "file-extend",
-      shard: look.shard,
-      slot: null,
-      message: `extend the file with zeros to the ${slotCount} slots of its header`,
-      changes: [
-        { kind: "resize", place, bytesBefore, bytesAfter },
-        { kind: "sync", place },
-      ],
-    },
-  ];
-}
-
-function headerSteps(facts: ShardPlanFacts, clearsFlag: boolean): Step[] {
-  const { look, basis } = facts;
-  const place = dataOf(look);
-  const before = basis.headerBefore.slice(0, basis.header.length);
-  const header = basis.header.slice();
-  const flag = HEADER_FIELDS.cleanShutdown.offset;
-  if (clearsFlag && header[flag] === 1) header[flag] = 0;
-  const write = writeOfDifference(place, 0, before, header);
-  if (write === null) return [];
-  const hasFields = Buffer.compare(basis.header, before) !== 0;
-  return [
-    {
-      kind: basis.isHeaderLost ? "header" : hasFields ? "header-field" : "clean-flag",
-      shard: look.shard,
-      slot: null,
-      message: headerMessage(facts, hasFields),
-      // What follows relies on the cleared flag: with it set, a crate would believe the sidecar and hide newer records.
-      changes: [write, { kind: "sync", place }],
-    },
-  ];
-}
-
-function headerMessage({ basis, look, findings }: ShardPlanFacts, hasFields: boolean): string {
-  if (basis.isHeaderLost) {
-    const { keyLen, valueLen } = basis.layout;
-    return `write the lost header again: shard ${look.shard}, ${basis.slotCount} slots, keys of ${keyLen} and values of ${valueLen} bytes`;
-  }
-  if (!hasFields) return "clear the clean flag: slots change, or the sidecar is wrong";
-  const wrong = findings.filter((finding) => finding.kind.startsWith("header-"));
-  const first = wrong[0]?.message ?? `slot_count is to be ${basis.slotCount}`;
-  return wrong.length > 1 ? `${first} (and ${wrong.length - 1} more)` : first;
-}
-
-function sidecarSteps({ look }: ShardPlanFacts): Step[] {
-  const { facts } = look.sidecar;
-  if (facts === null || facts.kind !== "file") return [];
-  const place: Place = { kind: "sidecar", shard: look.shard };
-  return [
-    {
-      kind: "sidecar-remove",
-      shard: look.shard,
-      slot: null,
-      message: "remove the sidecar: it does not agree with the slots any more",
-      changes: [
-        { kind: "remove", place, bytes: facts.bytes },
-        { kind: "sync-directory", place: { kind: "shard", shard: look.shard } },
-      ],
-    },
-  ];
-}
-
-function slotSteps({ look, basis }: ShardPlanFacts, changes: readonly SlotChange[]): Step[] {
-  const place = dataOf(look);
-  const { shard } = look;
-  return changes.map(({ slot, before, remedy, why }, index) => {
-    const offset = slotOffset(slot, basis.layout.slotSize);
-    const write: Change = { kind: "write", place, offset, before, after: remedy.after };
-    const isLast = index === changes.length - 1;
-    return {
-      kind: remedy.kind,
-      shard,
-      slot,
-      message: why,
-      changes: isLast ? [write, { kind: "sync", place }] : [write],
-    };
-  });
-}
-
 const CURSOR_KINDS = ["cursor-shard", "cursor-ahead", "cursor-totals"] as const;
 
 function cursorSteps(facts: ShardPlanFacts, changes: readonly SlotChange[]): Step[] {
@@ -306,25 +217,4 @@ function cursorSteps(facts: ShardPlanFacts, changes: readonly SlotChange[]): Ste
   } finally {
     reader.close();
   }
-}
-
-/** The step that writes a cursor; none when nothing changes. */
-export function cursorStep(
-  shard: number,
-  before: Uint8Array,
-  after: Uint8Array,
-  why: string | null,
-): Step[] {
-  const place: Place = { kind: "cursor", shard };
-  const write = writeOfDifference(place, 0, before, after);
-  if (write === null) return [];
-  return [
-    {
-      kind: "cursor",
-      shard,
-      slot: null,
-      message: why ?? "the cursor would speak of a version that the shard holds no more",
-      changes: [write, { kind: "sync", place }],
-    },
-  ];
 }

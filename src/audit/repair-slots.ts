@@ -138,9 +138,9 @@ export class SlotPlanner {
       this.#truncated = true;
       return;
     }
-    const { shard, layout, marks } = this.#facts;
+    const { shard, layout, marks, isReplica } = this.#facts;
     const why = whyOf(here, marks.get(slot));
-    const bySidecar = isBehindSidecar(here.meta, here.sidecarMeta);
+    const bySidecar = !isReplica && isBehindSidecar(here.meta, here.sidecarMeta);
     this.changes.push({ slot, before, remedy, why, bySidecar });
     if (!here.isTrusted && losesRecord(here.meta, remedy)) {
       const key = toHex(bytes.subarray(SLOT_KEY_OFFSET, SLOT_KEY_OFFSET + layout.keyLen));

@@ -46,6 +46,28 @@ export interface RepairSource {
   scan(shard: number, receiver: SourceReceiver): Promise<void>;
 }
 
+/** What the source's database is: the beginning of one scan, which is given up then. */
+export async function askGeometry(source: RepairSource): Promise<Geometry | null> {
+  const seen = new GeometrySeen();
+  try {
+    await source.scan(0, {
+      begin({ geometry }) {
+        seen.geometry = geometry;
+        throw seen;
+      },
+      slot() {},
+    });
+  } catch (thrown) {
+    if (thrown !== seen) throw thrown;
+  }
+  return seen.geometry;
+}
+
+/** Thrown by ourselves to end a scan once the geometry is known. */
+class GeometrySeen extends Error {
+  geometry: Geometry | null = null;
+}
+
 /** A leader; each scan is one connection. */
 export function leaderSource(
   net: Net,

@@ -9,13 +9,15 @@ import { lockHolder, type Writers, writersOf } from "../store/holders.ts";
 import { takeLock } from "../store/lock.ts";
 import { NEW_FILE_MODE } from "../store/ownership.ts";
 import type { Geometry } from "../store/geometry.ts";
+import { lookAtShard } from "./directory.ts";
 import type { Finding } from "./findings.ts";
 import { writeJournal } from "./journal-writer.ts";
 import { applyChanges } from "./repair-apply.ts";
 import type { FileAttributes } from "./repair-changes.ts";
 import { fillShard } from "./repair-fill.ts";
 import { attributesLike } from "./repair-owner.ts";
-import { planRepair, type RepairPlan } from "./repair-plan.ts";
+import type { PlanOptions, RepairPlan } from "./plan-types.ts";
+import { planRepair } from "./repair-plan.ts";
 import type { ReportFilter } from "./repair-scope.ts";
 import type { RepairSource } from "./repair-source.ts";
 import { type UndoReport, undoRepair } from "./repair-undo.ts";
@@ -48,6 +50,7 @@ export interface RepairOptions {
   readonly reported: ReportFilter | null;
   readonly keep: readonly { readonly shard: number; readonly slot: number }[];
   readonly prefixBits: number | null;
+  readonly lengths: PlanOptions["lengths"];
   readonly force: boolean;
   /** Opened only when something has to be fetched; null without `--from`. */
   openSource: (() => Promise<RepairSource>) | null;
@@ -83,6 +86,7 @@ export async function prepareRepair(
     onlyReported: options.reported !== null,
     keep: options.keep,
     prefixBits: options.prefixBits,
+    lengths: options.lengths,
     source,
     attributes,
     ...(options.budgetBytes === undefined ? {} : { budgetBytes: options.budgetBytes }),
@@ -151,6 +155,7 @@ export async function carryOut(
   let journal: string;
   try {
     throwIfStopped(tools.stop);
+    refuseWhenChanged(disk, report);
     journal = writeJournal(disk, path, changes, attributes, clock.wallMs());
     try {
       await applyChanges(disk, path, changes, async (shard, file) => {
@@ -164,6 +169,27 @@ export async function carryOut(
   }
   return { journal, report: await verify(tools, options) };
 }
+
+/** A program that had the database open since may have changed what the plan does not write, but rests on. */
+function refuseWhenChanged(disk: Disk, { directory }: VerifyReport): void {
+  for (const before of directory.shards) {
+    const now = lookAtShard(disk, directory.path, before.shard);
+    const isSame =
+      now.fileBytes === before.fileBytes &&
+      now.data.facts?.inode === before.data.facts?.inode &&
+      now.sidecar.facts?.bytes === before.sidecar.facts?.bytes &&
+      now.sidecar.facts?.inode === before.sidecar.facts?.inode &&
+      Buffer.compare(now.data.bytes ?? NOTHING, before.data.bytes ?? NOTHING) === 0;
+    if (isSame) continue;
+    throw new ArmdbError(
+      "unknown",
+      `Cannot repair "${directory.path}": ${now.name} has changed since it was read; nothing was written`,
+      { path: directory.path, shard: now.shard, hint: "armdb repair again" },
+    );
+  }
+}
+
+const NOTHING = new Uint8Array(0);
 
 /** A shard is filled only by a plan that was made with a source. */
 function needed<T extends RepairSource | Geometry>(value: T | null): T {

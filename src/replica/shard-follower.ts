@@ -9,7 +9,7 @@
 import { ArmdbError, type PlainError, toPlainError } from "../errors.ts";
 import type { RandomSource } from "../io/clock.ts";
 import type { Net } from "../io/net.ts";
-import { CAUGHT_UP_CONFIRM_MS, HEARTBEAT_INTERVAL_MS, PROBE_VERDICT_MS } from "../limits.ts";
+import { CAUGHT_UP_CONFIRM_MS } from "../limits.ts";
 import { geometryDifferences, layoutOf } from "../store/geometry.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
 import { AckPacer } from "./ack-pacer.ts";
@@ -21,13 +21,13 @@ import { FollowerFigures } from "./follower-figures.ts";
 import { HealedWatch } from "./healed-watch.ts";
 import { HeldFrames } from "./held-frames.ts";
 import { troubleOf } from "./leader-trouble.ts";
-import { RunWatch } from "./run-watch.ts";
 import { NO_OBSERVER, type ScanObserver } from "./scan-observer.ts";
 import { ScanPlanner } from "./scan-planner.ts";
 import { ScanRun } from "./scan-run.ts";
 import type { SessionEvent } from "./session.ts";
 import { ShardBody, type ShardBodyTools } from "./shard-body.ts";
 import { ShardLink, type ShardLinkEnd } from "./shard-link.ts";
+import { StreamWatch } from "./stream-watch.ts";
 import { Timers } from "./timers.ts";
 
 export interface FollowerTools extends ShardBodyTools {
@@ -37,7 +37,7 @@ export interface FollowerTools extends ShardBodyTools {
 
 const TICK_MS = 1_000;
 
-type TimerName = "confirm" | "verdict" | "tick" | "acquire";
+type TimerName = "confirm" | "tick" | "acquire";
 
 export class ShardFollower {
   readonly #settings: FollowerSettings;
@@ -49,7 +49,7 @@ export class ShardFollower {
   readonly #besideBackoff: Backoff;
   readonly #figures: FollowerFigures;
   readonly #observer: ScanObserver;
-  readonly #runs = new RunWatch();
+  readonly #stream: StreamWatch;
   readonly #healed = new HealedWatch();
 
   #body: ShardBody | null = null;
@@ -61,10 +61,6 @@ export class ShardFollower {
   #held: HeldFrames | null = null;
   #shardInfo: ShardInfo | null = null;
 
-  /** When the main connection caught up, for the verdict on its heartbeats. */
-  #caughtUpAtMs: number | null = null;
-  #streamWasLost = false;
-  #batchesSinceTick = 0;
   #over = false;
 
   constructor(
@@ -92,6 +88,10 @@ export class ShardFollower {
       ...{ settings, clock, figures, guard },
       start: () => this.#startScan(),
     });
+    this.#stream = new StreamWatch({
+      ...{ clock, figures, guard, planner: this.#planner },
+      leaderRestarted: () => host.report({ kind: "leader-restarted", shard: settings.shard }),
+    });
   }
 
   get #protocol(): ProtocolVersion {
@@ -116,7 +116,6 @@ export class ShardFollower {
     const { host, port, shard } = this.#settings;
     const { clock, net } = this.#tools;
     this.#held = null;
-    this.#caughtUpAtMs = null;
     const link = new ShardLink(
       net,
       clock,
@@ -145,7 +144,7 @@ export class ShardFollower {
     this.#mainAcks?.stop();
     this.#mainAcks = null;
     this.#held = null;
-    for (const name of ["confirm", "verdict"] as const) this.#timers.cancel(name);
+    this.#timers.cancel("confirm");
     this.#planner.cancel();
     this.#closeBeside();
     this.#body?.intake.writePending();
@@ -154,10 +153,9 @@ export class ShardFollower {
     const trouble = troubleOf(end, this.#connector.protocol);
     this.#observer.scanBroke("text" in trouble ? trouble.text : "the connection was closed");
     if (wasStreaming) this.#observer.streamEnded();
-    if (trouble.kind !== "none" && wasStreaming) {
-      this.#planner.streamLost();
-      this.#streamWasLost = true;
-    }
+    const lost = trouble.kind !== "none" && wasStreaming;
+    this.#stream.ended(lost);
+    if (lost) this.#planner.streamLost();
     this.#connector.answer(trouble);
   }
 
@@ -175,7 +173,7 @@ export class ShardFollower {
       case "caught-up":
         return this.#mainCaughtUp(link, event.adds);
       case "heartbeat":
-        return this.#mainHeartbeat(link);
+        return this.#stream.heartbeat(link);
       case "leader-error":
       case "violation":
         return;
@@ -244,7 +242,7 @@ export class ShardFollower {
   #beginMainScan(link: ShardLink): void {
     const body = this.#needBody();
     body.judge.begin();
-    this.#runs.reset();
+    this.#stream.scanBegan();
     this.#scan = new ScanRun(
       this.#figures.scansDone === 0 ? "first" : "rescan",
       this.#tools.clock.nowMs(),
@@ -285,10 +283,8 @@ export class ShardFollower {
       this.#observer.scanBatchApplied();
     } else {
       this.#observer.streamBatch(payload, this.#protocol, outcome.events);
-      this.#batchesSinceTick++;
       this.#healed.streamBrought(payload, body.store.layout, this.#protocol);
-      if (this.#figures.streaming === null) this.#streamIsOurs();
-      if (this.#runs.batch(outcome.events, full)) this.#planner.lossIsPossible();
+      this.#stream.batch(link, outcome.events, full);
     }
     this.#mainAcks?.applied(payload.length);
   }
@@ -310,56 +306,14 @@ export class ShardFollower {
     body.intake.writePending();
     body.durability.wrote();
     scan.caughtUpAtMs = this.#tools.clock.nowMs();
-    this.#caughtUpAtMs = scan.caughtUpAtMs;
-    // On protocol 1 nobody says whether a stream follows: a leader without one to give echoes a heartbeat.
-    if (this.#protocol === 1) link.sendHeartbeat();
+    this.#stream.caughtUp(link);
     this.#timers.set("confirm", CAUGHT_UP_CONFIRM_MS, () =>
       this.#guard(() => {
         if (!adds) return this.#scanDoesNotAddUp();
-        if (this.#protocol === 2) this.#streamIsOurs();
-        else if (link.expectsHeartbeats && this.#figures.streaming === null) {
-          this.#timers.set("verdict", PROBE_VERDICT_MS, () =>
-            this.#guard(() => this.#streamIsOurs()),
-          );
-        }
+        this.#stream.believed(link);
         this.#scanIsWhole(scan);
       }),
     );
-  }
-
-  #mainHeartbeat(link: ShardLink): void {
-    if (this.#protocol === 1 && this.#caughtUpAtMs !== null && link.expectsHeartbeats) {
-      // Only an echo can come before a streaming leader's first heartbeat is due.
-      const sinceMs = this.#tools.clock.nowMs() - this.#caughtUpAtMs;
-      if (sinceMs < HEARTBEAT_INTERVAL_MS - 500) return this.#noStreamToHave(link);
-    }
-    if (this.#figures.streaming === null) this.#streamIsOurs();
-    if (this.#runs.end()) this.#planner.lossIsPossible();
-  }
-
-  /** The connection carries the live stream. */
-  #streamIsOurs(): void {
-    this.#timers.cancel("verdict");
-    if (this.#protocol === 1 && this.#streamWasLost) {
-      this.#host.report({ kind: "leader-restarted", shard: this.#settings.shard });
-    }
-    this.#streamWasLost = false;
-    this.#figures.streaming = "live";
-    this.#figures.showStreaming();
-    this.#planner.schedule();
-  }
-
-  /** Protocol 1: another connection took the stream, once per leader process. Only scans bring news from here on. */
-  #noStreamToHave(link: ShardLink): void {
-    link.expectsHeartbeats = false;
-    this.#timers.cancel("verdict");
-    this.#figures.streaming = "polling";
-    this.#figures.log(
-      "warn",
-      "this leader gives no live stream until it restarts: scanning again and again instead",
-    );
-    this.#figures.showStreaming();
-    this.#planner.streamingChanged();
   }
 
   // ---- scans ----
@@ -453,8 +407,7 @@ export class ShardFollower {
     this.#timers.set("tick", TICK_MS, () => {
       this.#guard(() => {
         this.#figures.healed += this.#healed.settle(this.#tools.clock.nowMs());
-        if (this.#batchesSinceTick === 0 && this.#runs.end()) this.#planner.lossIsPossible();
-        this.#batchesSinceTick = 0;
+        this.#stream.tick();
         this.#figures.tick();
         this.#tick();
       });
@@ -475,6 +428,7 @@ export class ShardFollower {
     this.#timers.stop();
     this.#connector.stop();
     this.#planner.stop();
+    this.#stream.stop();
     this.#mainAcks?.stop();
     this.#beside?.close();
     this.#main?.close();

@@ -290,7 +290,7 @@ export class Supervisor {
     if (this.#shards.length < this.#geometry.shardCount) return;
     if (!this.#shards.every((shard) => shard.ready)) return;
     this.#wasReady = true;
-    this.#trySaveState(true);
+    this.#trySaveState(() => true);
     this.#options.allReady();
   }
 
@@ -301,7 +301,7 @@ export class Supervisor {
       this.#shards.length === this.#geometry.shardCount;
     if (!whole || !this.#shards.every((shard) => shard.ended)) return;
     for (const timer of this.#timers) timer.cancel();
-    if (this.#prepared === "yes") this.#trySaveState(this.#areAllMade());
+    if (this.#prepared === "yes") this.#trySaveState(() => this.#areAllMade());
     const error = this.#shards.find((shard) => shard.error !== null)?.error ?? null;
     this.#options.allEnded(error === null ? null : fromPlainError(error));
   }
@@ -386,7 +386,7 @@ export class Supervisor {
     const nowMs = this.#options.clock.nowMs();
     if (this.#prepared !== "yes" || nowMs - this.#stateSavedAtMs < STATE_SAVE_INTERVAL_MS) return;
     this.#stateSavedAtMs = nowMs;
-    this.#trySaveState(this.#areAllMade());
+    this.#trySaveState(() => this.#areAllMade());
   }
 
   /** Whether a shard's files are whole: a thread may end before it has made them. */
@@ -401,9 +401,9 @@ export class Supervisor {
   }
 
   /** The state file is diagnostic: that it cannot be saved is said, and met by the shards if it is serious. */
-  #trySaveState(created: boolean): void {
+  #trySaveState(created: () => boolean): void {
     try {
-      this.#saveState(created);
+      this.#saveState(created());
     } catch (thrown) {
       if (!(thrown instanceof ArmdbError)) throw thrown;
       this.#options.reported({ kind: "log", shard: 0, level: "warn", text: thrown.message });

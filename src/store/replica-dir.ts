@@ -78,7 +78,13 @@ export function lookAtTarget(disk: Disk, dir: string): ReplicaTarget {
 
 function lookAtDatabase(disk: Disk, dir: string, state: FollowerState | null): ReplicaTarget {
   const path = join(dir, DB_META_FILE);
-  const meta = usableMeta(path, readSmallFile(disk, path, DB_META_BYTES + 1) ?? new Uint8Array());
+  const bytes = readSmallFile(disk, path, DB_META_BYTES + 1) ?? new Uint8Array();
+  // db.meta comes before the first shard: half of one and no shard is a making that was cut short.
+  const hasShards = disk.list(dir).some((name) => name.startsWith("shard_"));
+  if (state?.created === false && !hasShards && dbMetaFault(decodeDbMeta(bytes)) !== null) {
+    return { kind: "new", exists: true, state };
+  }
+  const meta = usableMeta(path, bytes);
   refuseOlderFormat(disk, dir, meta.shardCount);
   const missingShards: number[] = [];
   let lengths: { keyLen: number; valueLen: number } | null = null;

@@ -106,15 +106,25 @@ export class ShardStore {
       disk.makeDirectory(directory, 0o700);
       if (owner.uid !== null)
         disk.own(directory, owner.uid, owner.gid, directoryModeFor(owner.mode));
-      disk.syncDirectory(dir);
     }
-    const file = disk.open(join(directory, SHARD_FILE), "create", owner.mode);
-    if (owner.uid !== null) file.own(owner.uid, owner.gid, owner.mode);
-    const bytes = shardFileBytes(slotCount, layout.slotSize);
-    const reserved = file.preallocate(bytes) === "allocated";
-    file.write(encodeShardHeader({ ...layout, slotCount, shardId: shard, cleanShutdown: 0 }), 0);
-    file.sync();
-    disk.syncDirectory(directory);
+    // Also for a leftover: whoever made it may have been killed before this.
+    disk.syncDirectory(dir);
+    const path = join(directory, SHARD_FILE);
+    const file = disk.open(path, "create", owner.mode);
+    let reserved: boolean;
+    try {
+      if (owner.uid !== null) file.own(owner.uid, owner.gid, owner.mode);
+      const bytes = shardFileBytes(slotCount, layout.slotSize);
+      reserved = file.preallocate(bytes) === "allocated";
+      file.write(encodeShardHeader({ ...layout, slotCount, shardId: shard, cleanShutdown: 0 }), 0);
+      file.sync();
+      disk.syncDirectory(directory);
+    } catch (thrown) {
+      // What it holds in memory may never reach the disk: the next start must not take it for a shard.
+      file.close();
+      disk.remove(path);
+      throw thrown;
+    }
     const loaded = { occupied: 0, deleted: 0, free: slotCount, torn: 0 };
     return new ShardStore(options, file, newTable(slotCount), {
       markedDirty: true,
@@ -129,9 +139,13 @@ export class ShardStore {
    */
   static open(options: ShardStoreOptions, newTable: (slotCount: number) => SlotTable): ShardStore {
     const { disk, dir, shard, layout } = options;
-    const file = disk.open(join(dir, shardDirectory(shard), SHARD_FILE), "write");
+    const directory = join(dir, shardDirectory(shard));
+    const file = disk.open(join(directory, SHARD_FILE), "write");
     file.sync();
     file.dropCache();
+    // Its names too: a predecessor may have been killed between making and syncing them.
+    disk.syncDirectory(directory);
+    disk.syncDirectory(dir);
     const header = readShardHeader(file, shard, layout);
     const table = newTable(header.slotCount);
     const loaded = loadSlots(file, layout, table);
@@ -199,7 +213,7 @@ export class ShardStore {
   writePending(written?: (slot: number, slots: number) => void): void {
     if (this.table.pendingBytes === 0) return;
     this.#markDirty();
-    const startMs = this.#options.clock.nowMs();
+    const startMs = this.#writeBegins();
     const { slotSize } = this.layout;
     this.table.takeWrites((slot, bytes) => {
       this.#file.write(bytes, slotOffset(slot, slotSize));
@@ -211,7 +225,7 @@ export class ShardStore {
   /** Turns a slot into a never-used one, here and on disk: what a replica does with a slot its leader does not have. */
   clearSlot(slot: number): void {
     this.#markDirty();
-    const startMs = this.#options.clock.nowMs();
+    const startMs = this.#writeBegins();
     this.#file.write(new Uint8Array(this.layout.slotSize), slotOffset(slot, this.layout.slotSize));
     this.table.setSlot(slot, 0, 0);
     this.#noteWrite(startMs);
@@ -224,12 +238,18 @@ export class ShardStore {
     return bytes;
   }
 
+  /** From here on something is not durable, also when the write fails half-way. */
+  #writeBegins(): number {
+    const startMs = this.#options.clock.nowMs();
+    this.#firstUnsyncedAtMs ??= startMs;
+    return startMs;
+  }
+
   #noteWrite(startMs: number): void {
     const nowMs = this.#options.clock.nowMs();
     const tookMs = nowMs - startMs;
     if (tookMs > SLOW_WRITE_MS) this.#slowWrites++;
     this.#slowestWriteMs = Math.max(this.#slowestWriteMs, tookMs);
-    this.#firstUnsyncedAtMs ??= startMs;
   }
 
   /** Clears the clean flag, durably, before the first slot write: with flag 1 the crate would believe a stale sidecar. */

@@ -7,6 +7,7 @@ import { repairCommand } from "../../src/cli/commands/repair.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { realClock } from "../../src/io/time.ts";
 import { VERIFY_ALL, verifyDirectory } from "../../src/audit/verify.ts";
+import { FaultDisk } from "./repair-fault-disk.ts";
 import { DAMAGES, type Damage } from "./repair-damages.ts";
 import {
   contentsOf,
@@ -201,6 +202,67 @@ describe("repair without a source", () => {
     expect([status, document["verdict"]]).toEqual([3, "incomplete"]);
     expect(JSON.stringify(document["left"])).toContain("in the wrong place");
     expect(contentsOf(copy.path)).toEqual(harmed);
+  });
+
+  test("the header of a single shard comes from --key-len and --value-len, if the records bear them out", async () => {
+    using copy = new FixtureCopy("32x1000-1-shard", "leader-clean");
+    const sound = readFileSync(copy.file(0));
+    copy.poke(copy.file(0), 0, new Uint8Array(4096));
+    const harmed = contentsOf(copy.path);
+    const run = (...words: string[]) =>
+      runWords(repairCommand, [copy.path, "--apply", "--yes", "--json", ...words]);
+    expect((await run()).status).toBe(3);
+    expect((await run("--key-len", "32")).status).toBe(2);
+    expect((await run("--key-len", "31", "--value-len", "1000")).status).toBe(2);
+    expect((await run("--key-len", "0", "--value-len", "1000")).status).toBe(2);
+    expect(contentsOf(copy.path)).toEqual(harmed);
+    expect((await run("--key-len", "32", "--value-len", "1000")).status).toBe(0);
+    sound[17] = 0;
+    expect(readFileSync(copy.file(0))).toEqual(sound);
+  });
+
+  test("what is durable before what: journal, flag, slots; nothing is left unsynced", async () => {
+    using copy = new FixtureCopy(NAME, "follower-clean");
+    copy.setMeta(1, copy.slotsOf(1, STATUS_OCCUPIED)[2] ?? 0, 3, 1);
+    const disk = new FaultDisk();
+    const words = [copy.path, "--apply", "--yes"];
+    expect((await runWords(repairCommand, words, { disk })).status).toBe(0);
+    const changing = disk.changingCalls
+      .map((call) => (disk.log[call] ?? "").replaceAll(`${copy.path}/`, ""))
+      .map((call) => call.replace(/armdb-undo-\w+/, "armdb-undo"));
+    expect(changing).toEqual([
+      "create db.lock",
+      "truncate db.lock",
+      "write db.lock",
+      "create armdb-undo.journal",
+      "write armdb-undo.journal",
+      "write armdb-undo.journal",
+      "sync armdb-undo.journal",
+      `syncDirectory ${copy.path}`,
+      "write shard_001/fixed.data",
+      "syncData shard_001/fixed.data",
+      "remove shard_001/fixed.versions",
+      "syncDirectory shard_001",
+      "write shard_001/fixed.data",
+      "syncData shard_001/fixed.data",
+    ]);
+  });
+
+  test("a database that was opened since the plan was made is not written to", async () => {
+    using copy = new FixtureCopy(NAME, "follower-clean");
+    copy.setMeta(0, copy.slotsOf(0, STATUS_OCCUPIED)[2] ?? 0, 3, 1);
+    const before = contentsOf(copy.path);
+    const { status } = await runWords(repairCommand, [copy.path, "--apply"], {
+      confirm: () => {
+        // Another program opens shard 1 and dies.
+        copy.poke(copy.file(1), 17, [0]);
+        return Promise.resolve(true);
+      },
+    });
+    expect(status).toBe(5);
+    copy.poke(copy.file(1), 17, [1]);
+    expect(contentsOf(copy.path)).toEqual(before);
+    expect(journalsIn(copy.path)).toEqual([]);
   });
 
   test("--shard and --plan limit what is touched", async () => {

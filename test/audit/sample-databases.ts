@@ -16,8 +16,8 @@ import { join } from "node:path";
 import {
   type VerifyOptions,
   type VerifyReport,
-  VERIFY_ALL,
   verifyDirectory,
+  VERIFY_ALL,
 } from "../../src/audit/verify.ts";
 import type { Disk } from "../../src/io/disk.ts";
 import { realDisk } from "../../src/io/real-disk.ts";

@@ -40,7 +40,8 @@ describe("durable", () => {
       stage.until(
         "ready",
         () => {
-          if (!follower.ready && follower.shard().scansDone > 0) sawUndurable ||= !isDurable(stage);
+          const caughtUp = follower.reportsOf("caught-up").length > 0;
+          if (!follower.ready && caughtUp) sawUndurable ||= !isDurable(stage);
           return follower.ready;
         },
         30_000,

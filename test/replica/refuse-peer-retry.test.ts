@@ -68,6 +68,8 @@ describe("replicate with a wrong peer", () => {
         const raw = [...shown].filter((character) => UNSAFE.test(character));
         expect(raw.map((character) => character.codePointAt(0)?.toString(16))).toEqual([]);
         expect(said).not.toContain("\u001b[2J");
+        // Nor does it begin a line of its own.
+        expect(said).not.toMatch(/^root:/m);
       },
       TEST_LIMIT_MS,
     );

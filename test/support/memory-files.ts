@@ -14,63 +14,36 @@ type FileChange =
   | { readonly kind: "write"; readonly offset: number; readonly data: Uint8Array }
   | { readonly kind: "resize"; readonly bytes: number };
 
-export class MemoryFile {
-  readonly inode = ++inodes;
+/** Bytes that grow as they are written. */
+class GrowingBytes {
   #buffer = new Uint8Array(4096);
   #length = 0;
-  #durable: Uint8Array = new Uint8Array(0);
-  #unsynced: FileChange[] = [];
 
-  /** What the system holds. */
   get bytes(): Uint8Array {
     return this.#buffer.subarray(0, this.#length);
   }
 
-  get durable(): Uint8Array {
-    return this.#durable;
+  apply(change: FileChange): void {
+    if (change.kind === "write") this.write(change.data, change.offset);
+    else this.resize(change.bytes);
   }
 
   write(data: Uint8Array, offset: number): void {
-    this.#unsynced.push({ kind: "write", offset, data: data.slice() });
-    this.#apply(data, offset);
+    const end = offset + data.length;
+    this.#reserve(end);
+    this.#buffer.set(data, offset);
+    this.#length = Math.max(this.#length, end);
   }
 
   resize(bytes: number): void {
-    this.#unsynced.push({ kind: "resize", bytes });
     this.#reserve(bytes);
     if (bytes < this.#length) this.#buffer.fill(0, bytes, this.#length);
     this.#length = bytes;
   }
 
-  sync(): void {
-    this.#durable = this.bytes.slice();
-    this.#unsynced = [];
-  }
-
-  flip(offset: number, mask: number): void {
-    for (const bytes of [this.bytes, this.#durable]) bytes[offset] = (bytes[offset] ?? 0) ^ mask;
-  }
-
-  /** The file after a power cut: each unsynced change happened, did not, or happened in part. */
-  afterPowerCut(dice: Dice): MemoryFile {
-    const file = new MemoryFile();
-    file.#apply(this.#durable, 0);
-    for (const change of this.#unsynced) {
-      const fate = dice.below(4);
-      if (fate === 0) continue;
-      if (change.kind === "resize") {
-        if (change.bytes > file.#length) file.resize(change.bytes);
-      } else file.#apply(fate === 1 ? torn(change.data, dice) : change.data, change.offset);
-    }
-    file.sync();
-    return file;
-  }
-
-  #apply(data: Uint8Array, offset: number): void {
-    const end = offset + data.length;
-    this.#reserve(end);
-    this.#buffer.set(data, offset);
-    this.#length = Math.max(this.#length, end);
+  become(bytes: Uint8Array): void {
+    this.resize(bytes.length);
+    this.#buffer.set(bytes);
   }
 
   #reserve(bytes: number): void {
@@ -78,6 +51,71 @@ export class MemoryFile {
     const larger = new Uint8Array(Math.max(bytes, this.#buffer.length * 2));
     larger.set(this.bytes);
     this.#buffer = larger;
+  }
+}
+
+export class MemoryFile {
+  readonly inode = ++inodes;
+  readonly #system = new GrowingBytes();
+  readonly #device = new GrowingBytes();
+  #unsynced: FileChange[] = [];
+
+  /** What the system holds. */
+  get bytes(): Uint8Array {
+    return this.#system.bytes;
+  }
+
+  /** What the device holds for sure. */
+  get durable(): Uint8Array {
+    return this.#device.bytes;
+  }
+
+  write(data: Uint8Array, offset: number): void {
+    this.#change({ kind: "write", offset, data: data.slice() });
+  }
+
+  resize(bytes: number): void {
+    this.#change({ kind: "resize", bytes });
+  }
+
+  sync(): void {
+    for (const change of this.#unsynced) this.#device.apply(change);
+    this.#unsynced = [];
+  }
+
+  /** The system could not write and says so once: what it holds counts as clean from now on, and the device has none of it. */
+  syncFailed(): void {
+    this.#unsynced = [];
+  }
+
+  /** What is clean is read from the device again. */
+  dropCache(): void {
+    if (this.#unsynced.length === 0) this.#system.become(this.durable);
+  }
+
+  flip(offset: number, mask: number): void {
+    for (const bytes of [this.bytes, this.durable]) bytes[offset] = (bytes[offset] ?? 0) ^ mask;
+  }
+
+  /** The file after a power cut: each unsynced change happened, did not, or happened in part; without dice none did. */
+  afterPowerCut(dice: Dice | null): MemoryFile {
+    const file = new MemoryFile();
+    file.#device.become(this.durable);
+    for (const change of dice === null ? [] : this.#unsynced) {
+      const fate = dice?.below(4);
+      if (fate === 0) continue;
+      if (change.kind === "write") {
+        const data = fate === 1 ? torn(change.data, dice as Dice) : change.data;
+        file.#device.write(data, change.offset);
+      } else if (change.bytes > file.durable.length) file.#device.resize(change.bytes);
+    }
+    file.#system.become(file.durable);
+    return file;
+  }
+
+  #change(change: FileChange): void {
+    this.#unsynced.push(change);
+    this.#system.apply(change);
   }
 }
 
@@ -113,9 +151,9 @@ export class MemoryDirectory {
   }
 
   /** Names change in order, as in a journal: a power cut leaves the first so many changes. */
-  afterPowerCut(dice: Dice, done: Map<DiskNode, DiskNode>): MemoryDirectory {
+  afterPowerCut(dice: Dice | null, done: Map<DiskNode, DiskNode>): MemoryDirectory {
     const names = new Map(this.durable);
-    const kept = dice.below(this.#unsynced.length + 1);
+    const kept = dice === null ? 0 : dice.below(this.#unsynced.length + 1);
     for (const change of this.#unsynced.slice(0, kept)) apply(names, change);
     const directory = new MemoryDirectory();
     for (const [name, node] of names) {

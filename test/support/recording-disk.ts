@@ -11,7 +11,7 @@ import {
   type FileFacts,
   type OpenMode,
 } from "../../src/io/disk.ts";
-import { Dice } from "./dice.ts";
+import type { Dice } from "./dice.ts";
 import { type DiskNode, MemoryDirectory, MemoryFile } from "./memory-files.ts";
 
 /** One call, as the log has it. `path` of a rename is where it came from, `to` where it went. */
@@ -135,8 +135,8 @@ export class RecordingDisk implements Disk {
     node.flip(offset, mask);
   }
 
-  /** What a machine finds that comes up again: another disk, this one being lost. */
-  powerCut(dice: Dice): RecordingDisk {
+  /** What a machine finds that comes up again, as another disk; without dice nothing but what was synced. */
+  powerCut(dice: Dice | null): RecordingDisk {
     const disk = new RecordingDisk(this.#nowMs);
     disk.#root = this.#root.afterPowerCut(dice, new Map());
     return disk;
@@ -147,13 +147,13 @@ export class RecordingDisk implements Disk {
     this.#locks = new Set();
   }
 
-  /** Writes a call down; throws what the plan says it meets, after half of a write where it says so. */
-  note(call: Omit<DiskCall, "atMs">, half: () => void = () => {}): void {
+  /** Writes a call down; throws what the plan says it meets, once what the failure itself does is done. */
+  note(call: Omit<DiskCall, "atMs">, failing: (fault: DiskFault) => void = () => {}): void {
     const noted = { ...call, atMs: this.#nowMs() };
     const fault = this.faults(noted, this.#count++);
     if (this.records) this.calls.push(noted);
     if (fault === null) return;
-    if (fault.afterHalf === true) half();
+    failing(fault);
     throw new DiskError(call.operation, call.path, fault.errno);
   }
 
@@ -215,8 +215,9 @@ class RecordingFile implements DiskFile {
 
   write(bytes: Uint8Array, offset: number): void {
     const data = bytes.slice();
-    const half = data.subarray(0, data.length >> 1);
-    this.#note({ operation: "write", offset, data }, () => this.#file.write(half, offset));
+    this.#note({ operation: "write", offset, data }, (fault) => {
+      if (fault.afterHalf === true) this.#file.write(data.subarray(0, data.length >> 1), offset);
+    });
     this.#file.write(data, offset);
   }
 
@@ -232,17 +233,18 @@ class RecordingFile implements DiskFile {
   }
 
   syncData(): void {
-    this.#note({ operation: "fdatasync" });
+    this.#note({ operation: "fdatasync" }, () => this.#file.syncFailed());
     this.#file.sync();
   }
 
   sync(): void {
-    this.#note({ operation: "fsync" });
+    this.#note({ operation: "fsync" }, () => this.#file.syncFailed());
     this.#file.sync();
   }
 
   dropCache(): void {
     this.#note({ operation: "drop cache" });
+    this.#file.dropCache();
   }
 
   lock(): boolean {
@@ -266,9 +268,9 @@ class RecordingFile implements DiskFile {
     this.#note({ operation: "close" });
   }
 
-  #note(call: Omit<DiskCall, "atMs" | "path">, half?: () => void): void {
+  #note(call: Omit<DiskCall, "atMs" | "path">, failing?: (fault: DiskFault) => void): void {
     if (this.#closed && call.operation !== "close") throw new Error(`${this.path} is closed`);
-    this.#disk.note({ ...call, path: this.path }, half);
+    this.#disk.note({ ...call, path: this.path }, failing);
   }
 }
 

@@ -6,7 +6,9 @@ import type { Clock } from "../../src/io/clock.ts";
 import type { Disk } from "../../src/io/disk.ts";
 import type { Net } from "../../src/io/net.ts";
 import type { FollowerReport, ShardSnapshot } from "../../src/replica/follower-types.ts";
+import { DifferenceRecorder } from "../../src/replica/difference-recorder.ts";
 import { PlainApplier } from "../../src/replica/plain-applier.ts";
+import { ShardBody } from "../../src/replica/shard-body.ts";
 import { ShardFollower } from "../../src/replica/shard-follower.ts";
 import { type SharedSettings, type StartShard, Supervisor } from "../../src/replica/supervisor.ts";
 import { lookAtTarget } from "../../src/store/replica-dir.ts";
@@ -25,6 +27,8 @@ export interface SimFollowerOptions {
   /** How long each sync takes; 1 ms unless told. */
   readonly syncMs?: () => number;
   readonly seed?: number;
+  /** Sees each report at the moment a shard makes it. */
+  readonly observe?: (report: FollowerReport) => void;
 }
 
 const SETTINGS: Omit<SharedSettings, "port"> = {
@@ -111,20 +115,34 @@ export class SimFollower {
   }
 
   readonly #startShard: StartShard = (settings, received, died) => {
-    const { clock, disk, net, syncMs, seed } = this.#options;
+    const { clock, disk, net, syncMs, seed, observe } = this.#options;
     const dice = new Dice((seed ?? 1) + settings.shard);
     const thread = new SimThread(settings.shard, clock, received, died);
+    if (observe !== undefined) thread.observe = observe;
     const sync = syncMs ?? (() => 1);
+    const recorder = new DifferenceRecorder({
+      clock: thread.clock,
+      disk,
+      path: ShardBody.dataPath(settings),
+      rescan: () => thread.rescan(),
+      send: (event) => thread.compared(event),
+    });
+    thread.recorder = recorder;
     thread.run(
       () =>
-        new ShardFollower(settings, thread.host, {
-          clock: thread.clock,
-          disk,
-          net: thread.netOf(net),
-          random: { fraction: () => dice.below(1_000_000) / 1_000_000 },
-          newFlusher: (directory) => thread.newFlusher(disk, directory, settings.owner, sync),
-          newApplier: (shard, layout, slots) => new PlainApplier(shard, layout, slots),
-        }),
+        new ShardFollower(
+          settings,
+          thread.host,
+          {
+            clock: thread.clock,
+            disk,
+            net: thread.netOf(net),
+            random: { fraction: () => dice.below(1_000_000) / 1_000_000 },
+            newFlusher: (directory) => thread.newFlusher(disk, directory, settings.owner, sync),
+            newApplier: (shard, layout, slots) => new PlainApplier(shard, layout, slots),
+          },
+          recorder,
+        ),
     );
     this.#threads.add(thread);
     return thread;

@@ -8,8 +8,10 @@ import type { Clock } from "../../src/io/clock.ts";
 import type { Disk } from "../../src/io/disk.ts";
 import type { Flusher } from "../../src/io/flusher.ts";
 import type { Link, Net } from "../../src/io/net.ts";
+import type { CompareEvent } from "../../src/replica/compare-types.ts";
+import type { DifferenceRecorder } from "../../src/replica/difference-recorder.ts";
 import { runFlushJob } from "../../src/replica/flush-job.ts";
-import type { FollowerHost } from "../../src/replica/follower-types.ts";
+import type { FollowerHost, FollowerReport } from "../../src/replica/follower-types.ts";
 import type { ShardFollower } from "../../src/replica/shard-follower.ts";
 import type { ShardCommand, ShardMessage } from "../../src/replica/shard-thread.ts";
 import type { ShardThread } from "../../src/replica/supervisor.ts";
@@ -25,7 +27,12 @@ export class SimThread implements ShardThread {
   readonly #links = new Set<Link>();
   #preparing: ((error: PlainError | null) => void) | null = null;
   #follower: ShardFollower | null = null;
+  #comparison = 0;
   #over = false;
+  /** Compares when the supervisor asks for it. */
+  recorder: DifferenceRecorder | null = null;
+  /** Sees each report at the moment it is made. */
+  observe: (report: FollowerReport) => void = () => {};
 
   constructor(
     shard: number,
@@ -56,7 +63,10 @@ export class SimThread implements ShardThread {
       this.#acquiring.push(done);
       this.#post({ kind: "acquire", protocol });
     },
-    report: (report) => this.#post({ kind: "report", report }),
+    report: (report) => {
+      this.observe(report);
+      this.#post({ kind: "report", report });
+    },
   };
 
   /** Makes the follower in a turn of its own, and starts it. */
@@ -118,12 +128,24 @@ export class SimThread implements ShardThread {
           return this.#acquiring.shift()?.(command.waitMs);
         case "rescan":
           return this.#follower?.rescan();
+        case "compare":
+          this.#comparison = command.id;
+          return this.recorder?.start(command.differencesMax);
+        case "compare-stop":
+          return this.recorder?.stop();
         case "stop":
           return this.#follower?.stop();
-        default:
-          throw new Error(`not simulated: ${command.kind}`);
       }
     });
+  }
+
+  rescan(): void {
+    this.#follower?.rescan();
+  }
+
+  /** What the comparison has to say. */
+  compared(event: CompareEvent): void {
+    this.#post({ kind: "compare", id: this.#comparison, event });
   }
 
   kill(): void {

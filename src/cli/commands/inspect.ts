@@ -21,7 +21,7 @@ import { escapeText } from "../escape.ts";
 import { formatBytes, formatCount } from "../numbers.ts";
 import { cursorDocument, shortAge } from "../render/cursor.ts";
 import { renderFindings } from "../render/findings.ts";
-import { geometryFields, geometryLine } from "../render/verify.ts";
+import { geometryLine, geometryFields } from "../render/verify.ts";
 import { type Column, tableLines } from "../tables.ts";
 import { progressRow, requiredArgument } from "./audit-arguments.ts";
 

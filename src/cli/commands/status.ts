@@ -155,7 +155,7 @@ async function watch(context: Context, around: StatusSurroundings, dir: string):
         shown = linesOf(context, document, dir);
         display.draw(screenOf(shown, out.columns, around.rows()));
       }
-      await pause(context, intervalMs);
+      if (!out.closed) await pause(context, intervalMs);
     }
   } finally {
     display?.end();

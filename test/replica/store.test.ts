@@ -1,0 +1,201 @@
+// A shard on disk: what is made, what is read, and in which order things become durable.
+
+import { describe, expect, test } from "bun:test";
+import { toHex } from "../../src/bytes.ts";
+import { packMeta, STATUS_INVALID } from "../../src/format/slot.ts";
+import { encodeShardHeader } from "../../src/format/shard-header.ts";
+import { sidecarFault, sidecarWord } from "../../src/format/versions-sidecar.ts";
+import { distrusted } from "../../src/store/slot-table.ts";
+import { type BatchRow, imageOf } from "../support/applier-batches.ts";
+import {
+  applyRows,
+  DATA_PATH,
+  STORE_LAYOUT,
+  STORE_SHARD,
+  StoreStage,
+} from "../support/store-stage.ts";
+
+const SIDECAR = "shard_001/fixed.versions";
+const CURSOR = "shard_001/fixed_repl.cursor";
+
+const row = (slot: number, version = 1, status = 1): BatchRow => ({
+  slot,
+  word: packMeta(status as 1, version),
+  key: `key-${slot}`,
+  value: `value-${version}`,
+});
+
+/** The same calls for a small file by way of a temporary one. */
+const replaced = (name: string, writes: readonly string[]) => [
+  `open create ${name}.tmp`,
+  ...writes.map((write) => `write ${write} ${name}.tmp`),
+  `fsync ${name}.tmp`,
+  `close ${name}.tmp`,
+  `rename ${name}.tmp -> ${name}`,
+  "sync directory shard_001",
+];
+
+/** A shard with slots 0 to 2 taken, closed in good order. */
+function closedStage(): StoreStage {
+  const stage = new StoreStage();
+  const store = stage.create(10);
+  applyRows(store, [row(0), row(1), row(2)]);
+  store.writePending();
+  store.closeClean(null);
+  stage.callsSince();
+  return stage;
+}
+
+describe("a new shard", () => {
+  test("is made of exactly the slots asked for, and durable when it is there", () => {
+    const stage = new StoreStage();
+    const store = stage.create(10);
+    expect(stage.callsSince()).toEqual([
+      "mkdir shard_001",
+      "sync directory /db",
+      "open create shard_001/fixed.data".replace(" shard_001/fixed.data", ""),
+      "preallocate 4416",
+      "write 0+4096",
+      "fsync",
+      "sync directory shard_001",
+    ]);
+    const header = { ...STORE_LAYOUT, slotCount: 10, shardId: STORE_SHARD, cleanShutdown: 0 };
+    const bytes = stage.disk.durableBytes(DATA_PATH)!;
+    expect(toHex(bytes)).toBe(toHex(encodeShardHeader(header)) + "00".repeat(320));
+    expect([store.slotCount, store.reserved]).toEqual([10, true]);
+    expect(store.loaded).toEqual({ occupied: 0, deleted: 0, free: 10, torn: 0 });
+  });
+});
+
+describe("an existing shard", () => {
+  test("is synced and dropped from the cache before a byte of it is believed", () => {
+    const stage = closedStage();
+    stage.open();
+    const operations = stage.disk.calls.map((call) => call.operation);
+    expect(operations.slice(0, 3)).toEqual(["open write", "fsync", "drop cache"]);
+    expect(new Set(operations.slice(3))).toEqual(new Set(["read"]));
+  });
+
+  test("is loaded slot by slot: what is torn is not trusted, what is dead is not checked", () => {
+    const stage = closedStage();
+    const first = stage.open();
+    applyRows(first, [row(0, 5, 2), row(3, 9, 0), row(4, 7), row(5, 8)]);
+    first.writePending();
+    first.syncNow();
+    first.abandon();
+    // A bit of a value; status 3; the stale crc of a deleted slot.
+    stage.disk.flip(DATA_PATH, 4096 + 1 * 32 + 20);
+    stage.disk.flip(DATA_PATH, 4096 + 4 * 32, 2);
+    stage.disk.flip(DATA_PATH, 4096 + 0 * 32 + 5);
+    const { table, loaded } = stage.open();
+    expect(loaded).toEqual({ occupied: 2, deleted: 1, free: 5, torn: 2 });
+    expect(table.occupied).toBe(2);
+    const torn = (version: number) => packMeta(STATUS_INVALID, version);
+    expect([0, 1, 2, 3, 4, 5, 6].map((slot) => table.word(slot))).toEqual([
+      packMeta(2, 5),
+      torn(1),
+      packMeta(1, 1),
+      packMeta(0, 9),
+      torn(7),
+      packMeta(1, 8),
+      0,
+    ]);
+  });
+
+  test("gives the bytes of a slot as they lie in the file", () => {
+    const stage = closedStage();
+    const store = stage.open();
+    expect(toHex(store.readSlot(2))).toBe(toHex(imageOf(row(2), STORE_LAYOUT)));
+  });
+});
+
+describe("the first write", () => {
+  test("comes after the clean flag is 0 and durable; later ones just come", () => {
+    const stage = closedStage();
+    const store = stage.open();
+    stage.callsSince();
+    applyRows(store, [row(3), row(4), row(7)]);
+    store.writePending();
+    expect(stage.callsSince()).toEqual([
+      "write 17+1",
+      "fdatasync",
+      "write 4192+64",
+      "write 4320+32",
+    ]);
+    applyRows(store, [row(3, 2, 2)]);
+    store.writePending();
+    store.writePending();
+    expect(stage.callsSince()).toEqual(["write 4192+4"]);
+    store.clearSlot(4);
+    expect(stage.callsSince()).toEqual(["write 4224+32"]);
+  });
+
+  test("of a clear, too, comes after the clean flag", () => {
+    const stage = closedStage();
+    const store = stage.open();
+    stage.callsSince();
+    store.clearSlot(1);
+    expect(stage.callsSince()).toEqual(["write 17+1", "fdatasync", "write 4128+32"]);
+    expect([store.table.word(1), store.table.occupied]).toEqual([0, 2]);
+    expect(toHex(store.readSlot(1))).toBe("00".repeat(32));
+  });
+});
+
+describe("a close in good order", () => {
+  test("syncs data, replaces the sidecar, sets the flag, then saves the cursor", () => {
+    const stage = new StoreStage();
+    const store = stage.create(10);
+    applyRows(store, [row(0), row(2)]);
+    store.writePending();
+    stage.callsSince();
+    store.closeClean(new Uint8Array(40));
+    expect(stage.callsSince()).toEqual([
+      "fdatasync",
+      ...replaced(SIDECAR, ["0+40", "40+8"]),
+      "write 17+1",
+      "fdatasync",
+      ...replaced(CURSOR, ["0+40"]),
+      "close",
+    ]);
+    expect(stage.disk.durableBytes(DATA_PATH)?.[17]).toBe(1);
+    const sidecar = stage.disk.durableBytes(`/db/${SIDECAR}`)!;
+    expect(sidecarFault(sidecar, 10)).toBeNull();
+  });
+
+  test("of a shard that was not written leaves every file as it was", () => {
+    const stage = closedStage();
+    const store = stage.open();
+    stage.callsSince();
+    store.closeClean(null);
+    expect(stage.callsSince()).toEqual(["close"]);
+    const again = stage.open();
+    stage.callsSince();
+    again.closeClean(new Uint8Array(40));
+    expect(stage.callsSince()).toEqual([...replaced(CURSOR, ["0+40"]), "close"]);
+  });
+
+  test("writes torn slots into the sidecar as FREE with their version, as the crate does", () => {
+    const stage = new StoreStage();
+    const store = stage.create(3);
+    applyRows(store, [row(0, 6), row(1, 7)]);
+    store.writePending();
+    store.table.setSlot(1, distrusted(store.table.word(1)), 0);
+    store.closeClean(null);
+    const sidecar = stage.disk.bytes(`/db/${SIDECAR}`)!;
+    expect([0, 1, 2].map((slot) => sidecarWord(sidecar, slot))).toEqual([
+      packMeta(1, 6),
+      packMeta(0, 7),
+      0,
+    ]);
+  });
+
+  test("replaces what a killed predecessor left under the temporary names", () => {
+    const stage = new StoreStage();
+    const store = stage.create(2);
+    stage.disk.open(`/db/${SIDECAR}.tmp`, "create").close();
+    stage.callsSince();
+    store.closeClean(null);
+    expect(stage.callsSince()).toContain(`remove ${SIDECAR}.tmp`);
+    expect(sidecarFault(stage.disk.bytes(`/db/${SIDECAR}`)!, 2)).toBeNull();
+  });
+});
