@@ -56,7 +56,7 @@ try {
   await group("network", async () => {
     const roundTrips = quick ? [5] : [0, 1, 5, 20, 50];
     // The crate's follower takes a round trip a batch: at 20 ms 2 M slots are minutes of waiting.
-    const network = { ...scale, rounds: Math.min(rounds, 3), slots: quick ? 200_000 : 1_000_000 };
+    const network = { ...scale, rounds: Math.min(rounds, 3), slots: quick ? 600_000 : 1_000_000 };
     const measured = await roundTripRows(root, network, roundTrips);
     byRoundTrip = measured.points;
     return measured.rows;

@@ -59,7 +59,7 @@ async function scanVersions(
   looks: readonly ShardLook[],
   tools: VerifyTools,
 ): Promise<Map<number, ScanResult>> {
-  const isLive = isBeingWritten(directory);
+  const isLive = isBeingWritten(directory, tools.disk);
   const tasks = looks
     .filter(
       (look) => cursorOf(look) !== null && look.data.bytes !== null && directory.layout !== null,

@@ -5,14 +5,7 @@
 
 import { ArmdbError } from "../errors.ts";
 import { CURSOR_BYTES, CURSOR_FILE } from "../format/cursor.ts";
-import {
-  DB_META_BYTES,
-  DB_META_FILE,
-  type DbMetaFault,
-  type DbMetaFields,
-  dbMetaFault,
-  decodeDbMeta,
-} from "../format/db-meta.ts";
+import { DB_META_BYTES, DB_META_FILE, dbMetaFault, decodeDbMeta } from "../format/db-meta.ts";
 import { shardDirectory } from "../format/routing.ts";
 import {
   decodeShardHeader,
@@ -20,46 +13,19 @@ import {
   SHARD_HEADER_BYTES,
   SHARD_MAGIC,
   SHARD_VERSION_OLD,
-  type ShardHeaderFault,
-  type ShardHeaderFields,
   shardHeaderFault,
 } from "../format/shard-header.ts";
 import type { SlotLayout } from "../format/slot.ts";
 import { SIDECAR_FILE } from "../format/versions-sidecar.ts";
 import type { Disk, DiskError } from "../io/disk.ts";
+import { realDisk } from "../io/real-disk.ts";
 import { SHARDS_MAX } from "../limits.ts";
 import { type LockHolder, lockHolder, writersOf } from "../store/holders.ts";
-import { type FileLook, type FileStart, lookAt, readStart, tryDisk } from "./file-look.ts";
+import type { MetaLook, ShardLook } from "./looks.ts";
+import { type FileLook, lookAt, readStart, tryDisk } from "./file-look.ts";
 import { decideLayout, decideRouting, decideSlotCount, type RoutingDecision } from "./geometry.ts";
 
-/** db.meta as found. */
-export interface MetaLook extends FileStart {
-  /** Null: not there, or not 16 bytes. */
-  readonly fields: DbMetaFields | null;
-  /** Null also when there is no db.meta to find fault with. */
-  readonly fault: DbMetaFault | null;
-}
-
-/** One shard directory as found; also made for a shard that should be there and is not. */
-export interface ShardLook {
-  readonly shard: number;
-  /** `shard_000`. */
-  readonly name: string;
-  readonly directory: FileLook;
-  /** Names in the shard directory; empty when there is none or it cannot be listed (`directory.error`). */
-  readonly entries: readonly string[];
-  /** fixed.data with its first 4096 bytes. */
-  readonly data: FileStart;
-  /** Length of fixed.data, 0 when there is none. */
-  readonly fileBytes: number;
-  /** Null when fewer than 4096 bytes are there. */
-  readonly header: ShardHeaderFields | null;
-  /** What is wrong inside this header by itself; null also when there is no header. */
-  readonly headerFault: ShardHeaderFault | null;
-  readonly sidecar: FileLook;
-  /** fixed_repl.cursor with at most its first 41 bytes (41 shows that it is longer). */
-  readonly cursor: FileStart;
-}
+export type { MetaLook, ShardLook };
 
 export interface DatabaseDirectory {
   readonly path: string;
@@ -216,7 +182,11 @@ function refuseOtherFormats(path: string, meta: MetaLook, looks: readonly ShardL
   }
 }
 
-/** True when another process may be writing: it holds the lock alone, or has a file open for writing (cli.md: Rules). */
-export function isBeingWritten(directory: DatabaseDirectory): boolean {
-  return directory.lock?.kind === "exclusive" || writersOf(directory.path).pids.length > 0;
+/**
+ * True when another process may be writing: it holds the lock alone, or has a file open for writing (cli.md: Rules).
+ * Open files are those of this machine: on any other disk there are none to look for.
+ */
+export function isBeingWritten(directory: DatabaseDirectory, disk: Disk): boolean {
+  if (directory.lock?.kind === "exclusive") return true;
+  return disk === realDisk && writersOf(directory.path).pids.length > 0;
 }

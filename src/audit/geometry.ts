@@ -8,7 +8,7 @@ import type { SlotLayout } from "../format/slot.ts";
 import { slotSizeOf } from "../format/slot.ts";
 import type { Disk } from "../io/disk.ts";
 import { SHARDS_MAX } from "../limits.ts";
-import type { MetaLook, ShardLook } from "./directory.ts";
+import type { MetaLook, ShardLook } from "./looks.ts";
 import { type KeySample, sampleKeys } from "./key-sample.ts";
 
 /** Shard count and prefix bits in force. */

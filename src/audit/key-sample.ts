@@ -5,7 +5,7 @@ import { statusOf, slotCrc, STATUS_OCCUPIED, type SlotLayout } from "../format/s
 import { SHARD_HEADER_BYTES } from "../format/shard-header.ts";
 import { viewOf } from "../bytes.ts";
 import type { Disk } from "../io/disk.ts";
-import type { ShardLook } from "./directory.ts";
+import type { ShardLook } from "./looks.ts";
 import { readUpTo, tryDisk, withFile } from "./file-look.ts";
 
 export interface KeySample {

@@ -94,7 +94,7 @@ export async function verifyDirectory(
   const startMs = tools.clock.nowMs();
   const directory = readDirectory(tools.disk, path);
   const looks = chosenShards(directory, options.shard);
-  const isLive = isBeingWritten(directory);
+  const isLive = isBeingWritten(directory, tools.disk);
   const findings = new FindingList();
   checkMeta(directory, findings);
   const plans = looks.map((look) =>

@@ -2,7 +2,6 @@
 // tests hold that each of them moves. Names follow Prometheus: base units, `_total` for counters, times of last successes
 // as timestamps, so that a series that stops moving shows as age. Pure.
 
-import type { ShardState } from "../replica/follower-types.ts";
 import type { ShardStatus, StatusDocument } from "./status-types.ts";
 
 /** What the process says of itself. */
@@ -32,18 +31,6 @@ export interface Series<Facts> {
   readonly help: string;
   value(facts: Facts): SeriesValue;
 }
-
-export const STATES: readonly ShardState[] = [
-  "connecting",
-  "scanning",
-  "live",
-  "polling",
-  "waiting",
-  "stalled",
-  "diverged",
-  "failed",
-  "stopped",
-];
 
 /** One value for the whole follower. */
 export const FOLLOWER_SERIES: readonly Series<ProcessFacts>[] = [

@@ -7,9 +7,8 @@ import {
   type ProcessFigures,
   SHARD_SERIES,
   STATE_SERIES,
-  STATES,
 } from "./metrics-table.ts";
-import type { StatusDocument } from "./status-types.ts";
+import { SHARD_STATES, type StatusDocument } from "./status-types.ts";
 
 export type { ProcessFigures } from "./metrics-table.ts";
 
@@ -26,7 +25,7 @@ export function metricsText(
   }
   head(lines, STATE_SERIES);
   for (const { shard, state } of status.shards) {
-    for (const each of STATES) {
+    for (const each of SHARD_STATES) {
       const value = each === state ? 1 : 0;
       lines.push(`${STATE_SERIES.name}{shard="${shard}",state="${each}"} ${value}`);
     }

@@ -2,9 +2,9 @@
 // no armdb at all). Pure. Fields that are not known are left out, as readers of JSON schema 1 do.
 
 import { SHARDS_MAX } from "../limits.ts";
-import { STATES } from "./metrics-table.ts";
 import {
   type DivergedEntry,
+  SHARD_STATES,
   type ShardStatus,
   type SlotWord,
   type StatusDocument,
@@ -86,7 +86,7 @@ export function readStatusDocument(value: unknown): StatusDocument | null {
 function readShard(fields: Fields | null): ShardStatus | null {
   if (fields === null) return null;
   const shard = numberOf(fields["shard"]);
-  const state = STATES.find((word) => word === fields["state"]);
+  const state = SHARD_STATES.find((word) => word === fields["state"]);
   if (shard === null || !Number.isInteger(shard) || shard >= SHARDS_MAX) return null;
   if (state === undefined) return null;
   const read: Record<string, unknown> = { ...UNKNOWN_SHARD };

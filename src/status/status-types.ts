@@ -7,6 +7,19 @@ import type { ShardState } from "../replica/follower-types.ts";
 /** cli.md: Verdict of status. */
 export type StatusVerdict = "live" | "behind" | "stalled" | "diverged" | "stopped";
 
+/** Every state, in the order of cli.md. */
+export const SHARD_STATES: readonly ShardState[] = [
+  "connecting",
+  "scanning",
+  "live",
+  "polling",
+  "waiting",
+  "stalled",
+  "diverged",
+  "failed",
+  "stopped",
+];
+
 /** One side of a diverged slot. */
 export interface SlotWord {
   readonly status: string;

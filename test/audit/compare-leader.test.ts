@@ -198,8 +198,11 @@ describe("compare with a leader by script", () => {
           peer.send(encodeShardInfo(info));
           peer.send(batchFrame(shardId, info, slotsOf(there, shardId).slice(0, 3)));
           peer.send(encodeCaughtUp({ shardId, totalScanned: total }));
-          if (close) peer.close();
-          else yield* peer.untilEnd();
+          if (close) {
+            // A moment later, as a leader that is stopping does.
+            yield* peer.pause(100);
+            peer.close();
+          } else yield* peer.untilEnd();
         };
       });
     expect((await cut(60n, false).compare(here)).status).toBe(12);

@@ -15,6 +15,7 @@ import {
   OracleFollower,
   OracleLeader,
 } from "../support/oracle.ts";
+import { realDisk } from "../../src/io/real-disk.ts";
 import { verify } from "./sample-databases.ts";
 
 const BUILD_LIMIT_MS = 20 * 60_000;
@@ -55,7 +56,7 @@ describe.if(oracleAvailable())("verify finds no damage in what the crate wrote",
       async () => {
         const home = await mkdtemp(join(root, "case-"));
         const expectSound = async (state: string, path: string) => {
-          const report = await verify(path);
+          const report = await verify(path, { disk: realDisk });
           const alarms = report.findings.filter(({ severity }) => severity !== "note");
           expect({ state, alarms }).toEqual({ state, alarms: [] });
           for (const shard of report.shards) {

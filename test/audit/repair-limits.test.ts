@@ -61,6 +61,8 @@ describe("repair", () => {
     test(`is refused with 11 while another process holds the directory: ${mode}`, async () => {
       using copy = new FixtureCopy(NAME, "follower-clean");
       harm(copy, 1);
+      // A reader creates no db.lock: where there is none a shared one cannot be held.
+      realDisk.open(`${copy.path}/db.lock`, "create").close();
       await using _ = await Holder.start(mode, copy.path);
       const before = contentsOf(copy.path);
       const words = [copy.path, "--apply", "--yes"];

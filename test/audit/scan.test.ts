@@ -248,8 +248,8 @@ describe("threads", () => {
     writeKeys(db, keys);
     db.flipBit(DATA, 4096 + 200_000 * 24 + 17, 3);
     // More than the 8 MiB from which on threads are used.
-    const inThreads = await verify(db.path, { jobs: 2 });
-    const here = await verify(db.path, { disk: { ...realDisk } });
+    const inThreads = await verify(db.path, { disk: realDisk, jobs: 2 });
+    const here = await verify(db.path);
     expect(places(inThreads)).toEqual([
       `key-duplicate 0 7 ${4096 + 7 * 24}`,
       `slot-crc 0 200000 ${4096 + 200_000 * 24}`,
@@ -264,7 +264,7 @@ describe("threads", () => {
       db,
       Array.from({ length: 400_000 }, () => randomBytes(8)),
     );
-    const report = await verify(db.path, { stop: AbortSignal.abort("SIGINT") });
+    const report = await verify(db.path, { disk: realDisk, stop: AbortSignal.abort("SIGINT") });
     expect(report).toMatchObject({ verdict: "unknown", stopped: true, slotsChecked: 0 });
   });
 });

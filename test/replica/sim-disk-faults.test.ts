@@ -156,7 +156,7 @@ describe("every disk call failing once", () => {
         expectHeals(life, where);
       }
       expect(met).toBeGreaterThan(fault.afterHalf === true ? 30 : 120);
-    }, 60_000);
+    }, 120_000);
   }
 
   test("of one shard leaves the other shards alone", () => {

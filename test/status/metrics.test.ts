@@ -1,14 +1,9 @@
 // /metrics: the text format, and that each series of the table moves when what it is about moves.
 
 import { describe, expect, test } from "bun:test";
-import {
-  FOLLOWER_SERIES,
-  SHARD_SERIES,
-  STATE_SERIES,
-  STATES,
-} from "../../src/status/metrics-table.ts";
+import { FOLLOWER_SERIES, SHARD_SERIES, STATE_SERIES } from "../../src/status/metrics-table.ts";
 import { metricsText } from "../../src/status/metrics-text.ts";
-import type { StatusDocument } from "../../src/status/status-types.ts";
+import { SHARD_STATES, type StatusDocument } from "../../src/status/status-types.ts";
 import { documentOf, NOW_MS, viewOf } from "./facts.ts";
 
 const FIGURES = { residentBytes: 80_000_000, cpuSeconds: 1.5 };
@@ -86,9 +81,9 @@ describe("/metrics", () => {
   }
 
   test("the state series is 1 for one state of a shard", () => {
-    for (const state of STATES) {
+    for (const state of SHARD_STATES) {
       const values = valuesOf(documentOf([viewOf({ state })]));
-      const on = STATES.filter(
+      const on = SHARD_STATES.filter(
         (each) => values.get(`${STATE_SERIES.name}{shard="0",state="${each}"}`) === "1",
       );
       expect(on).toEqual([state]);

@@ -2,7 +2,7 @@
 // as it was. And with somebody else behind the socket. The follower itself is in follow-status.test.ts.
 
 import { describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createStatusCommand, statusCommand } from "../../src/cli/commands/status.ts";
 import { STATUS_OCCUPIED } from "../../src/format/slot.ts";
@@ -283,16 +283,6 @@ describe("status with somebody behind the socket", () => {
       expect(text).not.toContain("\u001b");
       expect(text).not.toContain("\u202e");
     });
-  });
-});
-
-describe.if(process.getuid?.() !== 0)("status as another user", () => {
-  test("of a directory that we may not enter is exit 5", async () => {
-    using copy = new FixtureCopy("8x16-2-shards", "follower-clean");
-    chmodSync(copy.path, 0);
-    const run = await runCommand(statusCommand, [copy.path]);
-    chmodSync(copy.path, 0o700);
-    expect(run.status).toBe(5);
   });
 });
 

@@ -1,7 +1,7 @@
 // Runs armdb as a process: the built executable where the gate says so (ARMDB_TEST_PROGRAM), else from source. With pipes,
 // or on a pseudo-terminal that remembers its screen's text. The environment is empty but for PATH and an empty home.
 
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -15,7 +15,11 @@ let emptyHome: string | null = null;
 
 /** An environment in which nothing of this machine's user shows. */
 export function programEnv(more: Readonly<Record<string, string>> = {}): Record<string, string> {
-  emptyHome ??= mkdtempSync(join(tmpdir(), "armdb-home-"));
+  if (emptyHome === null) {
+    const made = mkdtempSync(join(tmpdir(), "armdb-home-"));
+    process.on("exit", () => rmSync(made, { recursive: true, force: true }));
+    emptyHome = made;
+  }
   return { PATH: process.env["PATH"] ?? "", HOME: emptyHome, LC_ALL: "C.UTF-8", ...more };
 }
 

@@ -148,7 +148,7 @@ async function seeSlots(
   const { directory, look } = shard;
   const slotCount = slotCountOf(directory, look);
   const listed = listSlots(context, shard, slotCount);
-  const isLive = isBeingWritten(directory);
+  const isLive = isBeingWritten(directory, context.disk);
   const sidecarPath = sidecar.state === "valid" && !isLive ? look.sidecar.path : null;
   const spread = new ShardSpread(
     slotCount,

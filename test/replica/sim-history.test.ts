@@ -1,0 +1,145 @@
+// Random histories in simulated time: writes, bursts past the ring, cut and silent connections, restarts of either side, torn slots.
+// However it went, once the faults are over the replica ends with the leader's contents within one --resync, and never calls
+// diverged what only came late. A failure names its seed.
+
+import { describe, expect, test } from "bun:test";
+import { Dice } from "../support/dice.ts";
+import { SIM_DIR, type SimFollower } from "../support/sim-follower.ts";
+import { GENERATIONS, type Generation } from "../support/sim-leader.ts";
+import { SimStage } from "../support/sim-stage.ts";
+
+const SEEDS = 40;
+const STEPS = 30;
+const SHARDS = 2;
+const SLOTS = 600;
+const RESYNC_MS = 120_000;
+const SETTINGS = { resyncMs: RESYNC_MS, pollMs: 60_000 };
+/** A half-open connection is noticed, the longest pause of the backoff is waited, a scan comes round and is looked at twice. */
+const HEALED_MS = 20_000 + 33_000 + RESYNC_MS + 10_000;
+
+class History {
+  readonly stage: SimStage;
+  readonly steps: string[] = [];
+  readonly #dice: Dice;
+  #follower: SimFollower;
+  #seed = 100;
+
+  constructor(generation: Generation, seed: number) {
+    this.#dice = new Dice(seed);
+    this.stage = new SimStage({ generation, shards: SHARDS, slots: SLOTS });
+    this.stage.disk.records = false;
+    this.#write(2 * SLOTS);
+    this.#follower = this.#follow();
+  }
+
+  get follower(): SimFollower {
+    return this.#follower;
+  }
+
+  /** One random step, and a random pause after it. */
+  step(): void {
+    const { stage } = this;
+    const steps: Record<string, () => void> = {
+      writes: () => this.#write(this.#dice.below(300)),
+      burst: () => this.#write(20_000),
+      "writes over time": () => {
+        for (let part = 0; part < 50; part++) {
+          this.#write(this.#dice.below(60));
+          stage.clock.advance(this.#dice.below(40));
+        }
+      },
+      reset: () => {
+        for (const connection of stage.net.open) if (this.#dice.oneIn(2)) connection.reset();
+      },
+      "pulled cable": () => {
+        for (const connection of stage.net.open) {
+          if (!this.#dice.oneIn(2)) continue;
+          connection.silence();
+          // The other end's system gives it up some time later.
+          stage.clock.after(this.#dice.below(60_000), () => connection.reset("ETIMEDOUT"));
+        }
+      },
+      "slow network": () => {
+        stage.net.onConnection = ({ toConnector }) =>
+          void (toConnector.delayMs = this.#dice.below(400));
+      },
+      "quick network": () => void (stage.net.onConnection = null),
+      "leader restarts": () => {
+        stage.leader.stop();
+        stage.clock.advance(this.#dice.below(3_000));
+        stage.leader.start();
+      },
+      "follower stops and starts": () => {
+        this.#follower.supervisor.stop();
+        stage.until("the end", () => this.#follower.ended !== undefined, 10_000);
+        this.#follower = this.#follow();
+      },
+      "follower killed": () => {
+        this.#follower.kill();
+        stage.disk.killed();
+        this.#follower = this.#follow();
+      },
+      "slots torn while it is down": () => {
+        this.#follower.kill();
+        stage.disk.killed();
+        this.#tear();
+        this.#follower = this.#follow();
+      },
+    };
+    const name = this.#dice.pick(Object.keys(steps));
+    this.steps.push(name);
+    steps[name]?.();
+    stage.clock.advance(this.#dice.oneIn(4) ? this.#dice.below(100_000) : this.#dice.below(2_000));
+  }
+
+  #follow(): SimFollower {
+    return this.stage.follow({
+      settings: SETTINGS,
+      connectionsPerDay: null,
+      seed: this.#dice.below(99),
+    });
+  }
+
+  #write(count: number): void {
+    const { leader } = this.stage;
+    for (let write = 0; write < count; write++) {
+      const [shard, slot] = [this.#dice.below(SHARDS), this.#dice.below(SLOTS)];
+      if (this.#dice.oneIn(5)) leader.remove(shard, slot);
+      else leader.put(shard, slot, this.#seed++);
+    }
+  }
+
+  /** Flips bits of occupied slots: of the version, the crc, the key or the value. */
+  #tear(): void {
+    const data = `${SIM_DIR}/shard_000/fixed.data`;
+    const bytes = this.stage.disk.bytes(data);
+    for (let slot = 0; slot < SLOTS && bytes !== null; slot += 1 + this.#dice.below(60)) {
+      const at = 4096 + slot * 32;
+      if (((bytes[at] ?? 0) & 3) === 1)
+        this.stage.disk.flip(data, at + 1 + this.#dice.below(31), 16);
+    }
+  }
+}
+
+for (const generation of GENERATIONS) {
+  describe(`random histories (generation ${generation})`, () => {
+    test("end with the leader's contents", () => {
+      for (let seed = 1; seed <= SEEDS; seed++) {
+        const history = new History(generation, seed);
+        for (let step = 0; step < STEPS; step++) history.step();
+        const { stage, follower, steps } = history;
+        const what = `seed ${seed}, equal after ${steps.join(", ")}`;
+        stage.net.onConnection = null;
+        stage.until(what, () => stage.differences().length === 0, HEALED_MS);
+        stage.clock.advance(2 * RESYNC_MS);
+        const states = [0, 1].map((shard) => follower.shard(shard).state);
+        const fine = states.every(
+          (state) => state === "live" || (generation === 1 && state === "polling"),
+        );
+        expect({ seed, states, fine }).toEqual({ seed, states, fine: true });
+        expect({ seed, diverged: follower.reportsOf("diverged") }).toEqual({ seed, diverged: [] });
+        stage.expectEqual();
+      }
+    }, 120_000);
+  });
+}
