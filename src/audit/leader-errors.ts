@@ -46,8 +46,8 @@ export function otherGeometry(there: string, differences: readonly string[]): Ar
 export function alreadyStreaming(leader: string, shard: number): ArmdbError {
   return new ArmdbError(
     "unknown",
-    `Cannot scan shard ${shard} of leader ${leader}: "shard already streaming": it serves one follower a shard at a time, and ` +
-      "another one has it (or a dead connection that the leader still holds, for minutes)",
+    `Cannot scan shard ${shard} of leader ${leader}: "shard already streaming": it serves one follower a ` +
+      "shard at a time, and another one has it (or a dead connection that it still holds, for minutes)",
     {
       shard,
       hint: "compare on the machine of that follower (it then compares itself), or stop it meanwhile",

@@ -68,7 +68,8 @@ export async function planShard(facts: ShardPlanFacts): Promise<ShardPlan> {
   const dropsSidecar = changes.length > 0 || isWrong;
   if (basis.bytesAfter > basis.bytesBefore) {
     notes.push(
-      `shard ${look.shard}: ${basis.bytesAfter - basis.bytesBefore} bytes at the end of its file are gone; which keys were there is not known`,
+      `shard ${look.shard}: ${basis.bytesAfter - basis.bytesBefore} bytes at the end of its file are gone; ` +
+        "which keys were there is not known",
     );
   }
   return {
@@ -119,7 +120,8 @@ async function planSlots(
   const { contradicted, unsure } = merged;
   if (contradicted > 0) {
     notes.push(
-      `shard ${look.shard}: ${contradicted} sound slots are not what ${source.name} has and not older; they are left (armdb compare shows them)`,
+      `shard ${look.shard}: ${contradicted} sound slots are not what ${source.name} has and not older; ` +
+        "they are left (armdb compare shows them)",
     );
   }
   if (unsure > 0) {

@@ -64,7 +64,8 @@ export function headerSteps(facts: StepFacts, clearsFlag: boolean): Step[] {
 function headerMessage({ basis, look, findings }: StepFacts, hasFields: boolean): string {
   if (basis.isHeaderLost) {
     const { keyLen, valueLen } = basis.layout;
-    return `write the lost header again: shard ${look.shard}, ${basis.slotCount} slots, keys of ${keyLen} and values of ${valueLen} bytes`;
+    const size = `${basis.slotCount} slots, keys of ${keyLen} and values of ${valueLen} bytes`;
+    return `write the lost header again: shard ${look.shard}, ${size}`;
   }
   if (!hasFields) return "clear the clean flag: slots change, or the sidecar is wrong";
   const wrong = findings.filter((finding) => finding.kind.startsWith("header-"));

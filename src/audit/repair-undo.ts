@@ -1,5 +1,5 @@
-// `armdb repair DIR --undo JOURNAL`: puts back, byte for byte, what a repair had changed, whether the repair ended or died on
-// the way. Used by the command under the exclusive lock. Promises: looks at everything before it changes anything, and
+// `armdb repair DIR --undo JOURNAL`: puts back, byte for byte, what a repair had changed, whether the repair ended or
+// died on the way. Used by the command under the exclusive lock. Promises: looks at everything before it changes anything, and
 // refuses when the files hold neither what was before the repair nor what the repair wrote; may be killed and run again.
 
 import { ArmdbError } from "../errors.ts";

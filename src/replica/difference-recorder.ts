@@ -9,17 +9,7 @@
 //
 // Slots whose bytes on disk are not what the table says are distrusted, so that the same scan writes them anew.
 
-import { equalBytes } from "../bytes.ts";
-import {
-  isNewer,
-  SLOT_KEY_OFFSET,
-  type SlotLayout,
-  STATUS_DELETED,
-  STATUS_INVALID,
-  STATUS_OCCUPIED,
-  statusOf,
-  versionOf,
-} from "../format/slot.ts";
+import { STATUS_INVALID, STATUS_OCCUPIED, statusOf } from "../format/slot.ts";
 import type { Clock } from "../io/clock.ts";
 import { type Disk, DiskError } from "../io/disk.ts";
 import { distrusted } from "../store/slot-table.ts";
@@ -28,8 +18,9 @@ import { batchEvents, checkBatch, type SlotEvent } from "../wire/slot-batch.ts";
 import { type CompareEvent, SAME_BYTES } from "./compare-types.ts";
 import { FoundSlots, mergedColumns } from "./found-slots.ts";
 import { HEALED_AFTER_MS } from "./healed-watch.ts";
-import { LiveRate } from "./live-rate.ts";
+import { inFlightMax, LiveRate } from "./live-rate.ts";
 import type { ObservedScan, ScanObserver } from "./scan-observer.ts";
+import { hasRecord, isDifference, isPast } from "./slot-difference.ts";
 import { type SeenSlot, SlotLook } from "./slot-look.ts";
 import { Timers } from "./timers.ts";
 
@@ -41,11 +32,6 @@ const BROKEN_SCANS_MAX = 3;
 const PROGRESS_INTERVAL_MS = 250;
 /** A stream that was away for longer was lost, not opened again: what was written meanwhile was missing here. */
 const REOPENING_MS_MAX = 5_000;
-/** What was on its way when the stream was closed is lost with it. */
-const IN_FLIGHT_MARGIN_MS = 100;
-/** Writes come in bursts. */
-const IN_FLIGHT_FACTOR = 3;
-const IN_FLIGHT_SLOTS_MIN = 16;
 
 export interface DifferenceRecorderOptions {
   readonly disk: Disk;
@@ -289,9 +275,7 @@ export class DifferenceRecorder implements ScanObserver {
   #inFlightMax({ gap }: Recording): number {
     if (gap === null) return 0;
     const perMs = Math.max(gap.perMs, this.#rate.perMs(this.#options.clock.nowMs()));
-    if (perMs === 0) return 0;
-    const expected = perMs * (gap.ms + IN_FLIGHT_MARGIN_MS);
-    return IN_FLIGHT_SLOTS_MIN + Math.ceil(IN_FLIGHT_FACTOR * expected);
+    return inFlightMax(perMs, gap.ms);
   }
 
   #finish(recording: Recording): void {
@@ -327,31 +311,4 @@ export class DifferenceRecorder implements ScanObserver {
       this.#fail(thrown.message);
     }
   }
-}
-
-/** Key and value in the slot are those of an event that carries them. */
-function hasRecord(bytes: Uint8Array | null, layout: SlotLayout, event: SlotEvent): boolean {
-  if (bytes === null || statusOf(event.meta) !== STATUS_OCCUPIED) return false;
-  const valueOffset = SLOT_KEY_OFFSET + layout.keyLen;
-  return (
-    equalBytes(bytes.subarray(SLOT_KEY_OFFSET, valueOffset), event.key) &&
-    equalBytes(bytes.subarray(valueOffset, valueOffset + layout.valueLen), event.value)
-  );
-}
-
-/** Whether the two sides may be called different at all: not where neither has a record, unless both are deleted. */
-function isDifference(here: number, there: number, sameBytes: boolean): boolean {
-  const hasRecordHere = (statusOf(here) & 1) === 1;
-  const hasRecordThere = (statusOf(there) & 1) === 1;
-  if (!hasRecordHere && !hasRecordThere) {
-    const bothDeleted = statusOf(here) === STATUS_DELETED && statusOf(there) === STATUS_DELETED;
-    return bothDeleted && here !== there;
-  }
-  return here !== there || (statusOf(there) === STATUS_OCCUPIED && !sameBytes);
-}
-
-/** True where here is sound and not older: the leader's scan read the slot before the stream brought what is here. */
-function isPast(here: number, there: number): boolean {
-  if (here === 0 || statusOf(here) === STATUS_INVALID) return false;
-  return !isNewer(versionOf(there), versionOf(here));
 }

@@ -2,7 +2,7 @@
 // the budget and the state file, and knows when all are ready or over. The threads are behind `ShardThread`, so that tests
 // run followers in one.
 
-import { ArmdbError, assert, fromPlainError, type PlainError, toPlainError } from "../errors.ts";
+import { ArmdbError, fromPlainError, type PlainError, toPlainError } from "../errors.ts";
 import type { Clock, Timer } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Geometry } from "../store/geometry.ts";
@@ -14,15 +14,13 @@ import {
   type ReplicaTarget,
   writeDbMeta,
 } from "../store/replica-dir.ts";
-import {
-  type FollowerState,
-  saveState,
-  type ShardState as SavedShard,
-} from "../store/state-file.ts";
+import { type FollowerState, saveState } from "../store/state-file.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
 import type { CompareEvent } from "./compare-types.ts";
 import { ConnectionBudget } from "./connection-budget.ts";
 import type { FollowerReport, FollowerSettings, ShardSnapshot } from "./follower-types.ts";
+import { savedShards } from "./saved-shards.ts";
+import { ShardComparisons } from "./shard-comparisons.ts";
 import type { ShardCommand, ShardMessage } from "./shard-thread.ts";
 
 export interface ShardThread {
@@ -81,8 +79,6 @@ interface ShardSlot {
   thread: ShardThread | null;
   snapshot: ShardSnapshot | null;
   heardAtMs: number;
-  /** Who waits for a comparison. */
-  compare: { readonly id: number; readonly received: (event: CompareEvent) => void } | null;
   ready: boolean;
   ended: boolean;
   exists: boolean;
@@ -101,7 +97,7 @@ export class Supervisor {
   #stopping = false;
   #prepared: PlainError | "yes" | null = null;
   #wasReady = false;
-  #comparisons = 0;
+  readonly #comparisons = new ShardComparisons();
   #stateSavedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SupervisorOptions) {
@@ -167,7 +163,6 @@ export class Supervisor {
         thread: null,
         snapshot: null,
         heardAtMs: 0,
-        compare: null,
         ready: false,
         ended: false,
         exists: exists(shard),
@@ -214,11 +209,9 @@ export class Supervisor {
         slot.thread?.send({ kind: "prepared", error: this.#prepare(shard, message.info) });
         return;
       case "compare":
-        // What a comparison that was given up still says is for nobody.
-        if (message.id === slot.compare?.id) this.#compared(slot, message.event);
-        return;
+        return this.#comparisons.received(shard, message.id, message.event);
       case "report":
-        return this.#report(slot, message.report);
+        return this.#report(shard, message.report);
       case "crashed":
         return this.#died(shard, message.reason);
     }
@@ -254,7 +247,8 @@ export class Supervisor {
     }
   }
 
-  #report(slot: ShardSlot, report: FollowerReport): void {
+  #report(shard: number, report: FollowerReport): void {
+    const slot = this.#slot(shard);
     switch (report.kind) {
       case "snapshot":
         slot.snapshot = report.snapshot;
@@ -272,7 +266,7 @@ export class Supervisor {
       case "ended":
         slot.ended = true;
         slot.error = report.error;
-        this.#compared(slot, { kind: "failed", reason: "the shard has ended" });
+        this.#comparisons.fail(shard, "the shard has ended");
         break;
       case "state":
       case "caught-up":
@@ -311,7 +305,7 @@ export class Supervisor {
     const slot = this.#slot(shard);
     if (slot.ended) return;
     slot.thread = null;
-    this.#compared(slot, { kind: "failed", reason: `its thread died: ${reason}` });
+    this.#comparisons.fail(shard, `its thread died: ${reason}`);
     const text = `the thread of shard ${shard} died: ${reason}`;
     this.#options.reported({ kind: "log", shard, level: "warn", text });
     this.#options.reported({ kind: "state", shard, state: "stalled", detail: text });
@@ -352,23 +346,14 @@ export class Supervisor {
     received: (event: CompareEvent) => void,
   ): () => void {
     const slot = this.#slot(shard);
-    assert(slot.compare === null, "one comparison a shard at a time");
-    const id = ++this.#comparisons;
-    slot.compare = { id, received };
+    const id = this.#comparisons.begin(shard, received);
     if (slot.thread !== null && !slot.ended) {
       slot.thread.send({ kind: "compare", id, differencesMax });
-    } else this.#compared(slot, { kind: "failed", reason: "the shard is not followed now" });
+    } else this.#comparisons.fail(shard, "the shard is not followed now");
     return () => {
-      if (slot.compare?.id !== id) return;
-      slot.compare = null;
-      if (!slot.ended) slot.thread?.send({ kind: "compare-stop" });
+      const wasUnderWay = this.#comparisons.giveUp(shard, id);
+      if (wasUnderWay && !slot.ended) slot.thread?.send({ kind: "compare-stop" });
     };
-  }
-
-  #compared(slot: ShardSlot, event: CompareEvent): void {
-    const { compare } = slot;
-    if (event.kind !== "progress") slot.compare = null;
-    compare?.received(event);
   }
 
   /** Stops every shard in good order; `allEnded` follows. */
@@ -413,26 +398,17 @@ export class Supervisor {
   #saveState(created: boolean): void {
     const { disk, clock, shared } = this.#options;
     const wallOffsetMs = clock.wallMs() - clock.nowMs();
+    const snapshots = this.#shards.map((slot) => slot.snapshot);
+    const { state: found } = this.#options.target;
+    const before = found?.leader === this.leader ? found.shards : [];
     const state: FollowerState = {
       leader: this.leader,
       protocol: this.#protocol,
       created,
-      shards: this.#shards.flatMap((slot, shard) => this.#savedShard(slot, shard, wallOffsetMs)),
+      shards: savedShards(snapshots, before, wallOffsetMs),
       connectionsAtMs: this.#budget.madeAtMs,
       savedAtMs: clock.wallMs(),
     };
     saveState(disk, shared.dir, state, this.#owner);
-  }
-
-  /** What an earlier run found holds until a scan of this one is whole. */
-  #savedShard({ snapshot }: ShardSlot, shard: number, wallOffsetMs: number): SavedShard[] {
-    if (snapshot === null || snapshot.lastFullScanAtMs === null) {
-      const { state } = this.#options.target;
-      const before = state?.leader === this.leader ? state.shards : [];
-      const saved = before.find((entry) => entry.shard === shard);
-      return saved === undefined ? [] : [saved];
-    }
-    const lastFullScanAtMs = Math.round(snapshot.lastFullScanAtMs + wallOffsetMs);
-    return [{ shard, lastFullScanAtMs, divergedSlots: snapshot.divergedSlots }];
   }
 }

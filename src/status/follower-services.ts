@@ -94,14 +94,22 @@ export class FollowerServices {
     }
   }
 
-  /** The directory is locked: makes the control socket, for `owner` (null: us). Throws `storage`. */
+  /**
+   * The directory is locked: makes the control socket, for `owner` (null: us). Throws `storage`, but not where the
+   * file system holds no sockets.
+   */
   locked(owner: { readonly uid: number; readonly gid: number } | null): void {
     const { sockets, clock, dir } = this.#options;
     const handlers = new Map<string, Handler>([
       ["status", (_fields, answer) => this.#answerStatus(answer)],
       ["compare", (fields, answer) => this.#compare(fields, answer)],
     ]);
-    this.#control = new ControlServer({ sockets, clock, dir, owner, handlers });
+    try {
+      this.#control = new ControlServer({ sockets, clock, dir, owner, handlers });
+    } catch (thrown) {
+      if (!(thrown instanceof ArmdbError) || !isWithoutSockets(thrown)) throw thrown;
+      this.#options.warn(`${thrown.message}: armdb status will know what the files say, no more`);
+    }
   }
 
   /** Every shard has caught up and is durable. */
@@ -165,4 +173,18 @@ export class FollowerServices {
     }
     return readCompareOrder(fields, { leader: source.leader, shardCount });
   }
+}
+
+/** Some file systems (FAT, some of FUSE) hold no sockets: no reason not to follow. */
+const WITHOUT_SOCKETS: ReadonlySet<string> = new Set([
+  "EPERM",
+  "EOPNOTSUPP",
+  "ENOTSUP",
+  "EINVAL",
+  "ENOSYS",
+]);
+
+function isWithoutSockets(error: ArmdbError): boolean {
+  const { cause } = error.details;
+  return cause instanceof Error && WITHOUT_SOCKETS.has((cause as NodeJS.ErrnoException).code ?? "");
 }

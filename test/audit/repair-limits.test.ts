@@ -9,6 +9,7 @@ import {
 } from "../../src/audit/repair.ts";
 import { Stopped } from "../../src/audit/stopped.ts";
 import { repairCommand } from "../../src/cli/commands/repair.ts";
+import { CURSOR_FILE } from "../../src/format/cursor.ts";
 import { STATUS_OCCUPIED } from "../../src/format/slot.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { removeDirectory } from "../../src/io/remove-directory.ts";
@@ -102,6 +103,29 @@ describe("repair", () => {
     }
     const again = await runWords(repairCommand, [copy.path, "--json"]);
     expect(again.document["lostKeys"]).toHaveLength(10);
+  });
+
+  test("a cursor does not stay ahead of what a repair takes out", async () => {
+    using copy = new FixtureCopy(NAME, "follower-clean");
+    const slot = copy.slotsOf(0, STATUS_OCCUPIED)[2] ?? 0;
+    copy.rewrite(0, slot, 500, 1);
+    copy.poke(copy.file(0, CURSOR_FILE), 12, [500 & 0xff, 500 >> 8]);
+    copy.poke(copy.file(0), 17, [0]);
+    expect((await runWords(repairCommand, [copy.path])).status).toBe(0);
+    copy.setSlot(
+      0,
+      slot,
+      copy.slotBytes(0, slot).map((byte, at) => (at === 20 ? byte ^ 1 : byte)),
+    );
+    const { status, document } = await runWords(repairCommand, [
+      copy.path,
+      "--apply",
+      "--yes",
+      "--json",
+    ]);
+    expect([status, document["verdict"]]).toEqual([0, "repaired"]);
+    const kinds = (document["steps"] as { kind: string }[]).map((step) => step.kind);
+    expect(kinds).toContain("cursor");
   });
 
   test("stopped by a signal before it writes, writes nothing", async () => {

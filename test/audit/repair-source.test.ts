@@ -2,7 +2,7 @@
 // source's, and nothing else has changed.
 
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { compareCommand } from "../../src/cli/commands/compare.ts";
 import { repairCommand } from "../../src/cli/commands/repair.ts";
 import {
@@ -28,6 +28,7 @@ import {
   FIXTURES,
   journalsIn,
   runWords,
+  TempDirectory,
 } from "./repair-support.ts";
 
 const NAME = "8x16-2-shards";
@@ -134,6 +135,31 @@ describe("repair --from", () => {
     expect(decodeSlot(copy.slotBytes(0, newer), copy.layout).version).toBe(700);
   });
 
+  test("with --plan nothing but what the report names is fetched", async () => {
+    using copy = new FixtureCopy(NAME, "follower-clean");
+    using source = new FixtureCopy(NAME, "leader-clean");
+    const [bad = 0, older = 0] = copy.slotsOf(0, STATUS_OCCUPIED);
+    const { slotSize } = copy.layout;
+    copy.setMeta(0, bad, 3, 1);
+    source.rewrite(0, older, 700, 1);
+    const finding = {
+      kind: "slot-status",
+      severity: "damage",
+      shard: 0,
+      slot: bad,
+      offset: String(4096 + bad * slotSize),
+      count: 1,
+      message: "",
+    };
+    using reports = new TempDirectory();
+    const report = `${reports.path}/report.json`;
+    writeFileSync(report, JSON.stringify({ schema: 1, command: "verify", findings: [finding] }));
+    const before = readFileSync(copy.file(0));
+    const words = [copy.path, "--from", source.path, "--plan", report, "--apply", "--yes"];
+    expect((await runWords(repairCommand, words)).status).toBe(0);
+    expect(changedSlots(before, readFileSync(copy.file(0)), slotSize)).toEqual([bad]);
+  });
+
   test("outside a replica no version goes back: an older record comes in the version after the slot's", async () => {
     using copy = new FixtureCopy(NAME, "leader-clean");
     using source = new FixtureCopy(NAME, "follower-clean");
@@ -166,6 +192,7 @@ describe("repair --from", () => {
     const { status, document } = await runWords(repairCommand, words);
     expect(status).toBe(0);
     expect(document["lostKeys"]).toMatchObject([{ shard: 0, slot }]);
+    expect(JSON.stringify(document["notes"])).toContain("1 slots are damaged at");
     expect(copy.slotBytes(0, slot).every((byte) => byte === 0)).toBe(true);
   });
 

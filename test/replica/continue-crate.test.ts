@@ -8,6 +8,7 @@ import {
   expectCrateReads,
   expectGoodStop,
   FOLLOW_LIMIT_MS,
+  FOLLOWS_AT_ONCE,
   FollowStage,
   SMALL,
 } from "../support/follow-stage.ts";
@@ -21,12 +22,14 @@ import {
   type OracleVersion,
 } from "../support/oracle.ts";
 import { shardsOf } from "../support/replica-contents.ts";
+import { Turnstile } from "../support/turnstile.ts";
 
 const KEYS = 3000;
 const CONVERGE_MS = 20_000;
 
 describe.if(oracleAvailable())("a directory changes hands", () => {
   let stage: FollowStage;
+  const turnstile = new Turnstile(FOLLOWS_AT_ONCE);
   beforeAll(async () => {
     stage = new FollowStage("continue-crate");
     await buildOracle();
@@ -57,58 +60,60 @@ describe.if(oracleAvailable())("a directory changes hands", () => {
 
   for (const version of ORACLE_VERSIONS) {
     for (const end of ["closed", "killed"] as const) {
-      test(
+      test.concurrent(
         `begun by the crate's follower ${version}, ${end}; continued by ours`,
-        async () => {
-          const leader = await stage.leader(version);
-          await leader.fill(0, KEYS, 1);
-          const dir = stage.fresh("replica");
-          await using crate = await crateFollows(leader, dir, version);
-          if (end === "closed") await crate.close();
-          else await crate.kill();
-          const flag = end === "closed" ? 1 : 0;
-          const flags = shardsOf(dir).map((shard) => shard.header.cleanShutdown);
-          expect(flags).toEqual([flag, flag, flag]);
-          const applied = shardsOf(dir).map((shard) => shard.cursor?.appliedTotal ?? 0n);
+        () =>
+          turnstile.pass(async () => {
+            const leader = await stage.leader(version);
+            await leader.fill(0, KEYS, 1);
+            const dir = stage.fresh("replica");
+            await using crate = await crateFollows(leader, dir, version);
+            if (end === "closed") await crate.close();
+            else await crate.kill();
+            const flag = end === "closed" ? 1 : 0;
+            const flags = shardsOf(dir).map((shard) => shard.header.cleanShutdown);
+            expect(flags).toEqual([flag, flag, flag]);
+            const applied = shardsOf(dir).map((shard) => shard.cursor?.appliedTotal ?? 0n);
 
-          await change(leader);
-          const follower = await stage.follower(leader.address, dir, ["--poll", "1s"]);
-          await expectConverged(leader, dir);
-          await leader.churn(500, 6, KEYS);
-          const wanted = await expectConverged(leader, dir);
-          await expectGoodStop(follower);
-          await expectCrateReads(stage, dir, SMALL, version, wanted);
-          shardsOf(dir).forEach((shard, index) => {
-            expect(shard.cursor?.appliedTotal).toBeGreaterThan(applied[index] ?? 0n);
-          });
-        },
+            await change(leader);
+            const follower = await stage.follower(leader.address, dir, ["--poll", "1s"]);
+            await expectConverged(leader, dir);
+            await leader.churn(500, 6, KEYS);
+            const wanted = await expectConverged(leader, dir);
+            await expectGoodStop(follower);
+            await expectCrateReads(stage, dir, SMALL, version, wanted);
+            shardsOf(dir).forEach((shard, index) => {
+              expect(shard.cursor?.appliedTotal).toBeGreaterThan(applied[index] ?? 0n);
+            });
+          }),
         FOLLOW_LIMIT_MS,
       );
 
-      test(
+      test.concurrent(
         `begun by ours, ${end}; continued by the crate's follower ${version}`,
-        async () => {
-          const leader = await stage.leader(version);
-          await leader.fill(0, KEYS, 1);
-          const dir = stage.fresh("replica");
-          const follower = await stage.follower(leader.address, dir);
-          await leader.churn(500, 4, KEYS);
-          await expectConverged(leader, dir);
-          if (end === "closed") await expectGoodStop(follower);
-          else await follower.kill();
+        () =>
+          turnstile.pass(async () => {
+            const leader = await stage.leader(version);
+            await leader.fill(0, KEYS, 1);
+            const dir = stage.fresh("replica");
+            const follower = await stage.follower(leader.address, dir);
+            await leader.churn(500, 4, KEYS);
+            await expectConverged(leader, dir);
+            if (end === "closed") await expectGoodStop(follower);
+            else await follower.kill();
 
-          await change(leader);
-          // Leaders hold a shard for its last follower a little longer; the crate's follower retries.
-          await using crate = await crateFollows(leader, dir, version);
-          await crate.close();
-          const wanted = await leader.digest();
-          expect(await oracleDigest(dir, SMALL, version)).toEqual(wanted);
+            await change(leader);
+            // Leaders hold a shard for its last follower a little longer; the crate's follower retries.
+            await using crate = await crateFollows(leader, dir, version);
+            await crate.close();
+            const wanted = await leader.digest();
+            expect(await oracleDigest(dir, SMALL, version)).toEqual(wanted);
 
-          // And back again.
-          await leader.churn(500, 7, KEYS);
-          await stage.once(leader.address, dir);
-          await expectCrateReads(stage, dir, SMALL, version, await expectConverged(leader, dir));
-        },
+            // And back again.
+            await leader.churn(500, 7, KEYS);
+            await stage.once(leader.address, dir);
+            await expectCrateReads(stage, dir, SMALL, version, await expectConverged(leader, dir));
+          }),
         FOLLOW_LIMIT_MS,
       );
     }

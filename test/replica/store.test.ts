@@ -68,12 +68,13 @@ describe("a new shard", () => {
 });
 
 describe("an existing shard", () => {
-  test("is synced and dropped from the cache before a byte of it is believed", () => {
+  test("is synced, names too, and dropped from the cache before a byte of it is believed", () => {
     const stage = closedStage();
     stage.open();
     const operations = stage.disk.calls.map((call) => call.operation);
-    expect(operations.slice(0, 3)).toEqual(["open write", "fsync", "drop cache"]);
-    expect(new Set(operations.slice(3))).toEqual(new Set(["read"]));
+    const opening = ["open write", "fsync", "drop cache", "sync directory", "sync directory"];
+    expect(operations.slice(0, 5)).toEqual(opening);
+    expect(new Set(operations.slice(5))).toEqual(new Set(["read"]));
   });
 
   test("is loaded slot by slot: what is torn is not trusted, what is dead is not checked", () => {

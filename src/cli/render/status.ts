@@ -83,7 +83,7 @@ function processLine(document: StatusDocument): string {
 function filesLine({ leader, protocol, holder }: StatusDocument, dir: string): string {
   if (holder !== null) {
     const who = holder.pid === null ? "another process" : `process ${holder.pid}`;
-    return `${who} has ${dir} open (${holder.kind}), and is no follower of armdb`;
+    return `${who} has ${dir} open (${holder.kind}), and does not answer as a follower`;
   }
   if (leader === null) return "from its files; they do not name a leader";
   const spoken = protocol === null ? "" : ` (protocol ${protocol})`;
