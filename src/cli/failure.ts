@@ -63,8 +63,21 @@ function placeOf(error: ArmdbError): string {
 }
 
 function stackLines(error: ArmdbError): string[] {
-  const lines = (error.stack ?? "").split("\n");
-  const cause = error.details.cause;
-  if (cause instanceof Error) lines.push("caused by:", ...(cause.stack ?? "").split("\n"));
-  return lines.map((line) => escapeText(line));
+  const { cause } = error.details;
+  const lines = framesOf(error);
+  if (cause instanceof Error) {
+    lines.push(`caused by: ${escapeText(`${cause.name}: ${cause.message}`)}`, ...framesOf(cause));
+  }
+  return lines;
+}
+
+/** A stack without its message, which stands above: it may hold a peer's text with lines of its own. */
+function framesOf(error: Error): string[] {
+  const head = `${error.name}: ${error.message}`;
+  const stack = error.stack ?? "";
+  const frames = stack.startsWith(head) ? stack.slice(head.length) : stack;
+  return frames
+    .split("\n")
+    .filter((line) => /^\s+at /.test(line))
+    .map((line) => escapeText(line));
 }

@@ -47,8 +47,6 @@ describe.if(oracleAvailable() && traceable)("an fdatasync of 5 s", () => {
       await stage.converged(follower, dir, wanted, 20_000);
       // Any reconnect is a change of state.
       expect(stepsOf(follower, 0, from)).toEqual([]);
-      expect((await follower.stop()).status).toBe(0);
-      expect(await stage.digest(dir)).toEqual(wanted);
     },
     LIMIT_MS,
   );
