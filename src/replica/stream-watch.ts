@@ -31,6 +31,8 @@ export class StreamWatch {
   readonly #runs = new RunWatch();
   /** When the connection caught up. */
   #caughtUpAtMs: number | null = null;
+  /** A live event came: whatever the heartbeats look like, the stream is here. */
+  #hasBrought = false;
   #wasLost = false;
   #batchesSinceTick = 0;
 
@@ -42,6 +44,7 @@ export class StreamWatch {
   /** A scan begins: there is no stream yet. */
   scanBegan(): void {
     this.#caughtUpAtMs = null;
+    this.#hasBrought = false;
     this.#runs.reset();
   }
 
@@ -62,15 +65,23 @@ export class StreamWatch {
 
   /** A live batch has been applied. */
   batch(link: ShardLink, events: number, full: boolean): void {
+    const { figures, planner } = this.#options;
     this.#batchesSinceTick++;
-    if (this.#options.figures.streaming === null) this.#isOurs(link.session.protocol);
-    if (this.#runs.batch(events, full)) this.#options.planner.lossIsPossible();
+    this.#hasBrought = true;
+    if (figures.streaming !== "live") {
+      // Where we were held up ourselves, a first heartbeat that came early after CaughtUp was read is no echo.
+      const wasPolling = figures.streaming === "polling";
+      link.expectsHeartbeats = true;
+      this.#isOurs(link.session.protocol);
+      if (wasPolling) planner.streamingChanged();
+    }
+    if (this.#runs.batch(events, full)) planner.lossIsPossible();
   }
 
   heartbeat(link: ShardLink): void {
     const { clock, figures, planner } = this.#options;
     if (this.#caughtUpAtMs === null) return;
-    if (link.session.protocol === 1 && link.expectsHeartbeats) {
+    if (link.session.protocol === 1 && link.expectsHeartbeats && !this.#hasBrought) {
       if (clock.nowMs() - this.#caughtUpAtMs < ECHO_WITHIN_MS) return this.#noneToHave(link);
     }
     if (figures.streaming === null) this.#isOurs(link.session.protocol);

@@ -16,13 +16,13 @@ const RUN_ELSEWHERE: Readonly<Record<string, string>> = {
 /** Programs of the system that blocks use; where one is missing its blocks are skipped. */
 const TOOLS = ["jq", "curl"];
 /** Turns wait for each other; a single command has a limit of its own, and then says what it was. */
-const TEST_LIMIT_MS = 120_000;
+const TEST_LIMIT_MS = 180_000;
 
 let stage: Stage;
 beforeAll(async () => {
   stage = await Stage.start();
-}, 60_000);
-afterAll(() => stage[Symbol.asyncDispose]());
+}, TEST_LIMIT_MS);
+afterAll(() => stage[Symbol.asyncDispose](), TEST_LIMIT_MS);
 
 for (const document of readDocuments()) {
   const commands = commandBlocks(document);

@@ -18,7 +18,8 @@ import { type Entry, entriesOf, readDocument, sectionOf } from "./documents.ts";
 const DOCUMENT = readDocument("docs/incidents.md");
 const CASES: readonly FindingCase[] = [...FILE_CASES, ...SLOT_CASES, ...SIDE_CASES];
 const PARTS = ["Symptom", "Command", "Meaning", "Remedy"];
-const TEST_LIMIT_MS = 60_000;
+const TEST_LIMIT_MS = 180_000;
+const COMMAND_LIMIT_MS = 60_000;
 /** Damage that no command takes away. */
 const MENDED_BY_HAND: readonly FindingKind[] = ["file-type"];
 
@@ -92,10 +93,10 @@ const sources = new Map<Shape, Source>();
 beforeAll(async () => {
   const shapes = new Set(CASES.map(({ shape = DEFAULT_SHAPE }) => shape));
   for (const shape of shapes) sources.set(shape, await Source.start(shape));
-});
+}, TEST_LIMIT_MS);
 afterAll(async () => {
   for (const source of sources.values()) await source[Symbol.asyncDispose]();
-});
+}, TEST_LIMIT_MS);
 
 describe("commands of", () => {
   for (const { name, text } of sections.findings) {
@@ -138,7 +139,9 @@ async function tryFinding(
     using db = damaged(shape, stateFor(command, found), found);
     await runCommand(command, db, source, place);
     if (!isMended) continue;
-    const { stdout } = await runProgram(["verify", db.path, "--json"]);
+    const { stdout } = await runProgram(["verify", db.path, "--json"], {
+      timeoutMs: COMMAND_LIMIT_MS,
+    });
     const { findings } = JSON.parse(stdout) as { findings: { kind: string }[] };
     const left = findings.filter((finding) => finding.kind === kind);
     expect({ command, left }).toEqual({ command, left: [] });
@@ -204,7 +207,10 @@ async function runCommand(
   if (words[0] === "replicate" && !words.includes("--once")) words.push("--once");
   // Where a person answers, a test says yes.
   if (words.includes("--apply")) words.push("--yes");
-  const ran = await runProgram(words, { env: { HOME: join(db.path, "..") } });
+  const ran = await runProgram(words, {
+    env: { HOME: join(db.path, "..") },
+    timeoutMs: COMMAND_LIMIT_MS,
+  });
   expect({ command, ...ran, accepted: ran.status !== 1 && ran.status !== 2 }).toMatchObject({
     command,
     accepted: true,

@@ -9,7 +9,7 @@ import { readDocument } from "./documents.ts";
 import { type Place, Stage } from "./places.ts";
 
 const FIXTURE = resolve(import.meta.dir, "../fixtures/8x16-2-shards/leader-clean");
-const TEST_LIMIT_MS = 120_000;
+const TEST_LIMIT_MS = 180_000;
 /** Programs of the system that examples use; where one is missing the example is skipped. */
 const TOOLS = ["jq", "man", "bash"];
 
@@ -34,8 +34,8 @@ const examples = (await loadSpecs()).flatMap((spec) => spec.examples.map(({ comm
 let stage: Stage;
 beforeAll(async () => {
   stage = await Stage.start();
-}, 60_000);
-afterAll(() => stage[Symbol.asyncDispose]());
+}, TEST_LIMIT_MS);
+afterAll(() => stage[Symbol.asyncDispose](), TEST_LIMIT_MS);
 
 test("README has the reference of the commands as they are", async () => {
   const { text } = readDocument("README.md");

@@ -1,13 +1,16 @@
 // What is called durable is durable, by the log of a disk in memory: `ready`, the cursor, the Ack with --sync batch, durableLag; and
 // when the syncs come.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { CURSOR_FILE, decodeCursor } from "../../src/format/cursor.ts";
 import { decodeAck, FRAME_ACK } from "../../src/wire/messages.ts";
 import { timesOf, wordOf } from "../support/disk-log.ts";
 import type { SimFollower, SimFollowerOptions } from "../support/sim-follower.ts";
 import { SIM_DIR } from "../support/sim-follower.ts";
 import { SimStage } from "../support/sim-stage.ts";
+
+// Simulated time is quick; a busy machine is not.
+setDefaultTimeout(60_000);
 
 const DATA = `${SIM_DIR}/shard_000/fixed.data`;
 const CURSOR = `${SIM_DIR}/shard_000/${CURSOR_FILE}`;

@@ -1,10 +1,13 @@
 // The order of the calls with which a replica's files are made, opened, grown and closed, from the log of a disk in memory: what
 // must be durable before what.
 
-import { expect, describe, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { expectInOrder, wordsFrom } from "../support/disk-log.ts";
 import { SIM_DIR, type SimFollower } from "../support/sim-follower.ts";
 import { SimStage } from "../support/sim-stage.ts";
+
+// Simulated time is quick; a busy machine is not.
+setDefaultTimeout(60_000);
 
 const RENAME_IN_PLACE = (name: string) => [
   `open create ${name}.tmp`,

@@ -1,10 +1,13 @@
 // The pauses between connects in simulated time: 1 s doubling to 30 s with some chance in them, and back to 1 s only when a whole
 // scan came through. An open port alone is no progress.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Backoff } from "../../src/replica/backoff.ts";
 import type { MemoryConnection } from "../support/memory-net.ts";
 import { SimStage } from "../support/sim-stage.ts";
+
+// Simulated time is quick; a busy machine is not.
+setDefaultTimeout(60_000);
 
 const HOUR_MS = 3_600_000;
 

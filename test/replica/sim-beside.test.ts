@@ -1,8 +1,11 @@
 // A scan on a second connection while the stream goes on, in simulated time: what the stream brings explains what the scan shows,
 // whichever comes first, and only what stays different is called so.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { SimStage } from "../support/sim-stage.ts";
+
+// Simulated time is quick; a busy machine is not.
+setDefaultTimeout(60_000);
 
 const RESYNC_MS = 60_000;
 const SETTINGS = { resyncMs: RESYNC_MS };

@@ -1,7 +1,7 @@
 // Every disk call of a follower's life fails once, in simulated time: with EIO, with ENOSPC, and for writes after half of the bytes.
 // The shard ends with 15 or 14, tries nothing again, has never called durable what is not, and the next start heals what is left.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { basename } from "node:path";
 import { ArmdbError } from "../../src/errors.ts";
 import type { FollowerReport } from "../../src/replica/follower-types.ts";
@@ -9,6 +9,9 @@ import { wordOf } from "../support/disk-log.ts";
 import type { DiskCall, DiskFault, RecordingDisk } from "../support/recording-disk.ts";
 import { SIM_DIR, type SimFollower } from "../support/sim-follower.ts";
 import { SimStage } from "../support/sim-stage.ts";
+
+// Simulated time is quick; a busy machine is not.
+setDefaultTimeout(60_000);
 
 const SLOTS = 40;
 const HEADER_BYTES = 4096;

@@ -1,8 +1,11 @@
 // Generation 1 without its stream, in simulated time: the verdict on the heartbeat probe, the scans in its place and the share of
 // the time they may take, the day's connections, and the way back to a live stream.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { SimStage } from "../support/sim-stage.ts";
+
+// Simulated time is quick; a busy machine is not.
+setDefaultTimeout(60_000);
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -122,4 +125,28 @@ describe("polling", () => {
     expect(follower.shard().state).toBe("waiting");
     expect(follower.shard().activity).toContain("connections");
   });
+});
+
+describe("a follower that was held up itself when CaughtUp came", () => {
+  for (const heldMs of [1_500, 2_800]) {
+    test(`by ${heldMs} ms takes the first event as proof of the stream`, () => {
+      const stage = new SimStage({ generation: 1 });
+      stage.leader.put(0, 1, 1);
+      // CaughtUp waits in the socket: the leader's first heartbeat comes less than 5 s after it is read.
+      stage.net.onConnection = ({ toConnector }) => {
+        toConnector.delayMs = 10;
+        stage.clock.after(15, () => toConnector.hold());
+        stage.clock.after(heldMs, () => toConnector.release());
+      };
+      const follower = stage.follow();
+      stage.clock.advance(12_000);
+      stage.leader.put(0, 1, 2);
+      stage.clock.advance(100);
+      expect(follower.shard().streaming).toBe("live");
+      expect(follower.states().at(-1)).toBe("live");
+      // And its heartbeats are missed when they stay away.
+      stage.leader.muted.add(0);
+      stage.until("stalled", () => follower.states().at(-1) === "stalled", 20_000);
+    });
+  }
 });

@@ -1,10 +1,13 @@
 // Events that a leader drops, in simulated time: each generation in its own way, and the scan that mends it, within --resync at
 // the latest and at once where loss can be suspected. Also scans that only look whole.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { GENERATIONS, type Generation } from "../support/sim-leader.ts";
 import type { SimFollower } from "../support/sim-follower.ts";
 import { SimStage } from "../support/sim-stage.ts";
+
+// Simulated time is quick; a busy machine is not.
+setDefaultTimeout(60_000);
 
 const RESYNC_MS = 600_000;
 const SETTINGS = { resyncMs: RESYNC_MS };

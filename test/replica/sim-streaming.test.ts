@@ -1,8 +1,11 @@
 // `shard already streaming`, in simulated time: asked again soon, then with the backoff's pauses, with a word on who it may be; and
 // never a second stream beside our own.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { SimStage } from "../support/sim-stage.ts";
+
+// Simulated time is quick; a busy machine is not.
+setDefaultTimeout(60_000);
 
 for (const generation of [2, 3] as const) {
   describe(`a stream that somebody else has (generation ${generation})`, () => {
@@ -22,7 +25,9 @@ for (const generation of [2, 3] as const) {
       expect(stage.leader.connectionsEver - before).toBe(5);
       expect(follower.shard().state).toBe("waiting");
       expect(follower.shard().lastError).toContain("shard already streaming");
-      expect(follower.shard().lastError).toContain("another follower, or an old connection of ours");
+      expect(follower.shard().lastError).toContain(
+        "another follower, or an old connection of ours",
+      );
       stage.clock.advance(600_000);
       // 1 2 4 8 16 and then 30 s: some 22 in ten minutes.
       const tries = stage.leader.connectionsEver - before;

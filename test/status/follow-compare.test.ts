@@ -4,14 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Armdb, runArmdb } from "../support/armdb.ts";
-import {
-  BUILD_LIMIT_MS,
-  eventually,
-  expectGoodStop,
-  FollowStage,
-} from "../support/follow-stage.ts";
+import { BUILD_LIMIT_MS, expectGoodStop, FollowStage } from "../support/follow-stage.ts";
 import { buildOracle, oracleAvailable } from "../support/oracle.ts";
-import { LIMIT_MS, statusOf } from "./follow-questions.ts";
+import { LIMIT_MS, statusOf, eventually } from "./follow-questions.ts";
 
 describe.if(oracleAvailable())("a follower asked to compare", () => {
   let stage: FollowStage;

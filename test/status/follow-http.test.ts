@@ -4,15 +4,19 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { Armdb, runArmdb } from "../support/armdb.ts";
-import {
-  BUILD_LIMIT_MS,
-  eventually,
-  expectGoodStop,
-  FollowStage,
-} from "../support/follow-stage.ts";
+import { BUILD_LIMIT_MS, expectGoodStop, FollowStage } from "../support/follow-stage.ts";
 import { buildOracle, oracleAvailable } from "../support/oracle.ts";
 import { TempRoot } from "../support/temp.ts";
-import { addressOf, get, HTTP, LIMIT_MS, metricsOf, statusOf, sumOf } from "./follow-questions.ts";
+import {
+  addressOf,
+  get,
+  HTTP,
+  LIMIT_MS,
+  metricsOf,
+  statusOf,
+  sumOf,
+  eventually,
+} from "./follow-questions.ts";
 
 describe.if(oracleAvailable())("a follower over HTTP", () => {
   let stage: FollowStage;
@@ -100,7 +104,6 @@ describe.if(oracleAvailable())("a follower over HTTP", () => {
       const again = await eventually(
         () => get(`${address}/health`),
         ({ status }) => status === 200,
-        40_000,
       );
       expect(again.status).toBe(200);
       await leader.kill();

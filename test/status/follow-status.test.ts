@@ -12,16 +12,11 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { Armdb, replicateOnce } from "../support/armdb.ts";
-import {
-  BUILD_LIMIT_MS,
-  eventually,
-  expectGoodStop,
-  FollowStage,
-} from "../support/follow-stage.ts";
+import { BUILD_LIMIT_MS, expectGoodStop, FollowStage } from "../support/follow-stage.ts";
 import { buildOracle, oracleAvailable } from "../support/oracle.ts";
 import { TerminalProgram } from "../support/program.ts";
 import { modeOf } from "../support/temp.ts";
-import { addressOf, HTTP, LIMIT_MS, statusOf } from "./follow-questions.ts";
+import { addressOf, HTTP, LIMIT_MS, statusOf, eventually } from "./follow-questions.ts";
 import { NoticeReceiver } from "./notice-receiver.ts";
 
 describe.if(oracleAvailable())("a follower that runs", () => {
