@@ -7,7 +7,7 @@ import type { SlotLayout } from "../format/slot.ts";
 import { slotLayout } from "../format/slot.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Geometry } from "../store/geometry.ts";
-import type { ShardLook } from "./directory.ts";
+import { lookAtShard, type ShardLook } from "./directory.ts";
 import type { Finding } from "./findings.ts";
 import { type BasisDecision, decideBasis } from "./repair-basis.ts";
 import type { Step } from "./repair-changes.ts";
@@ -77,6 +77,7 @@ class Planner {
       const plan = await this.#shard(look);
       if (plan !== null) plans.push(plan);
     }
+    plans.push(...this.#unknownShards(meta.length > 0));
     // A lost header page before anything else, then db.meta, then what lies in the files.
     const steps = [
       ...plans.flatMap((plan) => plan.headerSteps),
@@ -107,6 +108,20 @@ class Planner {
     const metaIsUnknown = this.#metaFindings().length > 0 && directory.routing.source !== "meta";
     if (source === null || (this.#layout() !== null && !metaIsUnknown)) return;
     this.#sourceGeometry = await askGeometry(source);
+  }
+
+  /** Shards that only the source knows of: their directories and the count in db.meta are gone alike. */
+  #unknownShards(writesMeta: boolean): ShardPlan[] {
+    const { directory } = this.#report;
+    const plans: ShardPlan[] = [];
+    if (!writesMeta || this.#sourceGeometry === null || this.#options.onlyReported) return plans;
+    for (let shard = directory.shards.length; shard < this.#sourceGeometry.shardCount; shard++) {
+      const look = lookAtShard(this.#disk, directory.path, shard);
+      if (look.data.facts !== null) continue;
+      const plan = this.#absent(look, [], `${look.data.name} is missing`);
+      if (plan !== null) plans.push(plan);
+    }
+    return plans;
   }
 
   #metaFindings(): readonly Finding[] {

@@ -20,16 +20,22 @@ const MSG_DONTWAIT_NOSIGNAL = 0x40 | 0x4000;
 const SUN_PATH_BYTES_MAX = 108;
 
 function load() {
-  const { symbols } = dlopen("libc.so.6", {
-    socket: { args: ["i32", "i32", "i32"], returns: "i32" },
-    sendto: {
-      args: ["i32", "buffer", "buffer_length", "i32", "buffer", "u32"],
-      returns: FFIType.i64_fast,
-    },
-    close: { args: ["i32"], returns: "i32" },
-    __errno_location: { args: [], returns: "ptr" },
-  });
-  return { ...symbols, errnoPlace: symbols.__errno_location() as Pointer };
+  try {
+    const { symbols } = dlopen("libc.so.6", {
+      socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+      sendto: {
+        args: ["i32", "buffer", "buffer_length", "i32", "buffer", "u32"],
+        returns: FFIType.i64_fast,
+      },
+      close: { args: ["i32"], returns: "i32" },
+      __errno_location: { args: [], returns: "ptr" },
+    });
+    return { ...symbols, errnoPlace: symbols.__errno_location() as Pointer };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `The service manager cannot be spoken to on this system: ${reason}`;
+    throw new ArmdbError("unexpected", message, { cause });
+  }
 }
 
 /**

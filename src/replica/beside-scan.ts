@@ -68,7 +68,10 @@ export class BesideScan {
     switch (event.kind) {
       case "shard-info":
         body.intake.writePending();
-        this.#scan = new ScanRun("beside", clock.nowMs());
+        this.#scan = new ScanRun(
+          figures.streaming === "polling" ? "rescan" : "beside",
+          clock.nowMs(),
+        );
         this.#acks = this.#options.newPacer(link);
         this.#acks.sendAhead();
         figures.scanBegan(this.#scan, link);
@@ -103,7 +106,8 @@ export class BesideScan {
     if (outcome.taken > 0) {
       const nowMs = clock.nowMs();
       body.intake.writePending((slot, slots) => {
-        figures.healed += healed.wrote(slot, slots, nowMs);
+        // Without a stream nothing else could have brought it: that is counted as rescanned.
+        if (this.#scan?.kind === "beside") figures.healed += healed.wrote(slot, slots, nowMs);
       });
       body.durability.wrote();
     }

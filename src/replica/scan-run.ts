@@ -3,7 +3,7 @@
 
 export class ScanRun {
   readonly startedAtMs: number;
-  /** `first`: of this process; `rescan`: the stream restarts with it; `beside`: a second connection beside a stream. */
+  /** `first`: of this process; `rescan`: the stream restarts with it, or there is none; `beside`: beside a stream. */
   readonly kind: "first" | "rescan" | "beside";
   taken = 0;
   caughtUpAtMs: number | null = null;

@@ -17,6 +17,8 @@ import { contentsOf, FixtureCopy, FIXTURES, journalsIn, runWords } from "./repai
 
 const SEED = Number(process.env["ARMDB_SEED"] ?? 20_260_801);
 const CASES = Number(process.env["ARMDB_REPAIR_CASES"] ?? 12);
+/** Long, for machines that do much else. */
+const LIMIT_MS = 60_000;
 const STATES = ["leader-clean", "leader-dirty", "follower-clean"] as const;
 
 type Harm = (copy: FixtureCopy, dice: Dice, shards: number) => string;
@@ -140,18 +142,22 @@ for (const name of FIXTURES) {
     describe(`repair of random damage: ${name}, ${state}`, () => {
       for (let index = 0; index < CASES; index++) {
         const seed = SEED + index * 7919;
-        test(`case ${index}`, async () => {
-          const dice = new Dice(seed);
-          using copy = new FixtureCopy(name, state);
-          using source = new FixtureCopy(name, "leader-clean");
-          const done: string[] = [];
-          for (let harms = 1 + dice.below(3); harms > 0; harms--) {
-            done.push(HARMS[dice.pick(Object.keys(HARMS))]?.(copy, dice, shards) ?? "");
-          }
-          const what = `seed ${seed}: ${done.join("; ")}`.replaceAll(`${copy.path}/`, "");
-          const from = dice.oneIn(2) ? ["--from", source.path] : [];
-          await holds(copy, from, what);
-        });
+        test(
+          `case ${index}`,
+          async () => {
+            const dice = new Dice(seed);
+            using copy = new FixtureCopy(name, state);
+            using source = new FixtureCopy(name, "leader-clean");
+            const done: string[] = [];
+            for (let harms = 1 + dice.below(3); harms > 0; harms--) {
+              done.push(HARMS[dice.pick(Object.keys(HARMS))]?.(copy, dice, shards) ?? "");
+            }
+            const what = `seed ${seed}: ${done.join("; ")}`.replaceAll(`${copy.path}/`, "");
+            const from = dice.oneIn(2) ? ["--from", source.path] : [];
+            await holds(copy, from, what);
+          },
+          LIMIT_MS,
+        );
       }
     });
   }

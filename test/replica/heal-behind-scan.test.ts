@@ -6,7 +6,7 @@ import { buildOracle, ORACLE_VERSIONS, oracleAvailable, OracleLeader } from "../
 import { inState, linesOf } from "../support/follower-states.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
 
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 150_000;
 const CONVERGE_MS = 20_000;
 const RECORDS = 500_000;
 const shape = { shards: 1, prefixBits: 0, key: 8, value: 16, growStep: RECORDS + 1_000 };

@@ -6,7 +6,7 @@ import type { LineMatch } from "../support/armdb.ts";
 import { buildOracle, ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
 
-const LIMIT_MS = 90_000;
+const LIMIT_MS = 150_000;
 const CONVERGE_MS = 8_000;
 const OPTIONS = ["--poll", "1s", "--resync", "2s"];
 const KILLS = 8;

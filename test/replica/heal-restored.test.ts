@@ -11,7 +11,7 @@ import { inState, linesOf } from "../support/follower-states.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
 import { divergedSlots, type ExpectedDifference } from "../support/slot-diff.ts";
 
-const LIMIT_MS = 90_000;
+const LIMIT_MS = 150_000;
 const CONVERGE_MS = 8_000;
 const OPTIONS = ["--poll", "1s", "--resync", "2s"];
 

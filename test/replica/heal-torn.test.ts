@@ -9,7 +9,7 @@ import { linesOf } from "../support/follower-states.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
 import { slotBytes } from "../support/slot-diff.ts";
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 150_000;
 const HEADER_BYTES = 4096;
 const TORN = 40;
 

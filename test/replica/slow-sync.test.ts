@@ -6,7 +6,7 @@ import { inState, stepsOf } from "../support/follower-states.ts";
 import { buildOracle, oracleAvailable } from "../support/oracle.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
 
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 150_000;
 const SYNC_DELAY_US = 5_000_000;
 /** `-D`: strace is the follower's child, so that the process started here is the follower. */
 const SLOW_SYNC = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "--seccomp-bpf"].concat([

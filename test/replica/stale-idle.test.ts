@@ -6,7 +6,7 @@ import { inState, processTicks, TICKS_PER_SECOND } from "../support/follower-sta
 import { buildOracle, oracleAvailable } from "../support/oracle.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 150_000;
 const WATCH_S = 4;
 /** Share of one core, each side. */
 const SHARE_MAX = 0.05;

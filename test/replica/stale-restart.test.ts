@@ -6,11 +6,11 @@ import { buildOracle, ORACLE_VERSIONS, oracleAvailable } from "../support/oracle
 import { inState } from "../support/follower-states.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 150_000;
 const OPTIONS = ["--poll", "1s", "--resync", "2s"];
 
 describe.if(oracleAvailable())("a follower restarted while the leader writes", () => {
-  beforeAll(async () => void (await buildOracle()), 20 * LIMIT_MS);
+  beforeAll(async () => void (await buildOracle()), 20 * 60_000);
 
   for (const version of ORACLE_VERSIONS) {
     test.concurrent(

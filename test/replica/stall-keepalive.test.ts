@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import { Armdb } from "../support/armdb.ts";
 import { TempRoot } from "../support/temp.ts";
 
-const LIMIT_MS = 90_000;
+const LIMIT_MS = 150_000;
 const NOTICED_MS = 20_000;
 
 const allowed = Bun.spawnSync(["unshare", "-n", "ip", "link", "set", "lo", "up"]).exitCode === 0;

@@ -9,7 +9,7 @@ import { Proxy } from "../support/proxy.ts";
 import { shardsOf } from "../support/replica-contents.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
 
-const LIMIT_MS = 90_000;
+const LIMIT_MS = 150_000;
 const NOTICED_MS = 20_000;
 
 /** Waits until shard 0 is stalled; what it says of it. */

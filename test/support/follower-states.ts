@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import type { Armdb, Line } from "./armdb.ts";
 
-const STATE_LIMIT_MS = 30_000;
+const STATE_LIMIT_MS = 60_000;
 
 /** Lines of one type from `from` on. */
 export function linesOf(follower: Armdb, type: string, from = 0): Line[] {

@@ -64,7 +64,7 @@ export class ReplicaStage implements AsyncDisposable {
     args: readonly string[] = [],
     options: ArmdbOptions = {},
   ): Armdb {
-    const follower = Armdb.replicate(leader.address, dir, args, { limitMs: 120_000, ...options });
+    const follower = Armdb.replicate(leader.address, dir, args, { limitMs: 180_000, ...options });
     this.#running.push(follower);
     return follower;
   }
