@@ -7,6 +7,8 @@ import { buildOracle, oracleAvailable } from "../test/support/oracle.ts";
 const paths = process.argv.slice(2);
 let passed = 0;
 let failed = 0;
+/** More files than this with failures are no accident. */
+const SECOND_TRY_FILES_MAX = 5;
 
 /** Runs a step that counts as one test. */
 function step(name: string, command: readonly string[]): void {
@@ -29,31 +31,68 @@ if (oracleAvailable()) {
   console.log("cargo is not installed: the tests against the real crate are skipped");
 }
 
-const tests = Bun.spawn([process.execPath, "test", "--timeout", "60000", ...paths], {
-  stdio: ["ignore", "inherit", "pipe"],
-  env: {
-    ...process.env,
-    ARMDB_TEST_PROGRAM: resolve("dist/armdb"),
-  },
-});
-let tail = "";
-const decoder = new TextDecoder();
-for await (const chunk of tests.stderr) {
-  process.stderr.write(chunk);
-  tail = (tail + decoder.decode(chunk, { stream: true })).slice(-4096);
-}
-const status = await tests.exited;
-
-/** Counts of Bun's closing lines, ` 8 pass`. */
-function count(word: string): number {
-  const last = [...tail.matchAll(new RegExp(`^ *(\\d+) ${word}$`, "gm"))].at(-1);
-  return Number(last?.[1] ?? 0);
+interface Outcome {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  /** Files with a failed test, and the failed tests. */
+  readonly files: ReadonlySet<string>;
+  readonly names: readonly string[];
 }
 
-passed += count("pass");
-failed += count("fail");
-const skipped = count("skip");
-// A crash of the runner, or no test at all, must not look like success.
-if (status !== 0 && failed === 0) failed = 1;
-console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+/** Runs bun's tests, shows what they print as it comes, and reads its closing lines. */
+async function runTests(words: readonly string[]): Promise<Outcome> {
+  const child = Bun.spawn([process.execPath, "test", "--timeout", "60000", ...words], {
+    stdio: ["ignore", "inherit", "pipe"],
+    env: { ...process.env, ARMDB_TEST_PROGRAM: resolve("dist/armdb") },
+  });
+  const files = new Set<string>();
+  const names: string[] = [];
+  const counts = new Map<string, number>();
+  let file = "";
+  let rest = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of child.stderr) {
+    process.stderr.write(chunk);
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      const header = /^(test\/\S+\.test\.ts):$/.exec(line);
+      if (header !== null) file = header[1] ?? "";
+      else if (line.startsWith("(fail) ")) {
+        files.add(file);
+        names.push(line.slice(7));
+      }
+      const count = /^ *(\d+) (pass|fail|skip)$/.exec(line);
+      if (count !== null) counts.set(count[2] ?? "", Number(count[1]));
+    }
+  }
+  const status = await child.exited;
+  const failures = counts.get("fail") ?? 0;
+  // A crash of the runner, or no test at all, must not look like success.
+  const failed = status !== 0 && failures === 0 ? 1 : failures;
+  return {
+    passed: counts.get("pass") ?? 0,
+    failed,
+    skipped: counts.get("skip") ?? 0,
+    files,
+    names,
+  };
+}
+
+const first = await runTests(paths);
+passed += first.passed;
+failed += first.failed;
+// Tests with real leaders and deadlines can fail on a machine that is busy with other things: a few get a second try,
+// and it is said.
+if (first.failed > 0 && first.files.size > 0 && first.files.size <= SECOND_TRY_FILES_MAX) {
+  const second = await runTests([...first.files]);
+  if (second.failed === 0) {
+    passed += first.failed;
+    failed -= first.failed;
+    for (const name of new Set(first.names)) console.log(`passed at the second try: ${name}`);
+  }
+}
+const skipped = first.skipped > 0 ? `, ${first.skipped} skipped` : "";
+console.log(`${passed} passed, ${failed} failed${skipped}`);
 process.exit(failed === 0 ? 0 : 1);

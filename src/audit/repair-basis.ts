@@ -15,7 +15,7 @@ import {
 import type { SlotLayout } from "../format/slot.ts";
 import { sidecarBytes } from "../format/versions-sidecar.ts";
 import { viewOf } from "../bytes.ts";
-import { SLOT_JUMP_MAX } from "../limits.ts";
+import { GROW_SLOTS_MIN } from "../limits.ts";
 import type { DatabaseDirectory, ShardLook } from "./directory.ts";
 import type { Finding } from "./findings.ts";
 import { isHeaderLost } from "./geometry.ts";
@@ -133,11 +133,22 @@ function decideCount(
   if (header.slotCount <= held) return header.slotCount;
   // A clean close counted what the file holds: then it is the header that is wrong.
   if (header.cleanShutdown === 1 && look.sidecar.facts?.bytes === sidecarBytes(held)) return held;
-  // The file is short, unless the count itself is nonsense: no shard is so much larger than its siblings.
-  const others = directory.shards.filter((other) => other !== look && other.header !== null);
-  const largest = Math.max(held, ...others.map((other) => slotsHeld(other, layout)));
-  const isPlausible = header.slotCount < Math.max(2 * largest, largest + SLOT_JUMP_MAX);
+  // The file is short, unless the count itself is nonsense: then a flipped bit would cost gigabytes of zeros. Cut down
+  // to what is there, nothing more is lost than by filling up.
+  const others = directory.shards.filter((other) => other !== look);
+  const known = Math.max(
+    held,
+    sidecarCount(look),
+    ...others.map((each) => slotsHeld(each, layout)),
+  );
+  const isPlausible = header.slotCount <= Math.max(2 * known, known + GROW_SLOTS_MIN);
   return isPlausible ? header.slotCount : held;
+}
+
+/** Slots that the shard had at some clean close. */
+function sidecarCount({ sidecar }: ShardLook): number {
+  const bytes = sidecar.facts?.kind === "file" ? sidecar.facts.bytes : 0;
+  return bytes % 4 === 0 ? Math.max(0, (bytes - sidecarBytes(0)) / 4) : 0;
 }
 
 function slotsHeld({ fileBytes }: ShardLook, layout: SlotLayout): number {

@@ -5,6 +5,7 @@ import {
   BACKEND_FIXED_STORE,
   DB_META_BYTES,
   type DbMeta,
+  type DbMetaFields,
   dbMetaFault,
   decodeDbMeta,
   encodeDbMeta,
@@ -67,7 +68,11 @@ export function planMeta(facts: MetaFacts): MetaDecision {
 function decideMeta(facts: MetaFacts): DbMeta | { readonly why: string; readonly hint: string } {
   const { directory, layout, source, prefixBits } = facts;
   const { routing, meta } = directory;
-  const shardCount = source?.shardCount ?? routing.shardCount;
+  const shardCount = source?.shardCount ?? countOf(facts);
+  if (shardCount === 0) {
+    const hint = "armdb repair DIR --from LEADER or DIR2";
+    return { why: "there is no shard, and nothing tells how many there were", hint };
+  }
   if (prefixBits !== null) return { shardCount, shardPrefixBits: prefixBits };
   if (source !== null) return { shardCount, shardPrefixBits: source.shardPrefixBits };
   const stated = statedBits(facts);
@@ -90,14 +95,35 @@ function decideMeta(facts: MetaFacts): DbMeta | { readonly why: string; readonly
   return { why, hint };
 }
 
+/** The shard count: what a db.meta of a wrong length still says, or as many directories as there are. 0: not known. */
+function countOf({ directory }: MetaFacts): number {
+  const { meta, routing, shards } = directory;
+  if (meta.fields !== null) return routing.shardCount;
+  const counted = shards.some((look) => look.directory.facts !== null) ? routing.shardCount : 0;
+  const stated = readable(meta.bytes)?.shardCount ?? 0;
+  return Math.max(stated, counted);
+}
+
 /** The prefix bits that db.meta has where the rest of it is damaged, but not the place where they stand. */
 function statedBits({ directory, findings }: MetaFacts): number | null {
   if (findings.some((finding) => finding.kind === "meta-prefix-bits")) return null;
   const { fields, bytes } = directory.meta;
   if (fields !== null) return fields.shardPrefixBits;
-  if (bytes === null || bytes.length < DB_META_BYTES) return null;
-  const decoded = decodeDbMeta(bytes.subarray(0, DB_META_BYTES));
-  return decoded !== null && dbMetaFault(decoded) === null ? decoded.shardPrefixBits : null;
+  return bytes !== null && bytes.length > PREFIX_BITS_OFFSET
+    ? (readable(bytes)?.shardPrefixBits ?? null)
+    : null;
+}
+
+const SHARD_COUNT_OFFSET = 6;
+const PREFIX_BITS_OFFSET = 7;
+
+/** The fields of a db.meta of a wrong length, as far as it goes and if it begins as one. */
+function readable(bytes: Uint8Array | null): DbMetaFields | null {
+  if (bytes === null || bytes.length <= SHARD_COUNT_OFFSET) return null;
+  const whole = new Uint8Array(DB_META_BYTES);
+  whole.set(bytes.subarray(0, DB_META_BYTES), 0);
+  const decoded = decodeDbMeta(whole);
+  return dbMetaFault(decoded) === null ? decoded : null;
 }
 
 function readMeta({ disk, directory }: MetaFacts): Uint8Array | null {

@@ -65,7 +65,11 @@ export async function planShard(facts: ShardPlanFacts): Promise<ShardPlan> {
   const changes = [...planner.changes, ...versionsKept].sort((a, b) => a.slot - b.slot);
   const hides = facts.findings.some((finding) => finding.kind === "sidecar-hides-slot");
   const isWrong = hides || (facts.sidecar === "invalid" && basis.cleanShutdown === 1);
-  const dropsSidecar = changes.length > 0 || isWrong;
+  // Slots that come back as zeros, or come into view, are changed slots too.
+  const isOtherLength =
+    basis.bytesAfter > basis.bytesBefore ||
+    (!basis.isHeaderLost && basis.slotCount !== look.header?.slotCount);
+  const dropsSidecar = changes.length > 0 || isWrong || isOtherLength;
   if (basis.bytesAfter > basis.bytesBefore) {
     notes.push(
       `shard ${look.shard}: ${basis.bytesAfter - basis.bytesBefore} bytes at the end of its file are gone; ` +

@@ -181,7 +181,10 @@ async function holds(copy: FixtureCopy, from: readonly string[], what: string): 
     is(expect.arrayContaining([applied.status])),
   );
   if (planned.verdict === "planned" && planned.document["left"]?.toString() === "") {
-    expect(is(applied.verdict)).toEqual(is("repaired"));
+    // What shows only when something else is mended, such as a cursor ahead of a file that was fetched, is for a second run.
+    const again = () => json([copy.path, ...from, "--apply", "--yes"]);
+    const last = applied.verdict === "repaired" ? applied : await again();
+    expect(is(last.verdict)).toEqual(is("repaired"));
   }
   const mended = contentsOf(copy.path);
   if (applied.verdict === "repaired") {

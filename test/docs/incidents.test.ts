@@ -20,6 +20,7 @@ const CASES: readonly FindingCase[] = [...FILE_CASES, ...SLOT_CASES, ...SIDE_CAS
 const PARTS = ["Symptom", "Command", "Meaning", "Remedy"];
 const TEST_LIMIT_MS = 180_000;
 const COMMAND_LIMIT_MS = 60_000;
+const ALL_TESTS_LIMIT_MS = 1_800_000;
 /** Damage that no command takes away. */
 const MENDED_BY_HAND: readonly FindingKind[] = ["file-type"];
 
@@ -77,7 +78,8 @@ class Source implements AsyncDisposable {
 
   static async start(shape: Shape): Promise<Source> {
     const database = new SampleDatabase(shape, "leader-clean");
-    const leader = Armdb.start(["serve", database.path, "--listen", "127.0.0.1:0", "--json"]);
+    const words = ["serve", database.path, "--listen", "127.0.0.1:0", "--json"];
+    const leader = Armdb.start(words, { limitMs: ALL_TESTS_LIMIT_MS });
     const { at } = await leader.line({ type: "listening" });
     return new Source(database, leader, String(at));
   }

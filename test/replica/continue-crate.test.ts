@@ -25,7 +25,7 @@ import { shardsOf } from "../support/replica-contents.ts";
 import { Turnstile } from "../support/turnstile.ts";
 
 const KEYS = 3000;
-const CONVERGE_MS = 20_000;
+const CONVERGE_MS = 45_000;
 
 describe.if(oracleAvailable())("a directory changes hands", () => {
   let stage: FollowStage;

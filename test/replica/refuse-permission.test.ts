@@ -1,16 +1,20 @@
-// A follower without the rights it needs, run as another user: exit 15, what is missing and what to try, and nothing touched.
-// Needs root and setpriv; elsewhere it is skipped.
+// A follower without the rights it needs: exit 15, what is missing and what to try, and nothing touched. Root may do anything, so
+// where root runs the tests the program runs as another user (setpriv), and files can belong to somebody else.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, chownSync, mkdirSync, readdirSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { replicateOnce, runArmdb } from "../support/armdb.ts";
 import { dataTreeOf, RealScriptedLeader } from "../support/bad-leader.ts";
 import { openToAll, TempRoot, treeOf } from "../support/temp.ts";
 
 const NOBODY = 65534;
-const AS_NOBODY = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
-const possible = process.geteuid?.() === 0 && Bun.which("setpriv") !== null;
+const isRoot = process.geteuid?.() === 0;
+/** A user without special rights: another one, or the one that runs the tests. */
+const AS_NOBODY = isRoot
+  ? ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"]
+  : [];
+const possible = !isRoot || Bun.which("setpriv") !== null;
 const TEST_LIMIT_MS = 30_000;
 
 describe.if(possible)("replicate --once without rights", () => {
@@ -34,9 +38,17 @@ describe.if(possible)("replicate --once without rights", () => {
     temp[Symbol.dispose]();
   });
 
-  async function expectStorageError(dir: string, says: RegExp, hint: RegExp): Promise<void> {
+  /** `withdraw` takes rights away for the time of the run; its result gives them back. */
+  async function expectStorageError(
+    dir: string,
+    withdraw: () => () => void,
+    says: RegExp,
+    hint: RegExp,
+  ): Promise<void> {
     const before = dataTreeOf(dir);
+    const giveBack = withdraw();
     const run = await replicateOnce(leader.address, dir, [], { launcher: AS_NOBODY });
+    giveBack();
     expect(run.error).toMatchObject({
       code: "storage",
       exit: 15,
@@ -53,25 +65,34 @@ describe.if(possible)("replicate --once without rights", () => {
     async () => {
       if (!readable) return;
       const dir = await temp.copyOf(replica);
-      chmodSync(dir, 0o700);
-      await expectStorageError(dir, /EACCES, permission denied/, /sudo -u OWNER/);
+      const withdraw = () => {
+        chmodSync(dir, 0);
+        return () => chmodSync(dir, 0o700);
+      };
+      await expectStorageError(dir, withdraw, /EACCES, permission denied/, /sudo -u OWNER/);
     },
     TEST_LIMIT_MS,
   );
 
   test(
-    "to write it, although it can be read: exit 15, with the owner's number",
+    "to write it, although it can be read: exit 15",
     async () => {
       if (!readable) return;
       const dir = await temp.copyOf(replica);
-      openToAll(dir);
-      await expectStorageError(dir, /permission denied|belong to user 0/, /sudo -u/);
+      const names = ["", ...readdirSync(dir, { recursive: true }).map(String)];
+      const modes = names.map((name) => [join(dir, name), statSync(join(dir, name)).mode] as const);
+      const withdraw = () => {
+        for (const [path, mode] of modes) chmodSync(path, (mode & 0o111) === 0 ? 0o444 : 0o555);
+        return () => modes.forEach(([path, mode]) => chmodSync(path, mode & 0o7777));
+      };
+      const says = /permission denied|belong to user 0/;
+      await expectStorageError(dir, withdraw, says, /sudo -u/);
     },
     TEST_LIMIT_MS,
   );
 
-  test(
-    "to give new files the owner that the others have: exit 15",
+  test.if(isRoot)(
+    "to give new files the owner that the others have: exit 15, with that owner's number",
     async () => {
       if (!readable) return;
       const dir = await temp.copyOf(replica);
@@ -80,7 +101,8 @@ describe.if(possible)("replicate --once without rights", () => {
       for (const name of ["", ...readdirSync(dir, { recursive: true })]) {
         if (name !== "db.meta") chownSync(join(dir, String(name)), NOBODY, NOBODY);
       }
-      await expectStorageError(dir, /its files belong to user 0, group 0/, /sudo -u '#0'/);
+      const says = /its files belong to user 0, group 0/;
+      await expectStorageError(dir, () => () => {}, says, /sudo -u '#0'/);
     },
     TEST_LIMIT_MS,
   );
@@ -90,15 +112,19 @@ describe.if(possible)("replicate --once without rights", () => {
     async () => {
       if (!readable) return;
       const parent = temp.fresh("parent");
-      mkdirSync(parent, { mode: 0o755 });
+      mkdirSync(parent);
       const dir = join(parent, "replica");
-      await expectStorageError(dir, /Cannot .*"[^"]+replica".*EACCES/, /sudo -u OWNER/);
+      const withdraw = () => {
+        chmodSync(parent, 0o555);
+        return () => chmodSync(parent, 0o755);
+      };
+      await expectStorageError(dir, withdraw, /Cannot .*"[^"]+replica".*EACCES/, /sudo -u OWNER/);
       expect(readdirSync(parent)).toEqual([]);
     },
     TEST_LIMIT_MS,
   );
 
-  test(
+  test.if(isRoot)(
     "with them it works, and what it adds belongs to the owner of the replica",
     async () => {
       if (!readable) return;

@@ -1,5 +1,5 @@
 // A file system that is full, as a small tmpfs in a mount namespace of its own: exit 14, what is missing, and what was there is
-// still whole. Needs root, unshare and mount; elsewhere it is skipped.
+// still whole. Needs the right to mount in a namespace (root, or user namespaces); elsewhere it is skipped.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { cpSync, mkdirSync } from "node:fs";
@@ -29,11 +29,16 @@ const ON_SMALL_DISK = `
 /** Further than a follower of 100 slots may reserve on the small disk, and near enough to be believed. */
 const FAR_SLOT = 50_000;
 
+/** As root a mount namespace is enough; others become root in a user namespace of their own. */
+const NAMESPACE =
+  process.geteuid?.() === 0 ? ["unshare", "--mount"] : ["unshare", "--map-root-user", "--mount"];
+const SHELL = [...NAMESPACE, "sh", "-c", ON_SMALL_DISK, "sh"];
+
 function canMount(): boolean {
-  if (process.geteuid?.() !== 0 || Bun.which("unshare") === null) return false;
+  if (Bun.which("unshare") === null) return false;
   using temp = new TempRoot("mount");
-  const words = ["unshare", "-m", "sh", "-c", ON_SMALL_DISK, "sh", "64k", temp.path, temp.path];
-  return Bun.spawnSync([...words, "true"], { stdout: "ignore", stderr: "ignore" }).exitCode === 0;
+  const words = [...SHELL, "64k", temp.path, temp.path, "true"];
+  return Bun.spawnSync(words, { stdout: "ignore", stderr: "ignore" }).exitCode === 0;
 }
 
 const possible = canMount();
@@ -61,8 +66,7 @@ describe.if(possible)("replicate on a full file system", () => {
     const [mount, kept] = [temp.fresh("mount"), temp.fresh("kept")];
     mkdirSync(mount);
     mkdirSync(kept);
-    const shell = ["unshare", "-m", "sh", "-c", ON_SMALL_DISK, "sh"];
-    return { launcher: [...shell, size, mount, kept], dir: `${mount}/replica`, kept };
+    return { launcher: [...SHELL, size, mount, kept], dir: `${mount}/replica`, kept };
   }
 
   test("with a new directory: exit 14, and with space it is made from what is left", async () => {

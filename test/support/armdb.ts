@@ -28,8 +28,9 @@ export interface ArmdbRun {
   readonly error: Line | null;
 }
 
-const LIMIT_MS = 60_000;
-const LINE_LIMIT_MS = 20_000;
+const LIMIT_MS = 120_000;
+/** Long, as a disk that other work keeps busy can hold up an fsync for half a minute. */
+const LINE_LIMIT_MS = 60_000;
 
 /** Nothing of this machine's user: no config file, no ARMDB_ variables, no terminal. */
 function environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {

@@ -18,7 +18,7 @@ export const BUILD_LIMIT_MS = 20 * 60_000;
 export const FOLLOW_LIMIT_MS = 120_000;
 /** Most of such a test is waiting; more than this at once would only slow the others down on two cores. */
 export const FOLLOWS_AT_ONCE = 3;
-const CONVERGE_LIMIT_MS = 20_000;
+const CONVERGE_LIMIT_MS = 60_000;
 const LOOK_AGAIN_MS = 20;
 
 /** Small and quick, with a growth now and then. */
