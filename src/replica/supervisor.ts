@@ -14,6 +14,7 @@ import {
   type ReplicaTarget,
   writeDbMeta,
 } from "../store/replica-dir.ts";
+import type { Replacement } from "../store/replace-file.ts";
 import { type FollowerState, saveState } from "../store/state-file.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
 import type { CompareEvent } from "./compare-types.ts";
@@ -233,7 +234,7 @@ export class Supervisor {
         if (target.kind === "new" && !target.exists) makeReplicaDirectory(disk, shared.dir);
         this.#options.lock();
         const { shardCount, shardPrefixBits, keyLen, valueLen } = info;
-        this.#saveState(false);
+        this.#saveState(false, "durable");
         writeDbMeta(disk, shared.dir, { shardCount, shardPrefixBits, keyLen, valueLen });
         this.#prepared = "yes";
       }
@@ -284,7 +285,7 @@ export class Supervisor {
     if (this.#shards.length < this.#geometry.shardCount) return;
     if (!this.#shards.every((shard) => shard.ready)) return;
     this.#wasReady = true;
-    this.#trySaveState(() => true);
+    this.#trySaveState(() => true, "later");
     this.#options.allReady();
   }
 
@@ -295,7 +296,7 @@ export class Supervisor {
       this.#shards.length === this.#geometry.shardCount;
     if (!whole || !this.#shards.every((shard) => shard.ended)) return;
     for (const timer of this.#timers) timer.cancel();
-    if (this.#prepared === "yes") this.#trySaveState(() => this.#areAllMade());
+    if (this.#prepared === "yes") this.#trySaveState(() => this.#areAllMade(), "durable");
     const error = this.#shards.find((shard) => shard.error !== null)?.error ?? null;
     this.#options.allEnded(error === null ? null : fromPlainError(error));
   }
@@ -371,7 +372,7 @@ export class Supervisor {
     const nowMs = this.#options.clock.nowMs();
     if (this.#prepared !== "yes" || nowMs - this.#stateSavedAtMs < STATE_SAVE_INTERVAL_MS) return;
     this.#stateSavedAtMs = nowMs;
-    this.#trySaveState(() => this.#areAllMade());
+    this.#trySaveState(() => this.#areAllMade(), "later");
   }
 
   /** Whether a shard's files are whole: a thread may end before it has made them. */
@@ -386,16 +387,16 @@ export class Supervisor {
   }
 
   /** The state file is diagnostic: that it cannot be saved is said, and met by the shards if it is serious. */
-  #trySaveState(created: () => boolean): void {
+  #trySaveState(created: () => boolean, replacement: Replacement): void {
     try {
-      this.#saveState(created());
+      this.#saveState(created(), replacement);
     } catch (thrown) {
       if (!(thrown instanceof ArmdbError)) throw thrown;
       this.#options.reported({ kind: "log", shard: 0, level: "warn", text: thrown.message });
     }
   }
 
-  #saveState(created: boolean): void {
+  #saveState(created: boolean, replacement: Replacement): void {
     const { disk, clock, shared } = this.#options;
     const wallOffsetMs = clock.wallMs() - clock.nowMs();
     const snapshots = this.#shards.map((slot) => slot.snapshot);
@@ -409,6 +410,6 @@ export class Supervisor {
       connectionsAtMs: this.#budget.madeAtMs,
       savedAtMs: clock.wallMs(),
     };
-    saveState(disk, shared.dir, state, this.#owner);
+    saveState(disk, shared.dir, state, this.#owner, replacement);
   }
 }

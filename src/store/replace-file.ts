@@ -5,13 +5,20 @@ import type { Disk } from "../io/disk.ts";
 import { dirname } from "node:path";
 import type { NewFileOwner } from "./ownership.ts";
 
-/** Writes `contents` to `path` by way of `tempPath` in the same directory. Durable when it returns. */
+/**
+ * `durable`: on disk when it returns. `later`: the system writes it when it likes, so that the caller never waits for a slow
+ * disk; for files that may be lost.
+ */
+export type Replacement = "durable" | "later";
+
+/** Writes `contents` to `path` by way of `tempPath` in the same directory. */
 export function replaceFile(
   disk: Disk,
   path: string,
   tempPath: string,
   contents: Iterable<Uint8Array>,
   owner: NewFileOwner,
+  replacement: Replacement = "durable",
 ): void {
   // A predecessor that was killed may have left the name behind; anything but its plain file is refused by open.
   if (disk.facts(tempPath) !== null) disk.remove(tempPath);
@@ -23,10 +30,10 @@ export function replaceFile(
       offset += part.length;
     }
     if (owner.uid !== null) file.own(owner.uid, owner.gid, owner.mode);
-    file.sync();
+    if (replacement === "durable") file.sync();
   } finally {
     file.close();
   }
   disk.rename(tempPath, path);
-  disk.syncDirectory(dirname(path));
+  if (replacement === "durable") disk.syncDirectory(dirname(path));
 }

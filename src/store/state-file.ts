@@ -6,7 +6,7 @@ import type { Disk } from "../io/disk.ts";
 import { SHARDS_MAX } from "../limits.ts";
 import type { NewFileOwner } from "./ownership.ts";
 import { readSmallFile } from "./read-file.ts";
-import { replaceFile } from "./replace-file.ts";
+import { type Replacement, replaceFile } from "./replace-file.ts";
 
 export const STATE_FILE = "armdb.state.json";
 export const STATE_TEMP_FILE = "armdb.state.json.tmp";
@@ -44,15 +44,17 @@ export function readState(disk: Disk, dir: string): FollowerState | null {
   }
 }
 
-/** Saves the state, durably. */
+/** Saves the state; `later` while a follower runs, whose signals and status must not wait for a slow disk. */
 export function saveState(
   disk: Disk,
   dir: string,
   state: FollowerState,
   owner: NewFileOwner,
+  replacement: Replacement = "durable",
 ): void {
-  const text = `${JSON.stringify({ schema: 1, ...state }, null, 1)}\n`;
-  replaceFile(disk, join(dir, STATE_FILE), join(dir, STATE_TEMP_FILE), [Buffer.from(text)], owner);
+  const text = Buffer.from(`${JSON.stringify({ schema: 1, ...state }, null, 1)}\n`);
+  const temp = join(dir, STATE_TEMP_FILE);
+  replaceFile(disk, join(dir, STATE_FILE), temp, [text], owner, replacement);
 }
 
 function stateOf(value: unknown): FollowerState | null {

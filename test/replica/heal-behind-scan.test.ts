@@ -34,11 +34,14 @@ describe.if(oracleAvailable())("a scan that is overtaken by writes", () => {
         await using stage = new ReplicaStage(version, shape);
         const leader = await stage.leader(await made.copy(full));
         const dir = stage.path("replica");
-        const args = ["--resync", "5s", "--limit-rate", "4MB"];
+        const args = ["--resync", "5s", "--limit-rate", "20MB"];
         const follower = stage.follower(leader, dir, args);
         await inState(follower, "scanning", 1);
+        // A follower that stands still: all that is written meanwhile is written behind its scan.
+        follower.signal("SIGSTOP");
         await leader.churn(160_000, 2, RECORDS);
         expect(linesOf(follower, "caught-up")).toEqual([]);
+        follower.signal("SIGCONT");
         const wanted = await leader.digest();
         await follower.ready();
         await stage.converged(follower, dir, wanted, CONVERGE_MS);

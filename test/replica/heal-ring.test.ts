@@ -28,11 +28,13 @@ describe.if(oracleAvailable())("a leader whose ring overflows", () => {
         await portScan(leader);
         await leader.churn(30_000, 2, 20_000);
         const dir = stage.path("replica");
-        // Slow enough that what is written meanwhile meets a ring that is full of old events.
+        // What is written while it scans meets a ring that is full of old events.
         const follower = stage.follower(leader, dir, ["--resync", "3s", "--limit-rate", "400KB"]);
         await inState(follower, "scanning", 2);
+        follower.signal("SIGSTOP");
         await leader.churn(4_000, 3, 20_000);
         expect(linesOf(follower, "caught-up")).toEqual([]);
+        follower.signal("SIGCONT");
         const wanted = await leader.digest();
         await follower.ready();
         await stage.converged(follower, dir, wanted, CONVERGE_MS);

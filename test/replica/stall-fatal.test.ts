@@ -29,7 +29,7 @@ describe.if(oracleAvailable())("a leader that comes back with another geometry",
         await leader.fill(0, 500, 1);
         const wanted = await leader.digest();
         const dir = stage.path("replica");
-        const follower = stage.follower(leader, dir);
+        const follower = stage.follower(leader, dir, [], { limitMs: 30_000 });
         await follower.ready();
         await leader.kill();
         const other = { ...TWO_SHARDS, key: 16, value: 100, shards: 3 };

@@ -99,7 +99,8 @@ describe.if(oracleAvailable())("a follower over HTTP", () => {
         ({ document }) => document.verdict === "stalled",
       );
       expect(stalled.status).toBe(4);
-      expect(stalled.document.shards[0]?.lastError).toContain("no heartbeat");
+      const named = stalled.document.shards.find(({ state }) => state === "stalled");
+      expect(named?.lastError).toContain("no heartbeat");
       leader.signal("SIGCONT");
       const again = await eventually(
         () => get(`${address}/health`),

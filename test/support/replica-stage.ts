@@ -22,6 +22,11 @@ export const TWO_SHARDS: OracleGeometry = {
   growStep: 50_000,
 };
 
+const LIMIT_MS = 180_000;
+
+/** Words before a program's own that end it with the test's process, however that ends. */
+const TIED = Bun.which("setpriv") === null ? [] : ["setpriv", "--pdeathsig", "KILL"];
+
 /** The stream brings news without a line: another look after this. */
 const LOOK_AGAIN_MS = 250;
 
@@ -64,7 +69,9 @@ export class ReplicaStage implements AsyncDisposable {
     args: readonly string[] = [],
     options: ArmdbOptions = {},
   ): Armdb {
-    const follower = Armdb.replicate(leader.address, dir, args, { limitMs: 180_000, ...options });
+    const launcher = [...TIED, ...(options.launcher ?? [])];
+    const all = { limitMs: LIMIT_MS, ...options, launcher };
+    const follower = Armdb.replicate(leader.address, dir, args, all);
     this.#running.push(follower);
     return follower;
   }
