@@ -100,6 +100,8 @@ export class Connector {
         return this.#connectSoon();
       case "lower-protocol":
         this.#protocol = 1;
+        // The attempt that was refused has cost the leader as much as any.
+        this.#options.host.acquireConnection(1, () => {});
         return this.connect();
       case "events-dropped":
         // If that repeats, the scan is too slow for what is written meanwhile: more acks ahead.

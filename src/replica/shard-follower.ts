@@ -291,10 +291,9 @@ export class ShardFollower {
 
   #chunkEnded(link: ShardLink, acks: AckPacer | null): void {
     if (this.#body === null || link.hasEnded || this.#held !== null) return;
-    if (this.#body.applier.pendingBytes > 0) {
-      this.#body.intake.writePending();
-      this.#body.durability.wrote();
-    }
+    this.#body.intake.writePending();
+    // Also what a full buffer wrote before the chunk's end.
+    if (this.#body.store.hasUnsyncedWrites) this.#body.durability.wrote();
     acks?.chunkEnded();
     this.#figures.moved();
   }

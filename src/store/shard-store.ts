@@ -173,6 +173,11 @@ export class ShardStore {
     return this.#syncStartedWith ?? this.#firstUnsyncedAtMs;
   }
 
+  /** Something is written that no sync covers, begun or done. */
+  get hasUnsyncedWrites(): boolean {
+    return this.#firstUnsyncedAtMs !== null;
+  }
+
   /** Why a slot id cannot be true of a shard of this size, or null (issue: growth). */
   slotProblem(slot: number): string | null {
     const limit = Math.max(2 * this.slotCount, this.slotCount + SLOT_JUMP_MAX);
