@@ -1,7 +1,7 @@
 // The directory that a follower is pointed at: what it is now, whether we may follow into it, and how a new one is made.
 // Refuses with a reason and leaves everything as it was (issue: bad input, DIR untouched).
 
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { ArmdbError } from "../errors.ts";
 import { CURSOR_FILE } from "../format/cursor.ts";
 import {
@@ -50,7 +50,16 @@ const OWN_NAMES = new Set<string>([LOCK_FILE, STATE_FILE, STATE_TEMP_FILE, "armd
 /** Looks at DIR and throws where nobody could follow into it: damaged, incompatible, not a directory. */
 export function lookAtTarget(disk: Disk, dir: string): ReplicaTarget {
   const facts = disk.facts(dir);
-  if (facts === null) return { kind: "new", exists: false, state: null };
+  if (facts === null) {
+    const parent = dirname(resolve(dir));
+    if (disk.facts(parent) === null) {
+      throw new ArmdbError("no-database", `"${dir}" cannot be made: there is no "${parent}"`, {
+        path: dir,
+        hint: `mkdir -p "${parent}"`,
+      });
+    }
+    return { kind: "new", exists: false, state: null };
+  }
   if (facts.kind === "symlink") {
     throw new ArmdbError("no-database", `"${dir}" is a symbolic link`, {
       path: dir,

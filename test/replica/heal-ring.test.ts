@@ -55,10 +55,13 @@ describe.if(oracleAvailable())("a leader whose ring overflows", () => {
         const leader = await stage.leader();
         await leader.fill(0, 10_000, 1);
         const dir = stage.path("replica");
-        const follower = stage.follower(leader, dir, ["--resync", "3s"]);
+        const follower = stage.follower(leader, dir, ["--resync", "3s", "--poll", "1s"]);
         await inState(follower, "live", 2);
         for (const seed of [4, 5]) {
+          // Once at its own pace, once while it stands still: then most of the burst is dropped for sure.
+          if (seed === 5) follower.signal("SIGSTOP");
           await leader.churn(200_000, seed, 40_000);
+          follower.signal("SIGCONT");
           const wanted = await leader.digest();
           await stage.converged(follower, dir, wanted, CONVERGE_MS);
         }

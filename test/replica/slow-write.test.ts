@@ -1,0 +1,79 @@
+// A write that takes long holds up the reading of the stream: it is counted, and where it costs a generation 1 leader's stream, scans
+// bring what the stream no longer can.
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import { readFile } from "node:fs/promises";
+import type { Clock } from "../../src/io/clock.ts";
+import { wordOf } from "../support/disk-log.ts";
+import { inState } from "../support/follower-states.ts";
+import { buildOracle, oracleAvailable } from "../support/oracle.ts";
+import { ReplicaStage } from "../support/replica-stage.ts";
+import { SimStage } from "../support/sim-stage.ts";
+
+const LIMIT_MS = 150_000;
+const shape = { shards: 1, prefixBits: 0, key: 32, value: 1000, growStep: 30_000 };
+
+describe("a write over 100 ms", () => {
+  test("is counted, with how long it took; a shorter one is not", () => {
+    const stage = new SimStage();
+    stage.leader.put(0, 1, 1);
+    let heldMs = 0;
+    const clock: Clock = {
+      nowMs: () => stage.clock.nowMs() + heldMs,
+      wallMs: () => stage.clock.wallMs() + heldMs,
+      after: (delayMs, run) => stage.clock.after(delayMs, run),
+    };
+    const follower = stage.follow({ clock });
+    stage.until("live", () => follower.states().at(-1) === "live", 10_000);
+    expect(follower.shard().slowWrites).toBe(0);
+    for (const [ms, slow, slowest] of [
+      [90, 0, 90],
+      [150, 1, 150],
+      [3_000, 2, 3_000],
+      [10, 2, 3_000],
+    ] as const) {
+      stage.disk.faults = (call) => {
+        if (wordOf(call) === "write slots fixed.data") heldMs += ms;
+        return null;
+      };
+      stage.leader.put(0, 1, ms);
+      stage.clock.advance(2_000);
+      const { slowWrites, slowestWriteMs } = follower.shard();
+      expect([slowWrites, slowestWriteMs]).toEqual([slow, slowest]);
+    }
+  });
+});
+
+const traceable =
+  Bun.which("strace") !== null &&
+  Bun.spawnSync(["strace", "-f", "-P", "/", "-e", "trace=pwrite64", "true"]).exitCode === 0;
+if (!traceable) console.log("SKIP slow-write: strace cannot trace here");
+
+describe.if(oracleAvailable() && traceable)("a write of 4 s under load", () => {
+  beforeAll(async () => void (await buildOracle(["0.1.14"])), 20 * 60_000);
+
+  test(
+    "costs no record of a 0.1.14 leader, whether its stream survives or not",
+    async () => {
+      await using stage = new ReplicaStage("0.1.14", shape);
+      const leader = await stage.leader();
+      await leader.fill(0, 1_000, 1);
+      const dir = stage.path("replica");
+      const log = stage.path("strace");
+      const launcher = ["strace", "-D", "-f", "-qq", "-o", log, "--seccomp-bpf"].concat([
+        "-e",
+        "trace=pwrite64",
+        "-e",
+        "inject=pwrite64:delay_enter=4000000:when=20",
+      ]);
+      const follower = stage.follower(leader, dir, ["--poll", "1s", "--resync", "3s"], {
+        launcher,
+      });
+      await inState(follower, "live", 1);
+      await leader.rate(8_000, 6, 2, 20_000);
+      await stage.converged(follower, dir, await leader.digest(), 20_000);
+      expect(await readFile(log, "utf8")).toContain("(DELAYED)");
+    },
+    LIMIT_MS,
+  );
+});
