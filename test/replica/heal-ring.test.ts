@@ -58,7 +58,7 @@ describe.if(oracleAvailable())("a leader whose ring overflows", () => {
         const follower = stage.follower(leader, dir, ["--resync", "3s", "--poll", "1s"]);
         await inState(follower, "live", 2);
         for (const seed of [4, 5]) {
-          // Once at its own pace, once while it stands still: then most of the burst is dropped for sure.
+          // Once at its own pace, once while it stands still and the buffers in between fill up.
           if (seed === 5) follower.signal("SIGSTOP");
           await leader.churn(200_000, seed, 40_000);
           follower.signal("SIGCONT");
