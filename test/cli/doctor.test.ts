@@ -210,13 +210,13 @@ describe("the directory", () => {
     const checks = await look(join(root, "a"));
     expect(named(checks, "permission").message).toContain(`can be created in ${root}`);
     expect(named(checks, "contents").message).toBe("a follower will create the directory");
+    expect(checks.some((check) => check.name === "lock")).toBe(false);
   });
 
   test("whose parent does not exist cannot be made, and the parent is named", async () => {
     const { message, hint } = named(await look(join(root, "a", "b")), "contents");
     expect(message).toContain(`there is no "${join(root, "a")}"`);
     expect(hint).toContain("mkdir -p");
-    expect(checks.some((check) => check.name === "lock")).toBe(false);
   });
 
   test("that is empty will be filled", async () => {
