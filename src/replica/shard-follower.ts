@@ -181,7 +181,8 @@ export class ShardFollower {
   }
 
   #mainShardInfo(link: ShardLink, info: ShardInfo): void {
-    const { geometry } = this.#settings;
+    // In a directory that this run makes, the first ShardInfo is what the files are made by.
+    const geometry = this.#settings.geometry ?? this.#shardInfo;
     if (geometry !== null) {
       const differences = geometryDifferences(geometry, info, "here", "at the leader");
       if (differences.length > 0) {
