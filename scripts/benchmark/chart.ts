@@ -1,7 +1,7 @@
 // The benchmark's charts: slots a second as SVG, drawn by hand so that they need nothing to be shown. Readable on light and dark
 // pages: the colours keep their contrast on both, and text takes the page's colour where it can.
 
-import type { Point } from "./catch-up-rows.ts";
+import type { Point } from "./results.ts";
 
 const WIDTH = 720;
 const HEIGHT = 360;
@@ -25,11 +25,9 @@ const LABELS: Readonly<Record<string, string>> = {
 /** Bars by group on a logarithmic scale, so that 0.1 M and 10 M can be read from one chart. */
 export function chart(title: string, axis: string, points: readonly Point[]): string {
   const names = Object.keys(COLORS).filter((name) =>
-    points.some((point) => point.slotsPerSecond.has(name)),
+    points.some((point) => name in point.slotsPerSecond),
   );
-  const values = points.flatMap((point) =>
-    names.map((name) => point.slotsPerSecond.get(name) ?? 1),
-  );
+  const values = points.flatMap((point) => names.map((name) => point.slotsPerSecond[name] ?? 1));
   const low = 10 ** Math.floor(Math.log10(Math.min(...values)));
   const high = 10 ** Math.ceil(Math.log10(Math.max(...values)));
   const y = (value: number) => {
@@ -72,7 +70,7 @@ function bars(
     const start = LEFT + index * group + group * 0.1;
     const base = HEIGHT - BOTTOM;
     const drawn = names.flatMap((name, place) => {
-      const value = point.slotsPerSecond.get(name);
+      const value = point.slotsPerSecond[name];
       if (value === undefined) return [];
       const x = start + place * width;
       const top = y(value);

@@ -14,17 +14,21 @@ export function spread(values: readonly number[], digits: number): string {
   return `${show(median(values))} [${show(Math.min(...values))}-${show(Math.max(...values))}]`;
 }
 
-/** Runs every contestant once a round, in an order that rotates, so that a drifting machine favours nobody. */
+/**
+ * Runs every contestant once a round, in an order that rotates, so that a drifting machine favours nobody. `roundsOf` may
+ * give one fewer rounds: it then sits out the last ones.
+ */
 export async function interleaved<Name extends string, Result>(
   names: readonly Name[],
   rounds: number,
   run: (name: Name) => Promise<Result>,
+  roundsOf: (name: Name) => number = () => rounds,
 ): Promise<Map<Name, Result[]>> {
   const results = new Map<Name, Result[]>(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (let index = 0; index < names.length; index++) {
       const name = names[(index + round) % names.length] as Name;
-      results.get(name)?.push(await run(name));
+      if (round < roundsOf(name)) results.get(name)?.push(await run(name));
     }
   }
   return results;

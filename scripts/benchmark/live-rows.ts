@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { OracleFollower, OracleLeader, oracleOnce } from "../../test/support/oracle.ts";
 import { VERSION } from "./contestants.ts";
 import { atMost, median, type Row } from "./figures.ts";
+import type { Measured } from "./results.ts";
 
 const SHAPE = { shards: 2, prefixBits: 0, key: 8, value: 64, growStep: 1_000_000 };
 const KEYS = 1_000_000;
@@ -132,7 +133,7 @@ function cpuSecondsOf(pid: number): number {
 }
 
 /** Latency and processor time at 1 k, 20 k and 100 k puts a second. */
-export async function liveRows(root: string, rounds: number, seconds: number): Promise<Row[]> {
+export async function liveRows(root: string, rounds: number, seconds: number): Promise<Measured> {
   const rows: Row[] = [];
   const cpuGoals = new Map([
     [20_000, 0.8],
@@ -188,5 +189,5 @@ export async function liveRows(root: string, rounds: number, seconds: number): P
         ),
       );
   }
-  return rows;
+  return { rows };
 }

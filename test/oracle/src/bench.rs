@@ -1,8 +1,11 @@
-//! `bench-verify`: how fast one thread checks a shard file.
+//! `bench-verify`: how fast one thread checks a shard file: crc and padding, and with `--shards` and `--shard` also that every
+//! live key belongs here and is live once.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::time::Instant;
+
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::Fallible;
 use crate::args::Args;
@@ -24,6 +27,10 @@ pub fn verify(args: &Args) -> Fallible<()> {
     }
 
     let per_read = (READ_SIZE / shape.slot_size).max(1);
+    let mut keys = match args.optional::<u64>("shards")? {
+        Some(shards) => Some(Keys::new(shards, args.required("shard")?, args.required("key")?)),
+        None => None,
+    };
     let mut buffer = vec![0u8; per_read * shape.slot_size];
     let mut by_status = [0u64; 4];
     let (mut bad_crc, mut bad_padding) = (0u64, 0u64);
@@ -32,17 +39,22 @@ pub fn verify(args: &Args) -> Fallible<()> {
         let count = per_read.min((u64::from(shape.slot_count) - slot) as usize);
         let bytes = &mut buffer[..count * shape.slot_size];
         file.read_exact_at(bytes, HEADER_SIZE + slot * shape.slot_size as u64)?;
-        for slot in bytes.chunks_exact(shape.slot_size) {
+        for (number, slot) in (slot..).zip(bytes.chunks_exact(shape.slot_size)) {
             let status = word(slot, 0) & 3;
             by_status[status as usize] += 1;
             if status != OCCUPIED {
                 continue;
             }
-            bad_crc += u64::from(crc(slot, shape.record) != word(slot, 4));
+            if crc(slot, shape.record) != word(slot, 4) {
+                bad_crc += 1;
+            } else if let Some(keys) = &mut keys {
+                keys.note(slot, number as u32);
+            }
             bad_padding += u64::from(slot[8 + shape.record..].iter().any(|&byte| byte != 0));
         }
         slot += count as u64;
     }
+    let (misrouted, doubled) = keys.map_or((0, 0), Keys::finish);
     let ms = start.elapsed().as_secs_f64() * 1000.0;
     json::say(
         &json::object()
@@ -53,7 +65,43 @@ pub fn verify(args: &Args) -> Fallible<()> {
             .number("unknown", by_status[3])
             .number("badCrc", bad_crc)
             .number("badPadding", bad_padding)
+            .number("misrouted", misrouted)
+            .number("doubled", doubled)
             .number("ms", format!("{ms:.1}")),
     );
     Ok(())
+}
+
+/// Live keys by the hash that routes them: what hashes alike may be one key twice.
+struct Keys {
+    shards: u64,
+    shard: u64,
+    key: usize,
+    misrouted: u64,
+    /// By the first byte of the hash, so that each part sorts within the cache.
+    buckets: Vec<Vec<(u32, u32)>>,
+}
+
+impl Keys {
+    fn new(shards: u64, shard: u64, key: usize) -> Self {
+        let buckets = vec![Vec::new(); 256];
+        Self { shards, shard, key, misrouted: 0, buckets }
+    }
+
+    fn note(&mut self, slot: &[u8], number: u32) {
+        let hash = xxh3_64(&slot[8..8 + self.key]);
+        self.misrouted += u64::from(hash % self.shards != self.shard);
+        let print = (hash >> 32) as u32;
+        self.buckets[(print >> 24) as usize].push((print, number));
+    }
+
+    /// Misrouted keys, and pairs of slots that hash alike.
+    fn finish(mut self) -> (u64, u64) {
+        let mut doubled = 0;
+        for bucket in &mut self.buckets {
+            bucket.sort_unstable_by_key(|pair| pair.0);
+            doubled += bucket.windows(2).filter(|pair| pair[0].0 == pair[1].0).count() as u64;
+        }
+        (self.misrouted, doubled)
+    }
 }

@@ -1,0 +1,92 @@
+// What a group of rows came to, kept in bench-results/ from run to run, so that one group can be measured again without the
+// others; and how the README and its charts are written from what is kept.
+
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { chart } from "./chart.ts";
+import type { Row } from "./figures.ts";
+
+/** One point of a chart: slots a second, by contestant. */
+export interface Point {
+  readonly at: number;
+  readonly slotsPerSecond: Readonly<Record<string, number>>;
+}
+
+export interface Measured {
+  readonly rows: readonly Row[];
+  /** For the group's chart, where it has one. */
+  readonly points?: readonly Point[];
+}
+
+interface Kept extends Measured {
+  readonly rounds: number;
+  readonly commit: string;
+  readonly processor: string;
+}
+
+const FOLDER = "bench-results";
+
+/** The groups' charts in docs/. */
+const CHARTS = [
+  {
+    group: "shards",
+    file: "docs/bench-shards.svg",
+    title: "Catch-up, 8-byte keys, 64-byte values",
+    axis: "shards",
+    text: "Slots a second by shards",
+  },
+  {
+    group: "network",
+    file: "docs/bench-round-trip.svg",
+    title: "Catch-up over a network, 2 shards",
+    axis: "round trip, ms",
+    text: "Slots a second by round trip",
+  },
+] as const;
+
+export function keep(group: string, rounds: number, measured: Measured): void {
+  const commit = Bun.spawnSync(["git", "rev-parse", "--short", "HEAD"]).stdout.toString().trim();
+  const kept: Kept = { ...measured, rounds, commit, processor: processor() };
+  mkdirSync(FOLDER, { recursive: true });
+  writeFileSync(`${FOLDER}/${group}.json`, `${JSON.stringify(kept, null, 2)}\n`);
+}
+
+function processor(): string {
+  return `${cpus().length} cores of ${cpus()[0]?.model ?? "unknown"}`;
+}
+
+/** Writes the table between the markers of the README and the charts, from the kept groups in this order. */
+export function writeReadme(groups: readonly string[]): void {
+  const found = new Set(readdirSync(FOLDER));
+  const kept = groups
+    .filter((group) => found.has(`${group}.json`))
+    .map((group): [string, Kept] => [
+      group,
+      JSON.parse(readFileSync(`${FOLDER}/${group}.json`, "utf8")) as Kept,
+    ]);
+  const processors = [...new Set(kept.map(([, { processor }]) => processor))].join(" and ");
+  const rows = kept.flatMap(([, { rows }]) => rows);
+  const rounds = Math.min(...kept.map(([, kept]) => kept.rounds));
+  const lines = [
+    `On ${processors}, leader and follower on the same machine; medians of at least ${rounds} rounds, the contestants side by side in each.`,
+    "",
+    "| what | measured | goal |",
+    "| --- | --- | --- |",
+    ...rows.map((row) => `| ${row.what} | ${row.measured} | ${row.goal} |`),
+    "",
+  ];
+  for (const { group, file, title, axis, text } of CHARTS) {
+    const points = kept.find(([name]) => name === group)?.[1].points;
+    if (points === undefined) continue;
+    writeFileSync(file, chart(title, axis, points));
+    lines.push(`![${text}](${file})`);
+  }
+  const readme = readFileSync("README.md", "utf8");
+  const marked = /<!-- bench -->[\s\S]*<!-- \/bench -->/;
+  // A function, as `$` in a replacement string means something.
+  const block = `<!-- bench -->\n\n${lines.join("\n")}\n\n<!-- /bench -->`;
+  writeFileSync(
+    "README.md",
+    readme.replace(marked, () => block),
+  );
+}
