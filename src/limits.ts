@@ -46,9 +46,6 @@ export const SEND_QUEUE_BYTES_MAX = 64 * 1024;
 /** A leader-side link sends batches: at most this waits in memory for one follower. */
 export const SERVE_QUEUE_BYTES_MAX = 1024 * 1024;
 
-/** A link has the garbage of its receive buffers collected after this much. */
-export const RECEIVED_BYTES_PER_COLLECTION = 16 * 1024 * 1024;
-
 /** Group sync: an fdatasync starts at most this long after the first unsynced write. */
 export const GROUP_SYNC_DELAY_MS = 50;
 /** The cursor is saved at most this often. */

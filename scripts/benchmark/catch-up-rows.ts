@@ -17,23 +17,16 @@ interface Case {
   readonly value: number;
   readonly shards: number;
   readonly slots: number;
-  readonly roundTripMs: number;
   readonly names: readonly Contestant[];
-  /** Rounds of one that only the chart shows, where fewer do. */
-  readonly roundsOf?: (name: Contestant) => number;
 }
 
 type Runs = ReadonlyMap<Contestant, readonly Run[]>;
 
+/** Runs of one case over a leader of its own. */
 async function measure(root: string, rounds: number, wanted: Case): Promise<Runs> {
   const load = await prepareLoad(root, wanted.key, wanted.value, wanted.shards, wanted.slots);
   try {
-    return await interleaved(
-      wanted.names,
-      rounds,
-      (name) => catchUp(load, name, root, wanted.roundTripMs),
-      wanted.roundsOf,
-    );
+    return await interleaved(wanted.names, rounds, (name) => catchUp(load, name, root));
   } finally {
     rmSync(load.dir, { recursive: true, force: true });
   }
@@ -77,7 +70,6 @@ export async function shardRows(root: string, scale: Scale): Promise<Measured> {
       value: 64,
       shards,
       slots: scale.slots,
-      roundTripMs: 0,
       names,
     });
     const detail = detailOf(runs);
@@ -134,7 +126,6 @@ export async function sizeRows(root: string, scale: Scale): Promise<Measured> {
       value,
       shards: 2,
       slots,
-      roundTripMs: 0,
       names,
     });
     const what = `catch-up, ${key}x${value}, 2 shards, against the crate's follower`;
@@ -158,20 +149,15 @@ export async function roundTripRows(
   ]);
   const rows: Row[] = [];
   const points: Point[] = [];
+  const names: readonly Contestant[] = ["crate", "null", "ours", "ours, --window 256"];
+  const load = await prepareLoad(root, 8, 64, 2, scale.slots);
   for (const roundTripMs of roundTripsMs) {
-    const names: Contestant[] = ["crate", "null", "ours", "ours, --window 256"];
-    const runs = await measure(root, scale.rounds, {
-      key: 8,
-      value: 64,
-      shards: 2,
-      slots: scale.slots,
-      roundTripMs,
-      names,
-      roundsOf: (name) => {
-        const isWaiting = name === "null" || (name === "crate" && !goals.has(roundTripMs));
-        return isWaiting ? 1 : scale.rounds;
-      },
-    });
+    const roundsOf = (name: Contestant) => {
+      const isWaiting = name === "null" || (name === "crate" && !goals.has(roundTripMs));
+      return isWaiting ? 1 : scale.rounds;
+    };
+    const runOnce = (name: Contestant) => catchUp(load, name, root, roundTripMs);
+    const runs = await interleaved(names, scale.rounds, runOnce, roundsOf);
     const what = `catch-up, 8x64, 2 shards, ${roundTripMs} ms round trip, against the crate's follower`;
     const goal = goals.get(roundTripMs);
     if (goal !== undefined)
@@ -182,6 +168,7 @@ export async function roundTripRows(
     }
     points.push(point(roundTripMs, scale.slots, runs));
   }
+  rmSync(load.dir, { recursive: true, force: true });
   return { rows, points };
 }
 
@@ -199,7 +186,6 @@ export async function memoryRows(root: string, rounds: number): Promise<Measured
       value: 64,
       shards,
       slots,
-      roundTripMs: 0,
       names,
     });
     const peak = (name: Contestant) => (runs.get(name) ?? []).map((run) => run.rssMiB);

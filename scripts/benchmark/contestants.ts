@@ -48,9 +48,9 @@ export async function prepareLoad(
   const shape = { shards, prefixBits: 0, key, value, growStep };
   const dir = join(root, `leader-${key}x${value}-${shards}`);
   await using leader = await OracleLeader.start({ version: VERSION, dir, ...shape });
-  await leader.fill(0, slots, 1);
-  const { digest } = await leader.digest();
-  await leader.close();
+  await leader.fill(0, slots, 1, DEADLINE_MS);
+  const { digest } = await leader.digest(DEADLINE_MS);
+  await leader.close(DEADLINE_MS);
   return { shape, slots, dir, digest };
 }
 
@@ -65,6 +65,8 @@ export async function catchUp(
   await using leader = await OracleLeader.start({ version: VERSION, dir: load.dir, ...load.shape });
   await using proxy = roundTripMs > 0 ? startProxy(leader.address, roundTripMs) : null;
   const address = proxy === null ? leader.address : await proxy.address;
+  // What the run before left to be written would be paid for by this one.
+  Bun.spawnSync(["sync"]);
   try {
     const run = await runOne(load, who, address, replica);
     if (who !== "null") {

@@ -38,7 +38,7 @@ const groups: Readonly<Record<string, () => Promise<Measured>>> = {
   sizes: () => sizeRows(root, scale),
   network: () => roundTripRows(root, scale, quick ? [5] : [0, 1, 5, 20, 50]),
   memory: () => memoryRows(root, rounds),
-  verify: () => verifyRows(root, rounds, quick ? 200e6 : 800e6),
+  verify: () => verifyRows(root, rounds, quick),
   live: () => liveRows(root, rounds, 5),
   start: () => startRows(root, 15),
 };

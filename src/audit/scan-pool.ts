@@ -6,7 +6,6 @@ import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import { realDisk } from "../io/real-disk.ts";
 import { startThread } from "../io/threads.ts";
-import { pause } from "./pacing.ts";
 import { scanShard } from "./scan.ts";
 import {
   CELL_SLOTS_DONE,
@@ -70,28 +69,24 @@ async function scanInThreads(
   tools.stop.addEventListener("abort", onStop);
   const results: ScanResult[] = [];
   let next = 0;
-  let isDone = false;
   const work = async () => {
     for (let index = next++; index < tasks.length; index = next++) {
       results[index] = await scanInThread(tasks[index] as ScanTask, cells[index] as Uint32Array);
     }
   };
-  const show = async () => {
-    while (!isDone) {
-      await pause(tools.clock, PROGRESS_INTERVAL_MS);
-      if (!isDone) tools.progress(cells.map((cell) => Atomics.load(cell, CELL_SLOTS_DONE)));
-    }
-  };
-  const showing = show();
+  let timer = tools.clock.after(PROGRESS_INTERVAL_MS, show);
+  function show(): void {
+    tools.progress(cells.map((cell) => Atomics.load(cell, CELL_SLOTS_DONE)));
+    timer = tools.clock.after(PROGRESS_INTERVAL_MS, show);
+  }
   try {
     await Promise.all(Array.from({ length: Math.min(jobs, tasks.length) }, work));
   } finally {
-    isDone = true;
+    timer.cancel();
     // A scan that failed ends the others; their threads must not outlive the command.
     onStop();
     tools.stop.removeEventListener("abort", onStop);
   }
-  await showing;
   return results;
 }
 

@@ -17,7 +17,7 @@ export type LinkEnd =
 /** What a link tells its owner. After `ended` nothing more comes. Handlers must not throw. */
 export interface LinkEvents {
   opened(link: Link): void;
-  /** Bytes in the order sent, in any pieces. The chunk stays valid; the owner must not change it. */
+  /** Bytes in the order sent, in any pieces. The chunk is only valid during the call. */
   received(link: Link, chunk: Uint8Array): void;
   /** Everything queued has been taken by the system: more may be sent. Only for links that queue a lot. */
   drained?(link: Link): void;

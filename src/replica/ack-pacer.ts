@@ -9,6 +9,12 @@ import type { ShardLink } from "./shard-link.ts";
 /** Acks are never held back longer than this: a leader gives up after 10 s. */
 const ACK_DELAY_MS_MAX = 4_000;
 
+/**
+ * A live batch of protocol 1 is acked together with others: its leaders, 0.1.13 to 0.1.16, make nothing of these acks
+ * (wire.md, point 11) and keep what they do not read (13).
+ */
+const LIVE_ACK_INTERVAL_MS = 250;
+
 /** Sends a link's acks when they are due: at once, when durable (--sync batch), or paced (--limit-rate). */
 export class AckPacer {
   readonly #clock: Clock;
@@ -22,6 +28,7 @@ export class AckPacer {
   #bytesPaced = 0;
   #pacedSinceMs: number | null = null;
   #timer: Timer | null = null;
+  #liveAckAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: {
     readonly clock: Clock;
@@ -58,11 +65,25 @@ export class AckPacer {
 
   /** Everything of the chunk is written: acks what is due, in one write. */
   chunkEnded(): void {
-    const count = this.#due;
+    if (this.#due === 0) return;
+    const count = this.#isLiveOfProtocol1() ? this.#joinedLiveAcks() : this.#due;
     if (count === 0) return;
     this.#due = 0;
     if (this.#waitForSync) this.#durability.whenDurable(() => this.#send(count));
     else this.#pace(count);
+  }
+
+  #isLiveOfProtocol1(): boolean {
+    const { phase, protocol } = this.#link.session;
+    return phase === "streaming" && protocol === 1 && !this.#waitForSync;
+  }
+
+  /** One ack for all that came since the last, or none yet. */
+  #joinedLiveAcks(): number {
+    const nowMs = this.#clock.nowMs();
+    if (nowMs - this.#liveAckAtMs < LIVE_ACK_INTERVAL_MS) return 0;
+    this.#liveAckAtMs = nowMs;
+    return 1;
   }
 
   #pace(count: number): void {

@@ -137,8 +137,8 @@ export type FollowerReport =
 export interface FollowerHost {
   /** The first ShardInfo is here and the first frame after it was sound: make or check what all shards share. */
   prepare(info: ShardInfo, done: (error: PlainError | null) => void): void;
-  /** The geometry is known (from the first ShardInfo), before anything is written. */
-  learned(info: ShardInfo): void;
+  /** The geometry and the leader's protocol are known (from the first ShardInfo), before anything is written. */
+  learned(info: ShardInfo, protocol: ProtocolVersion): void;
   /** May one more connection be made? `waitMs` 0 is yes; else ask again after that long. */
   acquireConnection(protocol: ProtocolVersion, done: (waitMs: number) => void): void;
   report(report: FollowerReport): void;

@@ -195,7 +195,7 @@ export class ShardFollower {
       }
     }
     this.#shardInfo = info;
-    this.#host.learned(info);
+    this.#host.learned(info, this.#protocol);
     if (this.#body !== null) return this.#beginMainScan(link);
     const shard = this.#settings.shard;
     this.#held = new HeldFrames(link, info, shard, this.#protocol, (held) => {

@@ -29,7 +29,7 @@ export type ShardCommand =
 /** Shard to supervisor. */
 export type ShardMessage =
   | { readonly kind: "report"; readonly report: FollowerReport }
-  | { readonly kind: "learned"; readonly info: ShardInfo }
+  | { readonly kind: "learned"; readonly info: ShardInfo; readonly protocol: ProtocolVersion }
   | { readonly kind: "prepare"; readonly info: ShardInfo }
   | { readonly kind: "acquire"; readonly protocol: ProtocolVersion }
   | { readonly kind: "compare"; readonly id: number; readonly event: CompareEvent }
@@ -48,8 +48,8 @@ const host: FollowerHost = {
     preparing = done;
     send({ kind: "prepare", info });
   },
-  learned(info) {
-    send({ kind: "learned", info });
+  learned(info, protocol) {
+    send({ kind: "learned", info, protocol });
   },
   acquireConnection(protocol, done) {
     // Protocol 2 leaders give their memory back: no budget, no round trip.

@@ -205,7 +205,7 @@ export class Supervisor {
         slot.thread?.send({ kind: "connection", waitMs: this.#budget.acquire() });
         return;
       case "learned":
-        return this.#learned(message.info);
+        return this.#learned(message.info, message.protocol);
       case "prepare":
         slot.thread?.send({ kind: "prepared", error: this.#prepare(shard, message.info) });
         return;
@@ -218,9 +218,10 @@ export class Supervisor {
     }
   }
 
-  /** The first ShardInfo of a new directory: the other shards can start. */
-  #learned(info: ShardInfo): void {
+  /** The first ShardInfo of a new directory: the other shards can start, and need not try the protocols again. */
+  #learned(info: ShardInfo, protocol: ProtocolVersion): void {
     if (this.#geometry !== null || this.#stopping) return;
+    this.#protocol = protocol;
     const { shardCount, shardPrefixBits, keyLen, valueLen } = info;
     this.#geometry = { shardCount, shardPrefixBits, keyLen, valueLen };
     this.#addShards(shardCount, () => false);

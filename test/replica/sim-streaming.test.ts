@@ -2,7 +2,10 @@
 // never a second stream beside our own.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { FRAME_ACK } from "../../src/wire/messages.ts";
 import { SimStage } from "../support/sim-stage.ts";
+
+const ACK_FRAME_BYTES = 18;
 
 // Simulated time is quick; a busy machine is not.
 setDefaultTimeout(60_000);
@@ -51,3 +54,41 @@ for (const generation of [2, 3] as const) {
     });
   });
 }
+
+describe("live batches are acked", () => {
+  /** Acks that a follower sends for a put every 10 ms in two seconds, once the window's credit is given back. */
+  function acksOfTwoSeconds(generation: 1 | 3): { acks: number; stage: SimStage } {
+    const stage = new SimStage({ generation });
+    const follower = stage.follow({ settings: { windowAcks: 0 } });
+    stage.until("live", () => follower.states().at(-1) === "live", 30_000);
+    const { sends } = stage.connectionOf(0).connecting;
+    const before = sends.length;
+    for (let put = 0; put < 200; put++) {
+      stage.leader.put(0, put, 1);
+      stage.clock.advance(10);
+    }
+    const acks = sends.slice(before).filter((bytes) => bytes[0] === FRAME_ACK);
+    expect(new Set(acks.map((bytes) => bytes.length))).toEqual(new Set([ACK_FRAME_BYTES]));
+    stage.expectEqual();
+    return { acks: acks.length, stage };
+  }
+
+  test("one by one where a leader waits for them (protocol 2)", () => {
+    expect(acksOfTwoSeconds(3).acks).toBe(200);
+  });
+
+  test("together, at most four times a second, where nobody does (protocol 1)", () => {
+    const { acks } = acksOfTwoSeconds(1);
+    expect(acks).toBeGreaterThan(6);
+    expect(acks).toBeLessThan(10);
+  });
+});
+
+test("a new directory asks for the protocol once, not once a shard", () => {
+  const stage = new SimStage({ generation: 1, shards: 4 });
+  const follower = stage.follow();
+  stage.until("live", () => follower.states().at(-1) === "live", 30_000);
+  stage.clock.advance(10_000);
+  // The refused one, then one a shard.
+  expect(stage.leader.connectionsEver).toBe(5);
+});

@@ -27,7 +27,7 @@ class Ear implements LinkEvents {
     this.link = link;
   }
   received(_link: Link, chunk: Uint8Array): void {
-    this.chunks.push(chunk);
+    this.chunks.push(chunk.slice());
   }
   drained(): void {
     this.drains++;

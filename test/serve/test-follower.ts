@@ -130,7 +130,7 @@ export class TestFollower {
         }
       },
       received: (_link, chunk) => {
-        this.#chunks.push(chunk);
+        this.#chunks.push(chunk.slice());
         const problem = this.#decoder.push(chunk, (type, payload) => {
           this.frames.push({ type, payload: payload.slice(), atMs: this.#clock.nowMs() });
           if (type === FRAME_SLOT_BATCH && (this.#options.acks ?? true)) this.ack();

@@ -118,6 +118,8 @@ export class MemoryPipe {
       this.#damage(piece);
       this.delivered += piece.length;
       this.#target.deliver(piece);
+      // Whoever kept a view of it is to notice.
+      piece.fill(0xa5);
       if (this.#applyCut()) return;
     }
     this.#source.roomAgain();

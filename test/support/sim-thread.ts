@@ -57,7 +57,7 @@ export class SimThread implements ShardThread {
       this.#preparing = done;
       this.#post({ kind: "prepare", info });
     },
-    learned: (info) => this.#post({ kind: "learned", info }),
+    learned: (info, protocol) => this.#post({ kind: "learned", info, protocol }),
     acquireConnection: (protocol, done) => {
       if (protocol === 2) return done(0);
       this.#acquiring.push(done);
