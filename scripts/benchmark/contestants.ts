@@ -43,10 +43,11 @@ export async function prepareLoad(
   value: number,
   shards: number,
   slots: number,
+  prefix = "",
 ): Promise<Load> {
   const growStep = Math.ceil((slots / shards) * 1.02) + 1000;
   const shape = { shards, prefixBits: 0, key, value, growStep };
-  const dir = join(root, `leader-${key}x${value}-${shards}`);
+  const dir = join(root, `${prefix}leader-${key}x${value}-${shards}`);
   await using leader = await OracleLeader.start({ version: VERSION, dir, ...shape });
   await leader.fill(0, slots, 1, DEADLINE_MS);
   const { digest } = await leader.digest(DEADLINE_MS);
@@ -69,7 +70,7 @@ export async function catchUp(
   Bun.spawnSync(["sync"]);
   try {
     const run = await runOne(load, who, address, replica);
-    if (who !== "null") {
+    if (who.startsWith("ours")) {
       const copy = await oracleDigest(replica, load.shape, VERSION, {});
       if (copy.digest !== load.digest) throw new Error(`${who}: the copy differs from the leader`);
     }

@@ -28,8 +28,8 @@ const { values } = parseArgs({
 const { quick } = values;
 const rounds = Number(values.rounds ?? (quick ? 3 : 5));
 const scale: Scale = quick
-  ? { rounds, slots: 600_000, largeSlots: 100_000 }
-  : { rounds, slots: 2_000_000, largeSlots: 200_000 };
+  ? { rounds, slots: 600_000, largeSlots: 200_000 }
+  : { rounds, slots: 2_000_000, largeSlots: 600_000 };
 
 await buildOracle(["0.1.14"]);
 const root = mkdtempSync(join(tmpdir(), "armdb-bench-"));
@@ -37,7 +37,7 @@ const groups: Readonly<Record<string, () => Promise<Measured>>> = {
   shards: () => shardRows(root, scale),
   sizes: () => sizeRows(root, scale),
   network: () => roundTripRows(root, scale, quick ? [5] : [0, 1, 5, 20, 50]),
-  memory: () => memoryRows(root, rounds),
+  memory: () => memoryRows(root, Math.min(rounds, 3)),
   verify: () => verifyRows(root, rounds, quick),
   live: () => liveRows(root, rounds, 5),
   start: () => startRows(root, 15),
