@@ -66,9 +66,9 @@ export function writeReadme(groups: readonly string[]): void {
     ]);
   const processors = [...new Set(kept.map(([, { processor }]) => processor))].join(" and ");
   const rows = kept.flatMap(([, { rows }]) => rows);
-  const rounds = Math.min(...kept.map(([, kept]) => kept.rounds));
+  const rounds = kept.map(([group, { rounds }]) => `${group} ${rounds}`).join(", ");
   const lines = [
-    `On ${processors}, leader and follower on the same machine; medians of at least ${rounds} rounds, the contestants side by side in each.`,
+    `On ${processors}, leader and follower on the same machine. Medians of rounds in which the contestants take turns (${rounds}).`,
     "",
     "| what | measured | goal |",
     "| --- | --- | --- |",
