@@ -196,13 +196,7 @@ export class ShardFollower {
     }
     this.#shardInfo = info;
     this.#host.learned(info, this.#protocol);
-    if (this.#body !== null) {
-      this.#beginMainScan(link);
-      this.#mainAcks?.sendAhead();
-      return;
-    }
-    // The leader fills the socket while the files are made.
-    link.sendAcks(link.session.windowAcks, 0n, 0);
+    if (this.#body !== null) return this.#beginMainScan(link);
     const shard = this.#settings.shard;
     this.#held = new HeldFrames(link, info, shard, this.#protocol, (held) => {
       this.#host.prepare(info, (error) => {
@@ -255,6 +249,8 @@ export class ShardFollower {
       this.#tools.clock.nowMs(),
     );
     this.#mainAcks = this.#newPacer(link, body);
+    // Not before the files are made: what is held is then read as what its phase made of it.
+    this.#mainAcks.sendAhead();
     this.#figures.scanBegan(this.#scan, link);
     this.#figures.state("scanning", "catching up");
     this.#observer.scanBegan({ body, kind: this.#scan.kind, hasStream: false });
