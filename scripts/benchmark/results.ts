@@ -14,6 +14,8 @@ export interface Point {
 
 export interface Measured {
   readonly rows: readonly Row[];
+  /** Where they are not those that were asked for. */
+  readonly rounds?: number;
   /** For the group's chart, where it has one. */
   readonly points?: readonly Point[];
 }
@@ -44,9 +46,12 @@ const CHARTS = [
   },
 ] as const;
 
+const CHART_NOTE =
+  "The bars of followers that wait for each round trip, from 5 ms on and where no row above has them, are of one run with 300,000 slots.";
+
 export function keep(group: string, rounds: number, measured: Measured): void {
   const commit = Bun.spawnSync(["git", "rev-parse", "--short", "HEAD"]).stdout.toString().trim();
-  const kept: Kept = { ...measured, rounds, commit, processor: processor() };
+  const kept: Kept = { rounds, ...measured, commit, processor: processor() };
   mkdirSync(FOLDER, { recursive: true });
   writeFileSync(`${FOLDER}/${group}.json`, `${JSON.stringify(kept, null, 2)}\n`);
 }
@@ -81,6 +86,7 @@ export function writeReadme(groups: readonly string[]): void {
     writeFileSync(file, chart(title, axis, points));
     lines.push(`![${text}](${file})`);
   }
+  lines.push("", CHART_NOTE);
   const readme = readFileSync("README.md", "utf8");
   const marked = /<!-- bench -->[\s\S]*<!-- \/bench -->/;
   // A function, as `$` in a replacement string means something.

@@ -33,7 +33,7 @@ export async function startRows(root: string, runs: number): Promise<Measured> {
       `${spread(connects, 0)} ms`,
     ),
   ];
-  return { rows };
+  return { rows, rounds: runs };
 }
 
 async function startOnce(replica: string): Promise<{ firstLineMs: number; connectMs: number }> {

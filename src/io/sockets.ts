@@ -125,13 +125,13 @@ abstract class SocketLink implements Link {
   protected abstract release(): void;
 }
 
-/** Less is left to the collector: the call costs more than it saves. */
+/** Smaller ones, as a live stream's, are left to the collector: to free them gained nothing that could be measured. */
 const FREED_BYTES_MIN = 16 * 1024;
 
 /**
- * Gives back the memory of a received chunk at once. Bun makes each a buffer of its own, and left to the collector they are
- * many: a catch-up of 2 x 1 M slots then peaks at 190 MB instead of 105, and takes a fifth longer, as each chunk comes to
- * lie in memory that was never touched.
+ * Gives back the memory of a received chunk at once. Bun makes each a buffer of its own. Left to the collector a catch-up of
+ * 2 x 1 M slots peaked at 190 MiB, with a collection every 16 MiB at 126; so it is 105, and 17 % faster than with those
+ * collections, as a chunk comes to lie where the last one was.
  */
 function freeChunk(chunk: Uint8Array): void {
   if (chunk.length < FREED_BYTES_MIN) return;

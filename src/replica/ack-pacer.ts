@@ -11,7 +11,8 @@ const ACK_DELAY_MS_MAX = 4_000;
 
 /**
  * A live batch of protocol 1 is acked together with others: its leaders, 0.1.13 to 0.1.16, make nothing of these acks
- * (wire.md, point 11) and keep what they do not read (13).
+ * (wire.md, point 11) and keep what they do not read (13). A system call less a batch: 12 to 22 % of the processor time at
+ * 1,000 puts a second.
  */
 const LIVE_ACK_INTERVAL_MS = 250;
 

@@ -249,7 +249,7 @@ export class ShardFollower {
       this.#tools.clock.nowMs(),
     );
     this.#mainAcks = this.#newPacer(link, body);
-    // Not before the files are made: what is held is then read as what its phase made of it.
+    // Not before the files are made: more would be held, and batches held with their CaughtUp would be taken for live ones.
     this.#mainAcks.sendAhead();
     this.#figures.scanBegan(this.#scan, link);
     this.#figures.state("scanning", "catching up");
