@@ -7,6 +7,11 @@ import { OracleLeader, oracleDigest, oracleOnce } from "../../test/support/oracl
 
 export const VERSION = "0.1.14";
 
+/** The oracle's program; buildOracle has made it. */
+export function oracleProgram(): string {
+  return "test/oracle/target/release/oracle-0-1-14";
+}
+
 export interface Shape {
   readonly shards: number;
   readonly prefixBits: number;
@@ -146,9 +151,8 @@ async function ours(
 
 /** The oracle's delaying proxy in front of a leader. */
 export function startProxy(leader: string, roundTripMs: number) {
-  const program = "test/oracle/target/release/oracle-0-1-14";
   const words = ["delayproxy", "--leader", leader, "--rtt-ms", String(roundTripMs)];
-  const child = Bun.spawn([program, ...words], {
+  const child = Bun.spawn([oracleProgram(), ...words], {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "ignore",

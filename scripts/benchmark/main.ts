@@ -7,7 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildOracle } from "../../test/support/oracle.ts";
-import { memoryRows, roundTripRows, type Scale, shardRows, sizeRows } from "./catch-up-rows.ts";
+import {
+  memoryRows,
+  nullRows,
+  roundTripRows,
+  type Scale,
+  shardRows,
+  sizeRows,
+} from "./catch-up-rows.ts";
 import type { Row } from "./figures.ts";
 import { liveRows } from "./live-rows.ts";
 import { startRows } from "./start-rows.ts";
@@ -28,21 +35,22 @@ const { values } = parseArgs({
 const { quick } = values;
 const rounds = Number(values.rounds ?? (quick ? 3 : 5));
 const scale: Scale = quick
-  ? { rounds, slots: 600_000, largeSlots: 200_000 }
-  : { rounds, slots: 2_000_000, largeSlots: 600_000 };
+  ? { rounds, slots: 600_000, largeSlots: 200_000, nullSlots: 2_000_000 }
+  : { rounds, slots: 2_000_000, largeSlots: 600_000, nullSlots: 4_000_000 };
 
 await buildOracle(["0.1.14"]);
 const root = mkdtempSync(join(tmpdir(), "armdb-bench-"));
 const groups: Readonly<Record<string, () => Promise<Measured>>> = {
   shards: () => shardRows(root, scale),
+  null: () => nullRows(root, scale),
   sizes: () => sizeRows(root, scale),
   network: () => roundTripRows(root, scale, quick ? [5] : [0, 1, 5, 20, 50]),
   memory: () => memoryRows(root, Math.min(rounds, 3)),
   verify: () => verifyRows(root, rounds, quick),
-  live: () => liveRows(root, rounds, 5),
+  live: () => liveRows(root, rounds, 10),
   start: () => startRows(root, 15),
 };
-const quickGroups = ["shards", "network", "verify"];
+const quickGroups = ["shards", "null", "network", "verify"];
 const wanted = values.only?.split(",") ?? (quick ? quickGroups : Object.keys(groups));
 
 const below: Row[] = [];

@@ -23,21 +23,21 @@ const NAMES = [
 type Name = (typeof NAMES)[number];
 
 const CASES = [
-  { key: 8, value: 64, oneGoal: 0.5, twoGoal: 1, quickBytes: 200e6 },
-  { key: 32, value: 1000, oneGoal: 0.8, twoGoal: 1.5, quickBytes: 800e6 },
+  { key: 8, value: 64, oneGoal: 0.5, twoGoal: 1, bytes: 800e6, quickBytes: 320e6 },
+  { key: 32, value: 1000, oneGoal: 0.8, twoGoal: 1.5, bytes: 3_200e6, quickBytes: 1_600e6 },
 ] as const;
 
-/** Cold, both workers share one disk: what is left of its speed is what the checks cost. */
+/** Cold, the disk decides, or the checks where it is faster than they are. */
 const COLD_GOAL = 0.9;
 
-/** Enough that the start of the threads, some 30 ms, does not decide. */
-const BYTES = 800e6;
-
-/** verify of two shards; the Rust thread reads both in turn. Small slots are slow to make: a quick run takes fewer. */
+/**
+ * verify of two shards; the Rust thread reads both in turn. Of enough bytes that the start of the threads and their first
+ * rounds through code that is not compiled yet, some 80 ms, do not decide.
+ */
 export async function verifyRows(root: string, rounds: number, quick: boolean): Promise<Measured> {
   const rows: Row[] = [];
-  for (const { key, value, oneGoal, twoGoal, quickBytes } of CASES) {
-    const slots = Math.floor((quick ? quickBytes : BYTES) / (Math.ceil((8 + key + value) / 8) * 8));
+  for (const { key, value, oneGoal, twoGoal, bytes, quickBytes } of CASES) {
+    const slots = Math.floor((quick ? quickBytes : bytes) / (Math.ceil((8 + key + value) / 8) * 8));
     const load = await prepareLoad(root, key, value, 2, slots);
     await run(load, "rust");
     const runs = await interleaved(NAMES, rounds, (name) => run(load, name));
@@ -51,8 +51,8 @@ export async function verifyRows(root: string, rounds: number, quick: boolean): 
       atLeast(`${rust}, one worker`, ratio("rust", "one"), oneGoal, "of its rate", detail),
       atLeast(`${rust}, two workers`, ratio("rust", "two"), twoGoal, "of its rate", detail),
       atLeast(
-        `${what}, cold, two workers, against a plain read`,
-        ratio("cold read", "cold two"),
+        `${what}, cold, two workers, against the slower of a plain read and the warm run`,
+        Math.max(ratio("cold read", "cold two"), ratio("two", "cold two")),
         COLD_GOAL,
         "of its rate",
         detail,

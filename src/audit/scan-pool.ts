@@ -1,5 +1,5 @@
-// Scans several shards, each in a thread of its own, so many at a time. Used by verify. Small databases, and any disk but
-// the real one (tests), are scanned on the caller's thread, one shard after another.
+// Scans several shards in threads, each thread one shard after another. Used by verify. Small databases, and any disk but
+// the real one (tests), are scanned on the caller's thread.
 
 import { fromPlainError } from "../errors.ts";
 import type { Clock } from "../io/clock.ts";
@@ -13,6 +13,7 @@ import {
   type ScanResult,
   type ScanTask,
   type ScanThreadAnswer,
+  type ScanThreadRequest,
   SHARED_CELLS_BYTES,
 } from "./scan-task.ts";
 
@@ -70,8 +71,13 @@ async function scanInThreads(
   const results: ScanResult[] = [];
   let next = 0;
   const work = async () => {
-    for (let index = next++; index < tasks.length; index = next++) {
-      results[index] = await scanInThread(tasks[index] as ScanTask, cells[index] as Uint32Array);
+    const thread = new ScanThread();
+    try {
+      for (let index = next++; index < tasks.length; index = next++) {
+        results[index] = await thread.scan(tasks[index] as ScanTask, cells[index] as Uint32Array);
+      }
+    } finally {
+      thread.end();
     }
   };
   let timer = tools.clock.after(PROGRESS_INTERVAL_MS, show);
@@ -90,18 +96,41 @@ async function scanInThreads(
   return results;
 }
 
-function scanInThread(task: ScanTask, cells: Uint32Array): Promise<ScanResult> {
-  return new Promise((resolve, reject) => {
-    const thread = startThread("audit/scan-thread", { task, cells: cells.buffer });
+/** A thread for scans. To start one takes longer than to scan a small shard: it is kept for the next. */
+class ScanThread {
+  readonly #thread = startThread("audit/scan-thread", null);
+  #resolve: ((result: ScanResult) => void) | null = null;
+  #reject: ((error: unknown) => void) | null = null;
+  #over: { readonly error: unknown } | null = null;
+
+  constructor() {
+    const thread = this.#thread;
+    const fail = (error: unknown) => {
+      this.#over ??= { error };
+      this.#reject?.(error);
+    };
     thread.on("message", (answer: ScanThreadAnswer) => {
-      if (answer.kind === "done") resolve(answer.result);
-      else reject(fromPlainError(answer.error));
+      if (answer.kind === "done") this.#resolve?.(answer.result);
+      else this.#reject?.(fromPlainError(answer.error));
     });
-    thread.on("error", reject);
-    thread.on("messageerror", reject);
+    thread.on("error", fail);
+    thread.on("messageerror", fail);
     // After an answer this changes nothing; without one the thread died silently.
-    thread.on("exit", () =>
-      reject(new Error(`The scan of shard ${task.shard} ended without an answer`)),
-    );
-  });
+    thread.on("exit", () => fail(new Error("A thread that scans ended without an answer")));
+  }
+
+  /** One at a time. */
+  scan(task: ScanTask, cells: Uint32Array): Promise<ScanResult> {
+    return new Promise((resolve, reject) => {
+      if (this.#over !== null) return reject(this.#over.error);
+      this.#resolve = resolve;
+      this.#reject = reject;
+      const shared = cells.buffer as SharedArrayBuffer;
+      this.#thread.postMessage({ kind: "scan", task, cells: shared } satisfies ScanThreadRequest);
+    });
+  }
+
+  end(): void {
+    this.#thread.postMessage({ kind: "end" } satisfies ScanThreadRequest);
+  }
 }

@@ -57,13 +57,12 @@ export const CELL_STOP = 0;
 export const CELL_SLOTS_DONE = 1;
 export const SHARED_CELLS_BYTES = 8;
 
-/** What a scan thread is started with. */
-export interface ScanThreadData {
-  readonly task: ScanTask;
-  readonly cells: SharedArrayBuffer;
-}
+/** Owner to thread, one at a time: the next comes after the answer. `end`: no more will come. */
+export type ScanThreadRequest =
+  | { readonly kind: "scan"; readonly task: ScanTask; readonly cells: SharedArrayBuffer }
+  | { readonly kind: "end" };
 
-/** Its only message. */
+/** Thread to owner, one for each `scan`. */
 export type ScanThreadAnswer =
   | { readonly kind: "done"; readonly result: ScanResult }
   | { readonly kind: "failed"; readonly error: PlainError };

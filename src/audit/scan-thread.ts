@@ -1,7 +1,7 @@
-// The thread that scans one shard: reads its task, scans, posts the answer. Started by scan-pool.ts through
+// A thread that scans one shard after another: takes a task, scans, posts the answer. Started by scan-pool.ts through
 // io/threads.ts. Stop and progress go through shared memory, so that nothing waits for a message.
 
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import { ArmdbError, assert, toPlainError } from "../errors.ts";
 import { realDisk } from "../io/real-disk.ts";
 import { realClock } from "../io/time.ts";
@@ -10,13 +10,14 @@ import {
   CELL_SLOTS_DONE,
   CELL_STOP,
   type ScanThreadAnswer,
-  type ScanThreadData,
+  type ScanThreadRequest,
+  type ScanTask,
 } from "./scan-task.ts";
 
-async function answerOf(data: ScanThreadData): Promise<ScanThreadAnswer> {
-  const cells = new Uint32Array(data.cells);
+async function answerOf(task: ScanTask, shared: SharedArrayBuffer): Promise<ScanThreadAnswer> {
+  const cells = new Uint32Array(shared);
   try {
-    const result = await scanShard(data.task, {
+    const result = await scanShard(task, {
       disk: realDisk,
       clock: realClock,
       shouldStop: () => Atomics.load(cells, CELL_STOP) !== 0,
@@ -30,5 +31,9 @@ async function answerOf(data: ScanThreadData): Promise<ScanThreadAnswer> {
   }
 }
 
-assert(parentPort !== null, "scan-thread runs as a thread");
-parentPort.postMessage(await answerOf(workerData as ScanThreadData));
+const port = parentPort;
+assert(port !== null, "scan-thread runs as a thread");
+port.on("message", async (request: ScanThreadRequest) => {
+  if (request.kind === "end") port.close();
+  else port.postMessage(await answerOf(request.task, request.cells));
+});

@@ -120,7 +120,15 @@ export function fallocate(fd: number, offset: number, bytes: number): number {
   return symbols.linux.fallocate(fd, 0, offset, bytes) === -1 ? failure(symbols) : 0;
 }
 
+const FADV_WILLNEED = 3;
 const FADV_DONTNEED = 4;
+
+/** Begins to read a range of a file into the page cache. Nothing on macOS. */
+export function readAhead(fd: number, offset: number, bytes: number): void {
+  checkOffset(offset);
+  checkOffset(bytes);
+  libc().linux?.posix_fadvise(fd, offset, bytes, FADV_WILLNEED);
+}
 
 /** Drops the cached pages of a whole file. 0 or -errno; nothing on macOS. */
 export function dropPageCache(fd: number): number {

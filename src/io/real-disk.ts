@@ -115,6 +115,10 @@ class RealFile implements DiskFile {
     return done;
   }
 
+  willRead(offset: number, bytes: number): void {
+    libc.readAhead(this.#fd, offset, bytes);
+  }
+
   write(bytes: Uint8Array, offset: number): void {
     let done = 0;
     while (done < bytes.length) {

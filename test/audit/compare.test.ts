@@ -28,6 +28,7 @@ function torn(file: DiskFile): DiskFile {
       if (offset >= 4096 && read > 1000) into[20] = (into[20] ?? 0) ^ 0xff;
       return read;
     },
+    willRead: () => {},
     write: () => {},
     preallocate: () => "allocated",
     truncate: () => {},

@@ -213,6 +213,8 @@ class RecordingFile implements DiskFile {
     return bytes.length;
   }
 
+  willRead(): void {}
+
   write(bytes: Uint8Array, offset: number): void {
     const data = bytes.slice();
     this.#note({ operation: "write", offset, data }, (fault) => {

@@ -10,7 +10,8 @@ use crate::Fallible;
 use crate::args::Args;
 use crate::json;
 
-const HEADER: u64 = 4096;
+/// Bytes before a file's first slot.
+pub const HEADER: u64 = 4096;
 const PAUSE: Duration = Duration::from_micros(20);
 
 /// Unix time, ns: the same clock in every process of this machine.
