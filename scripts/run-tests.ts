@@ -93,6 +93,12 @@ if (first.failed > 0 && first.files.size > 0 && first.files.size <= SECOND_TRY_F
     for (const name of new Set(first.names)) console.log(`passed at the second try: ${name}`);
   }
 }
+if (process.env["CI"] && paths.length === 0)
+  step("benchmark (scripts/bench --quick)", [
+    process.execPath,
+    "scripts/benchmark/main.ts",
+    "--quick",
+  ]);
 const skipped = first.skipped > 0 ? `, ${first.skipped} skipped` : "";
 console.log(`${passed} passed, ${failed} failed${skipped}`);
 process.exit(failed === 0 ? 0 : 1);

@@ -1,6 +1,5 @@
 // The rows about catching up: against the crate's follower and the null follower, by shards, sizes and round trips.
 
-import { rmSync } from "node:fs";
 import { catchUp, type Contestant, prepareLoad, type Run } from "./contestants.ts";
 import { atLeast, atMost, interleaved, median, type Row, spread } from "./figures.ts";
 import type { Measured, Point } from "./results.ts";
@@ -8,6 +7,8 @@ import type { Measured, Point } from "./results.ts";
 export interface Scale {
   readonly rounds: number;
   readonly slots: number;
+  /** Of other sizes. */
+  readonly sizeSlots: number;
   /** For values of 1000 bytes; fewer, and the start of the threads decides. */
   readonly largeSlots: number;
   /** Next to the null follower. */
@@ -26,12 +27,9 @@ type Runs = ReadonlyMap<Contestant, readonly Run[]>;
 
 /** Runs of one case over a leader of its own. */
 async function measure(root: string, rounds: number, wanted: Case): Promise<Runs> {
-  const load = await prepareLoad(root, wanted.key, wanted.value, wanted.shards, wanted.slots);
-  try {
-    return await interleaved(wanted.names, rounds, (name) => catchUp(load, name, root));
-  } finally {
-    rmSync(load.dir, { recursive: true, force: true });
-  }
+  const { key, value, shards, slots } = wanted;
+  await using load = await prepareLoad(root, key, value, shards, slots);
+  return await interleaved(wanted.names, rounds, (name) => catchUp(load, name, root));
 }
 
 function times(runs: Runs, name: Contestant): readonly number[] {
@@ -103,8 +101,8 @@ export async function nullRows(root: string, scale: Scale): Promise<Measured> {
 /** Other sizes over 2 shards. */
 export async function sizeRows(root: string, scale: Scale): Promise<Measured> {
   const cases = [
-    [4, 3, scale.slots, 13],
-    [16, 100, scale.slots, 20],
+    [4, 3, scale.sizeSlots, 13],
+    [16, 100, scale.sizeSlots, 20],
     [32, 1000, scale.largeSlots, 5],
   ] as const;
   const rows: Row[] = [];
@@ -143,8 +141,8 @@ export async function roundTripRows(
   const rows: Row[] = [];
   const points: Point[] = [];
   const names: readonly Contestant[] = ["crate", "null", "ours", "ours, --window 256"];
-  const load = await prepareLoad(root, 8, 64, 2, scale.slots);
-  const short = await prepareLoad(root, 8, 64, 2, SHORT_SLOTS, "short-");
+  await using load = await prepareLoad(root, 8, 64, 2, scale.slots);
+  await using short = await prepareLoad(root, 8, 64, 2, SHORT_SLOTS, "short-");
   for (const roundTripMs of roundTripsMs) {
     const isWaiting = (name: Contestant) =>
       roundTripMs >= SHORT_ROUND_TRIP_MS_MIN &&
@@ -169,38 +167,26 @@ export async function roundTripRows(
     }
     points.push(point(roundTripMs, scale.slots, runs));
   }
-  for (const { dir } of [load, short]) rmSync(dir, { recursive: true, force: true });
   return { rows, points };
 }
 
-/** Peak memory over shards of a million slots each. */
-export async function memoryRows(root: string, rounds: number): Promise<Measured> {
+/** Peak memory over so many shards, of a million slots each. */
+export async function memoryRows(
+  root: string,
+  rounds: number,
+  shardCounts: readonly (2 | 8)[],
+): Promise<Measured> {
+  const goals = { 2: 0.6, 8: 0.32 } as const;
   const rows: Row[] = [];
-  for (const [shards, goal] of [
-    [2, 0.6],
-    [8, 0.32],
-  ] as const) {
+  for (const shards of shardCounts) {
     const names: Contestant[] = ["crate", "ours"];
     const slots = shards * 1_000_000;
-    const runs = await measure(root, rounds, {
-      key: 8,
-      value: 64,
-      shards,
-      slots,
-      names,
-    });
+    const runs = await measure(root, rounds, { key: 8, value: 64, shards, slots, names });
     const peak = (name: Contestant) => (runs.get(name) ?? []).map((run) => run.rssMiB);
     const detail = `crate ${spread(peak("crate"), 0)} MiB, ours ${spread(peak("ours"), 0)} MiB`;
     const figure = median(peak("ours")) / median(peak("crate"));
-    rows.push(
-      atMost(
-        `peak memory, ${shards} shards of 1 M slots, against the crate's follower`,
-        figure,
-        goal,
-        "of it",
-        detail,
-      ),
-    );
+    const what = `peak memory, ${shards} shards of 1 M slots, against the crate's follower`;
+    rows.push(atMost(what, figure, goals[shards], "of it", detail));
   }
   return { rows, rounds };
 }

@@ -1,5 +1,5 @@
 // The followers that the benchmark runs against one leader: the crate's own, one that reads and stores nothing, and ours.
-// Each run uses a fresh leader process on the same directory, as a leader before 0.2.0 gives its stream only once.
+// They take turns at one leader process: it scans for each of them, and only its stream goes to the first.
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -20,11 +20,12 @@ export interface Shape {
   readonly growStep: number;
 }
 
-export interface Load {
+/** A leader with records in it; goes with its directory when it is disposed of. */
+export interface Load extends AsyncDisposable {
   readonly shape: Shape;
   readonly slots: number;
-  /** The leader's directory, filled once. */
   readonly dir: string;
+  readonly leader: OracleLeader;
   readonly digest: string;
 }
 
@@ -41,7 +42,7 @@ export interface Run {
 
 const DEADLINE_MS = 600_000;
 
-/** Fills a leader's directory. */
+/** Starts a leader and fills it. */
 export async function prepareLoad(
   root: string,
   key: number,
@@ -53,11 +54,14 @@ export async function prepareLoad(
   const growStep = Math.ceil((slots / shards) * 1.02) + 1000;
   const shape = { shards, prefixBits: 0, key, value, growStep };
   const dir = join(root, `${prefix}leader-${key}x${value}-${shards}`);
-  await using leader = await OracleLeader.start({ version: VERSION, dir, ...shape });
+  const leader = await OracleLeader.start({ version: VERSION, dir, ...shape });
   await leader.fill(0, slots, 1, DEADLINE_MS);
   const { digest } = await leader.digest(DEADLINE_MS);
-  await leader.close(DEADLINE_MS);
-  return { shape, slots, dir, digest };
+  const dispose = async () => {
+    await leader.kill();
+    rmSync(dir, { recursive: true, force: true });
+  };
+  return { shape, slots, dir, leader, digest, [Symbol.asyncDispose]: dispose };
 }
 
 /** One catch-up of one contestant, through a network of `roundTripMs` where that is above 0. Checks the copy. */
@@ -68,7 +72,7 @@ export async function catchUp(
   roundTripMs = 0,
 ): Promise<Run> {
   const replica = join(root, "replica");
-  await using leader = await OracleLeader.start({ version: VERSION, dir: load.dir, ...load.shape });
+  const { leader } = load;
   await using proxy = roundTripMs > 0 ? startProxy(leader.address, roundTripMs) : null;
   const address = proxy === null ? leader.address : await proxy.address;
   // What the run before left to be written would be paid for by this one.

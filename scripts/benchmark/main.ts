@@ -16,13 +16,14 @@ import {
   sizeRows,
 } from "./catch-up-rows.ts";
 import type { Row } from "./figures.ts";
-import { liveRows } from "./live-rows.ts";
+import { liveQuickRows, liveRows } from "./live-rows.ts";
 import { startRows } from "./start-rows.ts";
 import { verifyRows } from "./verify-rows.ts";
 import { keep, type Measured, writeReadme } from "./results.ts";
 
 /** CI's machine is shared: below this share of a goal a fast path is taken to be broken. */
 const QUICK_SHARE_MIN = 2 / 3;
+const QUICK_TRIES_MAX = 3;
 
 const { values } = parseArgs({
   options: {
@@ -35,8 +36,8 @@ const { values } = parseArgs({
 const { quick } = values;
 const rounds = Number(values.rounds ?? (quick ? 3 : 5));
 const scale: Scale = quick
-  ? { rounds, slots: 600_000, largeSlots: 200_000, nullSlots: 2_000_000 }
-  : { rounds, slots: 2_000_000, largeSlots: 600_000, nullSlots: 4_000_000 };
+  ? { rounds, slots: 600_000, sizeSlots: 1_200_000, largeSlots: 300_000, nullSlots: 2_000_000 }
+  : { rounds, slots: 2_000_000, sizeSlots: 2_000_000, largeSlots: 600_000, nullSlots: 4_000_000 };
 
 await buildOracle(["0.1.14"]);
 const root = mkdtempSync(join(tmpdir(), "armdb-bench-"));
@@ -45,12 +46,12 @@ const groups: Readonly<Record<string, () => Promise<Measured>>> = {
   null: () => nullRows(root, scale),
   sizes: () => sizeRows(root, scale),
   network: () => roundTripRows(root, scale, quick ? [5] : [0, 1, 5, 20, 50]),
-  memory: () => memoryRows(root, Math.min(rounds, 3)),
+  memory: () => (quick ? memoryRows(root, 1, [2]) : memoryRows(root, Math.min(rounds, 3), [2, 8])),
   verify: () => verifyRows(root, rounds, quick),
-  live: () => liveRows(root, rounds, 10),
+  live: () => (quick ? liveQuickRows(root, rounds) : liveRows(root, rounds, 10)),
   start: () => startRows(root, 15),
 };
-const quickGroups = ["shards", "null", "network", "verify"];
+const quickGroups = ["shards", "null", "sizes", "network", "memory", "verify", "live"];
 const wanted = values.only?.split(",") ?? (quick ? quickGroups : Object.keys(groups));
 
 const below: Row[] = [];
@@ -71,9 +72,11 @@ async function measure(name: string): Promise<readonly Row[]> {
   const group = groups[name];
   if (group === undefined)
     throw new Error(`No group ${name}: there are ${Object.keys(groups).join(", ")}`);
-  const rows = await once(name, group);
-  // What something else on the machine has spoilt is better the second time; what is broken is not.
-  return quick && rows.length > 0 ? await once(name, group) : rows;
+  let rows = await once(name, group);
+  // What something else on the machine has spoilt is better at another time; what is broken is not.
+  for (let tries = 1; quick && rows.length > 0 && tries < QUICK_TRIES_MAX; tries++)
+    rows = await once(name, group);
+  return rows;
 }
 
 async function once(name: string, group: () => Promise<Measured>): Promise<readonly Row[]> {
