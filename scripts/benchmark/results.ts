@@ -86,7 +86,7 @@ export function writeReadme(groups: readonly string[]): void {
     writeFileSync(file, chart(title, axis, points));
     lines.push(`![${text}](${file})`);
   }
-  lines.push("", CHART_NOTE);
+  lines.push("", CHART_NOTE, "", ...spreads(rows));
   const readme = readFileSync("README.md", "utf8");
   const marked = /<!-- bench -->[\s\S]*<!-- \/bench -->/;
   // A function, as `$` in a replacement string means something.
@@ -95,4 +95,19 @@ export function writeReadme(groups: readonly string[]): void {
     "README.md",
     readme.replace(marked, () => block),
   );
+}
+
+/** What the rows were made from, each once, for who wants to know more than a ratio. */
+function spreads(rows: readonly Row[]): readonly string[] {
+  const details = new Map<string, string>();
+  for (const { what, detail } of rows) if (!details.has(detail)) details.set(detail, what);
+  return [
+    "<details><summary>Medians and spreads of every contestant</summary>",
+    "",
+    "| first row that it is for | median [least-most] |",
+    "| --- | --- |",
+    ...[...details].map(([detail, what]) => `| ${what} | ${detail} |`),
+    "",
+    "</details>",
+  ];
 }
