@@ -55,8 +55,19 @@ export class FollowerFigures {
     return this.#state;
   }
 
-  attach(body: ShardBody): void {
+  /** The shard's files are open from here on; says what is worth knowing of them. */
+  opened(body: ShardBody, isNew: boolean): void {
     this.#body = body;
+    const { reserved, loaded } = body.store;
+    if (isNew && !reserved) {
+      this.log(
+        "warn",
+        "this file system cannot reserve space: a full disk will only show at a write",
+      );
+    }
+    if (!isNew && loaded.torn > 0) {
+      this.log("warn", `${loaded.torn} torn slots on disk: the scan will mend them`);
+    }
   }
 
   /** A state change is reported at once; the same state with other words only shows in the next snapshot. */

@@ -10,17 +10,16 @@ import { ArmdbError, type PlainError, toPlainError } from "../errors.ts";
 import type { RandomSource } from "../io/clock.ts";
 import type { Net } from "../io/net.ts";
 import { CAUGHT_UP_CONFIRM_MS } from "../limits.ts";
-import { geometryDifferences, layoutOf } from "../store/geometry.ts";
+import { layoutOf } from "../store/geometry.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
 import { AckPacer } from "./ack-pacer.ts";
-import { Backoff } from "./backoff.ts";
-import { BesideScan } from "./beside-scan.ts";
+import { BesideScans } from "./beside-scans.ts";
 import { Connector } from "./connector.ts";
 import type { FollowerHost, FollowerSettings } from "./follower-types.ts";
 import { FollowerFigures } from "./follower-figures.ts";
 import { HealedWatch } from "./healed-watch.ts";
 import { HeldFrames } from "./held-frames.ts";
-import { troubleOf } from "./leader-trouble.ts";
+import { geometryTrouble, troubleOf } from "./leader-trouble.ts";
 import { NO_OBSERVER, type ScanObserver } from "./scan-observer.ts";
 import { ScanPlanner } from "./scan-planner.ts";
 import { ScanRun } from "./scan-run.ts";
@@ -37,7 +36,7 @@ export interface FollowerTools extends ShardBodyTools {
 
 const TICK_MS = 1_000;
 
-type TimerName = "confirm" | "tick" | "acquire";
+type TimerName = "confirm" | "tick";
 
 export class ShardFollower {
   readonly #settings: FollowerSettings;
@@ -46,7 +45,7 @@ export class ShardFollower {
   readonly #timers: Timers<TimerName>;
   readonly #connector: Connector;
   readonly #planner: ScanPlanner;
-  readonly #besideBackoff: Backoff;
+  readonly #beside: BesideScans;
   readonly #figures: FollowerFigures;
   readonly #observer: ScanObserver;
   readonly #stream: StreamWatch;
@@ -55,7 +54,6 @@ export class ShardFollower {
   #body: ShardBody | null = null;
   #main: ShardLink | null = null;
   #mainAcks: AckPacer | null = null;
-  #beside: BesideScan | null = null;
   #scan: ScanRun | null = null;
   /** What came after ShardInfo while the shard's files are being made. */
   #held: HeldFrames | null = null;
@@ -74,7 +72,6 @@ export class ShardFollower {
     this.#host = host;
     this.#tools = tools;
     this.#timers = new Timers(tools.clock);
-    this.#besideBackoff = new Backoff(tools.random);
     const figures = new FollowerFigures(settings.shard, tools.clock, host);
     const { clock, random } = tools;
     const guard = (run: () => void) => this.#guard(run);
@@ -91,6 +88,14 @@ export class ShardFollower {
     this.#stream = new StreamWatch({
       ...{ clock, figures, guard, planner: this.#planner },
       leaderRestarted: () => host.report({ kind: "leader-restarted", shard: settings.shard }),
+    });
+    this.#beside = new BesideScans({
+      ...{ settings, host, net: tools.net, clock, random, figures, observer, guard },
+      ...{ connector: this.#connector, planner: this.#planner, healed: this.#healed },
+      isWanted: () => !this.#over && this.#main !== null,
+      newPacer: (link, body) => this.#newPacer(link, body),
+      chunkEnded: (link, acks) => this.#chunkEnded(link, acks),
+      scanIsWhole: (scan) => this.#scanIsWhole(scan),
     });
   }
 
@@ -146,7 +151,7 @@ export class ShardFollower {
     this.#held = null;
     this.#timers.cancel("confirm");
     this.#planner.cancel();
-    this.#closeBeside();
+    this.#beside.close();
     this.#body?.intake.writePending();
     this.#body?.durability.wrote();
     this.#scan = null;
@@ -183,17 +188,8 @@ export class ShardFollower {
   #mainShardInfo(link: ShardLink, info: ShardInfo): void {
     // In a directory that this run makes, the first ShardInfo is what the files are made by.
     const geometry = this.#settings.geometry ?? this.#shardInfo;
-    if (geometry !== null) {
-      const differences = geometryDifferences(geometry, info, "here", "at the leader");
-      if (differences.length > 0) {
-        this.#fail({
-          code: "incompatible",
-          message: `${this.#settings.dir} is not a replica of ${this.#connector.leader}: ${differences.join("; ")}`,
-          hint: "follow into another directory, or check the leader's address",
-        });
-        return;
-      }
-    }
+    const refused = geometryTrouble(this.#settings.dir, this.#connector.leader, geometry, info);
+    if (refused !== null) return this.#fail(refused);
     this.#shardInfo = info;
     this.#host.learned(info, this.#protocol);
     if (this.#body !== null) return this.#beginMainScan(link);
@@ -223,21 +219,8 @@ export class ShardFollower {
       this.#guard(() => this.#fail(error)),
     );
     this.#body = body;
-    this.#figures.attach(body);
-    if (newSlotCount !== null) {
-      body.markWorthClosing();
-      if (!body.store.reserved) {
-        this.#figures.log(
-          "warn",
-          "this file system cannot reserve space: a full disk will only show at a write",
-        );
-      }
-    } else if (body.store.loaded.torn > 0) {
-      this.#figures.log(
-        "warn",
-        `${body.store.loaded.torn} torn slots on disk: the scan will mend them`,
-      );
-    }
+    if (newSlotCount !== null) body.markWorthClosing();
+    this.#figures.opened(body, newSlotCount !== null);
   }
 
   #beginMainScan(link: ShardLink): void {
@@ -329,7 +312,7 @@ export class ShardFollower {
     const body = this.#needBody();
     const { protocol, dropsAreTold, firstConnectAtMs } = this.#connector;
     this.#connector.progressed();
-    this.#besideBackoff.progressed();
+    this.#beside.progressed();
     this.#observer.scanWhole();
     if (!this.#planner.scanIsWhole(scan, { body, protocol, dropsAreTold, firstConnectAtMs }))
       return;
@@ -345,61 +328,8 @@ export class ShardFollower {
 
   #startScan(): void {
     if (this.#over || this.#main === null || this.#main.session.phase !== "streaming") return;
-    if (this.#protocol === 1) this.#connectBeside();
+    if (this.#protocol === 1) this.#beside.start(this.#needBody());
     else this.#main.close();
-  }
-
-  // ---- a scan on a second connection (protocol 1) ----
-
-  #connectBeside(): void {
-    if (this.#beside !== null || this.#timers.has("acquire")) return;
-    this.#host.acquireConnection(this.#protocol, (waitMs) => {
-      if (this.#over || this.#main === null || this.#beside !== null) return;
-      if (waitMs > 0) this.#timers.set("acquire", waitMs, () => this.#connectBeside());
-      else this.#guard(() => this.#scanBeside());
-    });
-  }
-
-  #scanBeside(): void {
-    const { host, port, shard } = this.#settings;
-    const body = this.#needBody();
-    this.#figures.connections++;
-    this.#beside = new BesideScan({
-      ...this.#tools,
-      link: { host, port, shard, windowAcks: this.#connector.windowAcks },
-      body,
-      figures: this.#figures,
-      healed: this.#healed,
-      observer: this.#observer,
-      hasStream: this.#figures.streaming !== "polling",
-      newPacer: (link) => this.#newPacer(link, body),
-      chunkEnded: (link, acks) => this.#chunkEnded(link, acks),
-      guard: (run) => this.#guard(run),
-      finished: (scan, adds) => {
-        this.#beside = null;
-        if (adds) this.#scanIsWhole(scan);
-        else {
-          this.#observer.scanBroke("the leader ended its scan early");
-          this.#planner.again(this.#besideBackoff.next());
-        }
-        this.#figures.showStreaming();
-      },
-      failed: (end) => {
-        this.#beside = null;
-        const trouble = troubleOf(end, 1);
-        const text = "text" in trouble ? trouble.text : "the scan was cut short";
-        this.#observer.scanBroke(text);
-        this.#figures.error(`scan beside the stream: ${text}`);
-        this.#figures.showStreaming();
-        this.#planner.again(this.#besideBackoff.next());
-      },
-    });
-  }
-
-  #closeBeside(): void {
-    this.#timers.cancel("acquire");
-    this.#beside?.close();
-    this.#beside = null;
   }
 
   // ---- time, stop, failure ----
@@ -431,7 +361,7 @@ export class ShardFollower {
     this.#planner.stop();
     this.#stream.stop();
     this.#mainAcks?.stop();
-    this.#beside?.close();
+    this.#beside.close();
     this.#main?.close();
   }
 

@@ -14,15 +14,13 @@ import {
   type ReplicaTarget,
   writeDbMeta,
 } from "../store/replica-dir.ts";
-import type { Replacement } from "../store/replace-file.ts";
-import { type FollowerState, saveState } from "../store/state-file.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
 import type { CompareEvent } from "./compare-types.ts";
 import { ConnectionBudget } from "./connection-budget.ts";
 import type { FollowerReport, FollowerSettings, ShardSnapshot } from "./follower-types.ts";
-import { savedShards } from "./saved-shards.ts";
 import { ShardComparisons } from "./shard-comparisons.ts";
 import type { ShardCommand, ShardMessage } from "./shard-thread.ts";
+import { StateKeeper, type StateNow } from "./state-keeper.ts";
 
 export interface ShardThread {
   send(command: ShardCommand): void;
@@ -59,7 +57,6 @@ export interface SupervisorOptions {
   readonly allEnded: (error: ArmdbError | null) => void;
 }
 
-const STATE_SAVE_INTERVAL_MS = 10_000;
 /** A thread that died is started again after this. */
 const RESTART_DELAY_MS = 1_000;
 const RESTARTS_ONCE_MAX = 3;
@@ -99,7 +96,7 @@ export class Supervisor {
   #prepared: PlainError | "yes" | null = null;
   #wasReady = false;
   readonly #comparisons = new ShardComparisons();
-  #stateSavedAtMs = Number.NEGATIVE_INFINITY;
+  readonly #state: StateKeeper;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -112,6 +109,13 @@ export class Supervisor {
       options.connectionsPerDay,
       sameLeader?.connectionsAtMs ?? [],
     );
+    this.#state = new StateKeeper({
+      ...{ disk: options.disk, clock: options.clock, dir: options.shared.dir },
+      ...{ leader: this.leader, found: state },
+      connectionsAtMs: () => this.#budget.madeAtMs,
+      now: () => this.#stateNow(this.#areAllMade()),
+      warn: (text) => options.reported({ kind: "log", shard: 0, level: "warn", text }),
+    });
   }
 
   get leader(): string {
@@ -235,7 +239,7 @@ export class Supervisor {
         if (target.kind === "new" && !target.exists) makeReplicaDirectory(disk, shared.dir);
         this.#options.lock();
         const { shardCount, shardPrefixBits, keyLen, valueLen } = info;
-        this.#saveState(false, "durable");
+        this.#state.save(this.#stateNow(false), "durable");
         writeDbMeta(disk, shared.dir, { shardCount, shardPrefixBits, keyLen, valueLen });
         this.#prepared = "yes";
       }
@@ -256,7 +260,7 @@ export class Supervisor {
         slot.snapshot = report.snapshot;
         slot.heardAtMs = this.#options.clock.nowMs();
         if (report.snapshot.scansDone > 0) this.#protocol = report.snapshot.protocol;
-        this.#saveStateSometimes();
+        if (this.#prepared === "yes") this.#state.saveSometimes();
         break;
       case "ready":
         slot.ready = true;
@@ -286,7 +290,7 @@ export class Supervisor {
     if (this.#shards.length < this.#geometry.shardCount) return;
     if (!this.#shards.every((shard) => shard.ready)) return;
     this.#wasReady = true;
-    this.#trySaveState(() => true, "later");
+    this.#state.trySave("later");
     this.#options.allReady();
   }
 
@@ -297,7 +301,7 @@ export class Supervisor {
       this.#shards.length === this.#geometry.shardCount;
     if (!whole || !this.#shards.every((shard) => shard.ended)) return;
     for (const timer of this.#timers) timer.cancel();
-    if (this.#prepared === "yes") this.#trySaveState(() => this.#areAllMade(), "durable");
+    if (this.#prepared === "yes") this.#state.trySave("durable");
     const error = this.#shards.find((shard) => shard.error !== null)?.error ?? null;
     this.#options.allEnded(error === null ? null : fromPlainError(error));
   }
@@ -369,13 +373,6 @@ export class Supervisor {
     this.#lookIfEnded();
   }
 
-  #saveStateSometimes(): void {
-    const nowMs = this.#options.clock.nowMs();
-    if (this.#prepared !== "yes" || nowMs - this.#stateSavedAtMs < STATE_SAVE_INTERVAL_MS) return;
-    this.#stateSavedAtMs = nowMs;
-    this.#trySaveState(() => this.#areAllMade(), "later");
-  }
-
   /** Whether a shard's files are whole: a thread may end before it has made them. */
   #isMade(shard: number): boolean {
     return (
@@ -387,30 +384,9 @@ export class Supervisor {
     return this.#shards.every((_slot, shard) => this.#isMade(shard));
   }
 
-  /** The state file is diagnostic: that it cannot be saved is said, and met by the shards if it is serious. */
-  #trySaveState(created: () => boolean, replacement: Replacement): void {
-    try {
-      this.#saveState(created(), replacement);
-    } catch (thrown) {
-      if (!(thrown instanceof ArmdbError)) throw thrown;
-      this.#options.reported({ kind: "log", shard: 0, level: "warn", text: thrown.message });
-    }
-  }
-
-  #saveState(created: boolean, replacement: Replacement): void {
-    const { disk, clock, shared } = this.#options;
-    const wallOffsetMs = clock.wallMs() - clock.nowMs();
+  /** What the state file is to hold, all shards made or not yet. */
+  #stateNow(created: boolean): StateNow {
     const snapshots = this.#shards.map((slot) => slot.snapshot);
-    const { state: found } = this.#options.target;
-    const before = found?.leader === this.leader ? found.shards : [];
-    const state: FollowerState = {
-      leader: this.leader,
-      protocol: this.#protocol,
-      created,
-      shards: savedShards(snapshots, before, wallOffsetMs),
-      connectionsAtMs: this.#budget.madeAtMs,
-      savedAtMs: clock.wallMs(),
-    };
-    saveState(disk, shared.dir, state, this.#owner, replacement);
+    return { protocol: this.#protocol, created, owner: this.#owner, snapshots };
   }
 }
