@@ -80,7 +80,7 @@ export async function catchUp(
   try {
     const run = await runOne(load, who, address, replica);
     if (who.startsWith("ours")) {
-      const copy = await oracleDigest(replica, load.shape, VERSION, {});
+      const copy = await oracleDigest(replica, load.shape, VERSION, { deadlineMs: DEADLINE_MS });
       if (copy.digest !== load.digest) throw new Error(`${who}: the copy differs from the leader`);
     }
     return run;

@@ -258,10 +258,11 @@ export async function oracleDigest(
   dir: string,
   shape: OracleGeometry,
   version: OracleVersion,
-  { keepDirty = false } = {},
+  { keepDirty = false, deadlineMs = ANSWER_DEADLINE_MS } = {},
 ): Promise<Digest> {
   const args = ["digest", "--dir", dir, ...shapeArguments(shape)];
-  return toDigest(await oracleOnce(version, keepDirty ? [...args, "--keep-dirty"] : args));
+  const words = keepDirty ? [...args, "--keep-dirty"] : args;
+  return toDigest(await oracleOnce(version, words, deadlineMs));
 }
 
 /** Writes a directory at rest as sorted lines `hexkey hexvalue`; returns how many. */
