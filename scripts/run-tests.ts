@@ -33,12 +33,20 @@ if (oracleAvailable()) {
 
 interface Outcome {
   readonly passed: number;
+  /** Tests that failed. */
   readonly failed: number;
+  /** What failed beside the tests: unhandled errors, or a runner that ended badly. */
+  readonly errors: number;
   readonly skipped: number;
   /** Files with a failed test, and the failed tests. */
   readonly files: ReadonlySet<string>;
   readonly names: readonly string[];
+  /** Errors that no test caught, as bun tells them. */
+  readonly unhandled: readonly string[];
 }
+
+/** Of the text of each unhandled error this much is told again at the end. */
+const UNHANDLED_LINES_MAX = 20;
 
 /** Runs bun's tests, shows what they print as it comes, and reads its closing lines. */
 async function runTests(words: readonly string[]): Promise<Outcome> {
@@ -48,6 +56,9 @@ async function runTests(words: readonly string[]): Promise<Outcome> {
   });
   const files = new Set<string>();
   const names: string[] = [];
+  const unhandled: string[] = [];
+  /** Lines of the unhandled error that is being told; it ends with a second rule. */
+  let told: string[] | null = null;
   const counts = new Map<string, number>();
   let file = "";
   let rest = "";
@@ -59,6 +70,11 @@ async function runTests(words: readonly string[]): Promise<Outcome> {
     for (const line of lines) {
       const header = /^(test\/\S+\.test\.ts):$/.exec(line);
       if (header !== null) file = header[1] ?? "";
+      else if (line.startsWith("# Unhandled error")) told = [`${line} (${file})`];
+      else if (told !== null && told.length > 1 && /^-+$/.test(line)) {
+        unhandled.push(told.slice(0, UNHANDLED_LINES_MAX).join("\n"));
+        told = null;
+      } else if (told !== null) told.push(line);
       else if (line.startsWith("(fail) ")) {
         files.add(file);
         names.push(line.slice(7));
@@ -68,29 +84,32 @@ async function runTests(words: readonly string[]): Promise<Outcome> {
     }
   }
   const status = await child.exited;
-  const failures = counts.get("fail") ?? 0;
+  const failed = counts.get("fail") ?? 0;
   // A crash of the runner, or no test at all, must not look like success.
-  const failed = status !== 0 && failures === 0 ? 1 : failures;
+  const crashes = status !== 0 && failed + unhandled.length === 0 ? 1 : 0;
   return {
     passed: counts.get("pass") ?? 0,
     failed,
+    errors: unhandled.length + crashes,
     skipped: counts.get("skip") ?? 0,
     files,
     names,
+    unhandled,
   };
 }
 
 const first = await runTests(paths);
 passed += first.passed;
-failed += first.failed;
+failed += first.failed + first.errors;
 // Tests with real leaders and deadlines can fail on a machine that is busy with other things: a few get a second try,
 // and it is said.
+let secondTry = "failed";
 if (first.failed > 0 && first.files.size > 0 && first.files.size <= SECOND_TRY_FILES_MAX) {
   const second = await runTests([...first.files]);
-  if (second.failed === 0) {
+  if (second.failed + second.errors === 0) {
     passed += first.failed;
     failed -= first.failed;
-    for (const name of new Set(first.names)) console.log(`passed at the second try: ${name}`);
+    secondTry = "passed at the second try";
   }
 }
 if (process.env["CI"] && paths.length === 0)
@@ -99,6 +118,9 @@ if (process.env["CI"] && paths.length === 0)
     "scripts/benchmark/main.ts",
     "--quick",
   ]);
+// Again where it is seen: of a long log often only the end is at hand.
+for (const text of first.unhandled) console.log(text);
+for (const name of new Set(first.names)) console.log(`${secondTry}: ${name}`);
 const skipped = first.skipped > 0 ? `, ${first.skipped} skipped` : "";
 console.log(`${passed} passed, ${failed} failed${skipped}`);
 process.exit(failed === 0 ? 0 : 1);

@@ -36,7 +36,7 @@ abstract class SocketLink implements Link {
   readonly #queueBytesMax: number;
   readonly #queue: Uint8Array[] = [];
   #queuedBytes = 0;
-  #socket: Socket<SocketLink> | null = null;
+  #socket: Socket<SocketData> | null = null;
   #ended = false;
 
   constructor(peer: string, events: LinkEvents, queueBytesMax: number) {
@@ -53,7 +53,7 @@ abstract class SocketLink implements Link {
     return this.#ended;
   }
 
-  attach(socket: Socket<SocketLink>): void {
+  attach(socket: Socket<SocketData>): void {
     this.#socket = socket;
     socket.setNoDelay(true);
     enableKeepalive(socket);
@@ -138,24 +138,27 @@ function freeChunk(chunk: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === chunk.byteLength) buffer.transfer(0);
 }
 
+/** No link: whoever connected was gone before it was accepted, and nobody was told of it. */
+type SocketData = SocketLink | undefined;
+
 const handlers = {
   // Not "buffer", whose slice() is no copy.
   binaryType: "uint8array" as const,
-  data(socket: Socket<SocketLink>, chunk: Uint8Array) {
-    socket.data.deliver(chunk);
+  data(socket: Socket<SocketData>, chunk: Uint8Array) {
+    socket.data?.deliver(chunk);
   },
-  drain(socket: Socket<SocketLink>) {
-    socket.data.pump();
+  drain(socket: Socket<SocketData>) {
+    socket.data?.pump();
   },
-  end(socket: Socket<SocketLink>) {
-    socket.data.end({ kind: "closed-by-peer" });
+  end(socket: Socket<SocketData>) {
+    socket.data?.end({ kind: "closed-by-peer" });
   },
-  close(socket: Socket<SocketLink>, error?: Error) {
-    socket.data.end(
+  close(socket: Socket<SocketData>, error?: Error) {
+    socket.data?.end(
       error ? { kind: "broken", reason: reasonOf(error) } : { kind: "closed-by-peer" },
     );
   },
-  error(_socket: Socket<SocketLink>, error: Error) {
+  error(_socket: Socket<SocketData>, error: Error) {
     // Thrown by one of our own handlers: a bug, which must not be taken for the peer's doing.
     throw error;
   },
@@ -170,7 +173,7 @@ class OutgoingLink extends SocketLink {
       this.end({ kind: "not-connected", reason: `no answer within ${options.timeoutMs} ms` });
     }, options.timeoutMs);
     const link: SocketLink = this;
-    Bun.connect<SocketLink>({
+    Bun.connect<SocketData>({
       hostname: options.host,
       port: options.port,
       data: link,
@@ -209,13 +212,18 @@ class IncomingLink extends SocketLink {
 
 function listen(options: ListenOptions): Listener {
   try {
-    const server = Bun.listen<SocketLink>({
+    const server = Bun.listen<SocketData>({
       hostname: options.host,
       port: options.port,
       socket: {
         ...handlers,
         open(socket) {
-          const peer = formatAddress(socket.remoteAddress, socket.remotePort ?? 0);
+          // A port scan or a load balancer's check resets before it is accepted: such a socket has no address or port,
+          // whatever its type says.
+          const host: string | undefined = socket.remoteAddress;
+          const port: number | undefined = socket.remotePort;
+          if (host === undefined || port === undefined) return void socket.terminate();
+          const peer = formatAddress(host, port);
           const link = new IncomingLink(peer, options.accept(peer), options.sendQueueBytesMax);
           socket.data = link;
           link.attach(socket);
@@ -243,7 +251,7 @@ const TCP_KEEPCNT = 6;
 const TCP_USER_TIMEOUT = 18;
 
 /** Notices a peer whose machine is gone within 17 s, also when nothing is due from it (a sparse scan is silent). */
-function enableKeepalive(socket: Socket<SocketLink>): void {
+function enableKeepalive(socket: Socket<SocketData>): void {
   socket.setKeepAlive(true, KEEPALIVE_IDLE_SECONDS * 1000);
   const fd: unknown = "fd" in socket ? socket.fd : undefined;
   if (process.platform !== "linux" || typeof fd !== "number" || fd < 0) return;
