@@ -4,6 +4,7 @@
 import { SHARD_HEADER_BYTES, slotOffset } from "../format/shard-header.ts";
 import { SLOT_KEY_OFFSET } from "../format/slot.ts";
 import type { Disk } from "../io/disk.ts";
+import { readInOrder } from "../io/read-in-order.ts";
 import { breathe } from "./pacing.ts";
 import { slotsPerChunk } from "../format/slot-scanner.ts";
 import { type ReadableShard, type SlotView, viewSlot } from "./slot-view.ts";
@@ -33,7 +34,8 @@ export async function findKey(
     for (let first = 0; first < end; first += perChunk) {
       if (stop.aborted) return { slots, isWhole: false };
       const count = Math.min(perChunk, end - first);
-      const got = file.read(chunk.subarray(0, count * slotSize), slotOffset(first, slotSize));
+      const bytes = chunk.subarray(0, count * slotSize);
+      const got = readInOrder(file, bytes, slotOffset(first, slotSize));
       for (const index of slotsWithKey(chunk.subarray(0, got), slotSize, key)) {
         const bytes = new Uint8Array(chunk.subarray(index * slotSize, (index + 1) * slotSize));
         const view = viewSlot(bytes, shard, first + index);

@@ -99,35 +99,39 @@ async function scanInThreads(
 /** A thread for scans. To start one takes longer than to scan a small shard: it is kept for the next. */
 class ScanThread {
   readonly #thread = startThread("audit/scan-thread", null);
-  #resolve: ((result: ScanResult) => void) | null = null;
-  #reject: ((error: unknown) => void) | null = null;
+  /** The scan that an answer is due for. */
+  #due: (PromiseWithResolvers<ScanResult> & { readonly shard: number }) | null = null;
+  /** What ended the thread before its time. */
   #over: { readonly error: unknown } | null = null;
 
   constructor() {
     const thread = this.#thread;
     const fail = (error: unknown) => {
       this.#over ??= { error };
-      this.#reject?.(error);
+      this.#due?.reject(error);
     };
     thread.on("message", (answer: ScanThreadAnswer) => {
-      if (answer.kind === "done") this.#resolve?.(answer.result);
-      else this.#reject?.(fromPlainError(answer.error));
+      if (answer.kind === "done") this.#due?.resolve(answer.result);
+      else this.#due?.reject(fromPlainError(answer.error));
+      this.#due = null;
     });
     thread.on("error", fail);
     thread.on("messageerror", fail);
-    // After an answer this changes nothing; without one the thread died silently.
-    thread.on("exit", () => fail(new Error("A thread that scans ended without an answer")));
+    // Without a reason told: it died silently. After end() nobody waits any more.
+    thread.on("exit", () => {
+      const where = this.#due === null ? "" : ` for shard ${this.#due.shard}`;
+      fail(new Error(`A thread that scans ended without an answer${where}`));
+    });
   }
 
-  /** One at a time. */
+  /** One at a time. Rejects with what ended the thread, when something did. */
   scan(task: ScanTask, cells: Uint32Array): Promise<ScanResult> {
-    return new Promise((resolve, reject) => {
-      if (this.#over !== null) return reject(this.#over.error);
-      this.#resolve = resolve;
-      this.#reject = reject;
-      const shared = cells.buffer as SharedArrayBuffer;
-      this.#thread.postMessage({ kind: "scan", task, cells: shared } satisfies ScanThreadRequest);
-    });
+    if (this.#over !== null) return Promise.reject(this.#over.error);
+    const due = { shard: task.shard, ...Promise.withResolvers<ScanResult>() };
+    this.#due = due;
+    const shared = cells.buffer as SharedArrayBuffer;
+    this.#thread.postMessage({ kind: "scan", task, cells: shared } satisfies ScanThreadRequest);
+    return due.promise;
   }
 
   end(): void {

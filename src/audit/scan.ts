@@ -5,7 +5,8 @@
 import { assert } from "../errors.ts";
 import { slotOffset } from "../format/shard-header.ts";
 import type { Clock } from "../io/clock.ts";
-import { type Disk, DiskError, type DiskFile, READ_AHEAD_BYTES } from "../io/disk.ts";
+import { type Disk, DiskError, type DiskFile } from "../io/disk.ts";
+import { readInOrder } from "../io/read-in-order.ts";
 import { DuplicateSearch } from "./duplicate-search.ts";
 import { FindingList } from "./findings.ts";
 import { breathe, Throttle } from "./pacing.ts";
@@ -117,8 +118,7 @@ class ShardScan {
     const bytes = this.#checker.chunk.subarray(0, slots * slotSize);
     let got: number;
     try {
-      file.willRead(slotOffset(first + slots, slotSize), READ_AHEAD_BYTES);
-      got = file.read(bytes, slotOffset(first, slotSize));
+      got = readInOrder(file, bytes, slotOffset(first, slotSize));
     } catch (thrown) {
       if (!(thrown instanceof DiskError)) throw thrown;
       if (slots === 1) return this.#addUnreadable(first, 1, thrown.errno);

@@ -10,7 +10,8 @@ import {
   SLOT_LIVE,
   type SlotScanner,
 } from "../format/slot-scanner.ts";
-import { type DiskFile, READ_AHEAD_BYTES } from "../io/disk.ts";
+import type { DiskFile } from "../io/disk.ts";
+import { readInOrder } from "../io/read-in-order.ts";
 import { distrusted, type SlotTable } from "./slot-table.ts";
 
 export interface LoadedCounts {
@@ -28,9 +29,7 @@ export function loadSlots(file: DiskFile, layout: SlotLayout, table: SlotTable):
   for (let first = 0; first < table.slotCount; first += scanner.slotsMax) {
     const slots = Math.min(scanner.slotsMax, table.slotCount - first);
     const bytes = scanner.chunk.subarray(0, slots * layout.slotSize);
-    const offset = SHARD_HEADER_BYTES + first * layout.slotSize;
-    file.willRead(offset + bytes.length, READ_AHEAD_BYTES);
-    file.read(bytes, offset);
+    readInOrder(file, bytes, SHARD_HEADER_BYTES + first * layout.slotSize);
     const summary = scanner.scan(slots);
     counts.occupied += summary.occupied;
     counts.deleted += summary.deleted;

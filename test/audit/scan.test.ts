@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { readDirectory } from "../../src/audit/directory.ts";
 import { scanShard, type ScanTools } from "../../src/audit/scan.ts";
+import { scanShards } from "../../src/audit/scan-pool.ts";
 import type { ScanTask } from "../../src/audit/scan-task.ts";
 import { scanTaskOf } from "../../src/audit/verify.ts";
 import { encodeDbMeta } from "../../src/format/db-meta.ts";
@@ -16,6 +17,7 @@ import {
 } from "../../src/format/slot.ts";
 import type { Clock } from "../../src/io/clock.ts";
 import type { Disk } from "../../src/io/disk.ts";
+import { slotsPerChunk } from "../../src/format/slot-scanner.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { realClock } from "../../src/io/time.ts";
 import { places, SampleDatabase, verify } from "./sample-databases.ts";
@@ -240,7 +242,78 @@ describe("pacing", () => {
   });
 });
 
+test("a scan asks for what comes next before it reads a chunk", async () => {
+  using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
+  writeKeys(
+    db,
+    Array.from({ length: 100_000 }, () => randomBytes(8)),
+  );
+  const calls: string[] = [];
+  const disk: Disk = {
+    ...realDisk,
+    open(path, mode, permissions) {
+      const file = realDisk.open(path, mode, permissions);
+      const read = file.read.bind(file);
+      file.willRead = (offset) => void calls.push(`next ${offset}`);
+      file.read = (into, offset) => {
+        calls.push(`read ${offset} to ${offset + into.length}`);
+        return read(into, offset);
+      };
+      return file;
+    },
+  };
+  await scanShard({ ...taskOf(db), duplicateBytesMax: 0 }, toolsOf({ disk }));
+  const chunk = slotsPerChunk(slotLayout(8, 8)) * 24;
+  const end = 4096 + 100_000 * 24;
+  expect(calls).toEqual(
+    [4096, 4096 + chunk, 4096 + 2 * chunk].flatMap((start) => {
+      const next = Math.min(start + chunk, end);
+      return [`next ${next}`, `read ${start} to ${next}`];
+    }),
+  );
+});
+
 describe("threads", () => {
+  /** Shards one after another in one thread, and what no thread found. */
+  async function inOneThread(tasks: readonly ScanTask[]) {
+    const tools = { clock: realClock, stop: new AbortController().signal, progress: () => {} };
+    const inThread = await scanShards(tasks, 1, { ...tools, disk: realDisk });
+    return { inThread, here: await scanShards(tasks, 1, { ...tools, disk: { ...realDisk } }) };
+  }
+
+  /** Tasks for four shards, of which the third cannot be read; together more than threads are used from. */
+  function fourTasks(db: SampleDatabase): ScanTask[] {
+    writeKeys(
+      db,
+      Array.from({ length: 150_000 }, () => randomBytes(8)),
+    );
+    const task = taskOf(db);
+    return [0, 1, 2, 3].map((shard) => {
+      const path = shard === 2 ? db.file("shard_009/fixed.data") : task.path;
+      return { ...task, shard, path };
+    });
+  }
+
+  test("scan one shard after another, and answer for each", async () => {
+    using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
+    const { inThread, here } = await inOneThread(fourTasks(db));
+    expect(inThread).toEqual(here);
+    const read = inThread.map(({ shard, counts }) => [shard, counts.occupied, counts.unread]);
+    expect(read).toEqual([
+      [0, 150_000, 0],
+      [1, 150_000, 0],
+      [2, 0, 150_000],
+      [3, 150_000, 0],
+    ]);
+  });
+
+  test("that a bug ends in the middle end the whole scan with its reason", async () => {
+    using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
+    const [first, second, ...rest] = fourTasks(db) as [ScanTask, ScanTask, ...ScanTask[]];
+    const broken = { ...second, layout: { ...second.layout, slotSize: 0 } };
+    await expect(inOneThread([first, broken, ...rest])).rejects.toThrow("length larger");
+  });
+
   test("find what the same scan finds without them", async () => {
     using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
     const keys = Array.from({ length: 400_000 }, () => randomBytes(8));
