@@ -8,9 +8,9 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
 }
 
-/** `0.41 [0.38-0.52]` */
+/** `0.41 [0.38-0.52]`; Infinity is `never`. */
 export function spread(values: readonly number[], digits: number): string {
-  const show = (value: number) => value.toFixed(digits);
+  const show = (value: number) => (value === Infinity ? "never" : value.toFixed(digits));
   return `${show(median(values))} [${show(Math.min(...values))}-${show(Math.max(...values))}]`;
 }
 

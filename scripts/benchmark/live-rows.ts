@@ -67,7 +67,7 @@ async function live(
   }
 }
 
-/** Watches the marked slot in whichever file has it. */
+/** Watches the marked slot in whichever file has it; Infinity when nothing was written there in all the time. */
 async function watch(
   files: readonly string[],
   marked: string,
@@ -80,9 +80,12 @@ async function watch(
     ];
     try {
       const answer = (await oracleOnce(VERSION, words, LIVE_DEADLINE_MS)) as {
+        samples: number;
         p50us: number;
         p99us: number;
       };
+      // A follower that never wrote it is not a fast one.
+      if (answer.samples === 0) return { p50Ms: Infinity, p99Ms: Infinity };
       return { p50Ms: answer.p50us / 1000, p99Ms: answer.p99us / 1000 };
     } catch (thrown) {
       if (!String(thrown).includes("not in this file")) throw thrown;

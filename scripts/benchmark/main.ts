@@ -48,7 +48,7 @@ const groups: Readonly<Record<string, () => Promise<Measured>>> = {
   null: () => nullRows(root, scale),
   sizes: () => sizeRows(root, scale),
   network: () => roundTripRows(root, scale, quick ? [5] : [0, 1, 5, 20, 50]),
-  memory: () => (quick ? memoryRows(root, 1, [2]) : memoryRows(root, Math.min(rounds, 3), [2, 8])),
+  memory: () => (quick ? memoryRows(root, 1, [2]) : memoryRows(root, rounds, [2, 8])),
   verify: () => verifyRows(root, rounds, quick),
   live: () => (quick ? liveQuickRows(root, rounds) : liveRows(root, rounds, 10)),
   start: () => startRows(root, 15),

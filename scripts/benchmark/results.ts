@@ -49,6 +49,9 @@ const CHARTS = [
 const CHART_NOTE =
   "The bars of followers that wait for each round trip, from 5 ms on and where no row above has them, are of one run with 300,000 slots.";
 
+const NAMES_NOTE =
+  "`crate` is its own follower, `null` the null follower; `ours` is `--sync off` unless it says more; `again` is a second run over a complete copy. Of live rows `off` and `group` are what `--sync` was. Of verify `rust` is one Rust thread with the same checks, `one` and `two` are our workers, `cold` is with files that are not cached, `cold read` a plain read of them.";
+
 export function keep(group: string, rounds: number, measured: Measured): void {
   const commit = Bun.spawnSync(["git", "rev-parse", "--short", "HEAD"]).stdout.toString().trim();
   const kept: Kept = { rounds, ...measured, commit, processor: processor() };
@@ -71,9 +74,11 @@ export function writeReadme(groups: readonly string[]): void {
     ]);
   const processors = [...new Set(kept.map(([, { processor }]) => processor))].join(" and ");
   const rows = kept.flatMap(([, { rows }]) => rows);
-  const rounds = kept.map(([group, { rounds }]) => `${group} ${rounds}`).join(", ");
+  const rounds = kept
+    .map(([group, { rounds, commit }]) => `${group} ${rounds} (${commit})`)
+    .join(", ");
   const lines = [
-    `On ${processors}, leader and follower on the same machine. Medians of rounds in which the contestants take turns (${rounds}).`,
+    `On ${processors}, leader and follower on the same machine. Medians of rounds in which the contestants take turns.`,
     "",
     "| what | measured | goal |",
     "| --- | --- | --- |",
@@ -86,7 +91,7 @@ export function writeReadme(groups: readonly string[]): void {
     writeFileSync(file, chart(title, axis, points));
     lines.push(`![${text}](${file})`);
   }
-  lines.push("", CHART_NOTE, "", ...spreads(rows));
+  lines.push("", CHART_NOTE, "", ...spreads(rows, rounds));
   const readme = readFileSync("README.md", "utf8");
   const marked = /<!-- bench -->[\s\S]*<!-- \/bench -->/;
   // A function, as `$` in a replacement string means something.
@@ -98,13 +103,17 @@ export function writeReadme(groups: readonly string[]): void {
 }
 
 /** What the rows were made from, each once, for who wants to know more than a ratio. */
-function spreads(rows: readonly Row[]): readonly string[] {
+function spreads(rows: readonly Row[], rounds: string): readonly string[] {
   const details = new Map<string, string>();
   for (const { what, detail } of rows) if (!details.has(detail)) details.set(detail, what);
   return [
     "<details><summary>Medians and spreads of every contestant</summary>",
     "",
-    "| first row that it is for | median [least-most] |",
+    NAMES_NOTE,
+    "",
+    `Rounds, and the commit that was measured: ${rounds}.`,
+    "",
+    "| row (and those below it with the same runs) | median [least-most] |",
     "| --- | --- |",
     ...[...details].map(([detail, what]) => `| ${what} | ${detail} |`),
     "",

@@ -12,7 +12,7 @@ import {
 import { type Finding, FindingList, sortFindings, type Verdict, verdictOf } from "./findings.ts";
 import { checkShardPresence } from "./meta-check.ts";
 import type { ScanResult } from "./scan-task.ts";
-import { scanShards } from "./scan-pool.ts";
+import { ScanPool } from "./scan-pool.ts";
 import { hasCursor, progressOf, type VerifyTools, scanTaskOf } from "./verify.ts";
 import { shardOf } from "./slot-view.ts";
 import { availableParallelism } from "node:os";
@@ -59,6 +59,9 @@ async function scanVersions(
   looks: readonly ShardLook[],
   tools: VerifyTools,
 ): Promise<Map<number, ScanResult>> {
+  const bytes = looks.reduce((sum, look) => sum + look.fileBytes, 0);
+  const jobs = Math.min(availableParallelism(), looks.length);
+  using pool = new ScanPool(tools.disk, bytes, jobs);
   const isLive = isBeingWritten(directory, tools.disk);
   const tasks = looks
     .filter(
@@ -69,7 +72,7 @@ async function scanVersions(
       routing: null,
       duplicateBytesMax: 0,
     }));
-  const results = await scanShards(tasks, availableParallelism(), {
+  const results = await pool.scan(tasks, {
     ...tools,
     progress: (done) =>
       tools.progress(tasks.map((task, index) => progressOf(task, done[index] ?? 0))),

@@ -1,5 +1,5 @@
-// Scans several shards in threads, each thread one shard after another. Used by verify. Small databases, and any disk but
-// the real one (tests), are scanned on the caller's thread.
+// Scans several shards in threads, each thread one shard after another. Used by verify and verify-cursor. Small databases,
+// and any disk but the real one (tests), are scanned on the caller's thread.
 
 import { fromPlainError } from "../errors.ts";
 import type { Clock } from "../io/clock.ts";
@@ -18,7 +18,6 @@ import {
 } from "./scan-task.ts";
 
 export interface PoolTools {
-  readonly disk: Disk;
   readonly clock: Clock;
   /** Ends the scans early; what they found is kept. */
   readonly stop: AbortSignal;
@@ -30,23 +29,42 @@ export interface PoolTools {
 const THREAD_BYTES_MIN = 8 * 1024 * 1024;
 const PROGRESS_INTERVAL_MS = 100;
 
-/** Results in the order of the tasks; at most `jobs` at a time. */
-export async function scanShards(
-  tasks: readonly ScanTask[],
-  jobs: number,
-  tools: PoolTools,
-): Promise<ScanResult[]> {
-  const bytes = tasks.reduce((sum, task) => sum + task.fileBytes, 0);
-  const usesThreads = tools.disk === realDisk && bytes >= THREAD_BYTES_MIN;
-  return usesThreads ? await scanInThreads(tasks, jobs, tools) : await scanHere(tasks, tools);
+/** Opened as soon as it is known how much there is to scan: its threads start while the rest is looked at. */
+export class ScanPool implements Disposable {
+  readonly #disk: Disk;
+  /** None: scans run on the caller's thread. */
+  readonly #threads: readonly ScanThread[];
+
+  /** For tasks of `bytes` in all; at most `jobs` run at a time. */
+  constructor(disk: Disk, bytes: number, jobs: number) {
+    this.#disk = disk;
+    const usesThreads = disk === realDisk && bytes >= THREAD_BYTES_MIN;
+    this.#threads = Array.from({ length: usesThreads ? jobs : 0 }, () => new ScanThread());
+  }
+
+  /** Results in the order of the tasks. */
+  async scan(tasks: readonly ScanTask[], tools: PoolTools): Promise<ScanResult[]> {
+    return this.#threads.length > 0
+      ? await scanInThreads(this.#threads, tasks, tools)
+      : await scanHere(this.#disk, tasks, tools);
+  }
+
+  /** Lets the threads end. */
+  [Symbol.dispose](): void {
+    for (const thread of this.#threads) thread.end();
+  }
 }
 
-async function scanHere(tasks: readonly ScanTask[], tools: PoolTools): Promise<ScanResult[]> {
+async function scanHere(
+  disk: Disk,
+  tasks: readonly ScanTask[],
+  tools: PoolTools,
+): Promise<ScanResult[]> {
   const done = tasks.map(() => 0);
   const results: ScanResult[] = [];
   for (const [index, task] of tasks.entries()) {
     const result = await scanShard(task, {
-      disk: tools.disk,
+      disk,
       clock: tools.clock,
       shouldStop: () => tools.stop.aborted,
       progress(slotsDone) {
@@ -60,8 +78,8 @@ async function scanHere(tasks: readonly ScanTask[], tools: PoolTools): Promise<S
 }
 
 async function scanInThreads(
+  threads: readonly ScanThread[],
   tasks: readonly ScanTask[],
-  jobs: number,
   tools: PoolTools,
 ): Promise<ScanResult[]> {
   const cells = tasks.map(() => new Uint32Array(new SharedArrayBuffer(SHARED_CELLS_BYTES)));
@@ -70,14 +88,9 @@ async function scanInThreads(
   tools.stop.addEventListener("abort", onStop);
   const results: ScanResult[] = [];
   let next = 0;
-  const work = async () => {
-    const thread = new ScanThread();
-    try {
-      for (let index = next++; index < tasks.length; index = next++) {
-        results[index] = await thread.scan(tasks[index] as ScanTask, cells[index] as Uint32Array);
-      }
-    } finally {
-      thread.end();
+  const work = async (thread: ScanThread) => {
+    for (let index = next++; index < tasks.length; index = next++) {
+      results[index] = await thread.scan(tasks[index] as ScanTask, cells[index] as Uint32Array);
     }
   };
   let timer = tools.clock.after(PROGRESS_INTERVAL_MS, show);
@@ -86,7 +99,7 @@ async function scanInThreads(
     timer = tools.clock.after(PROGRESS_INTERVAL_MS, show);
   }
   try {
-    await Promise.all(Array.from({ length: Math.min(jobs, tasks.length) }, work));
+    await Promise.all(threads.map(work));
   } finally {
     timer.cancel();
     // A scan that failed ends the others; their threads must not outlive the command.

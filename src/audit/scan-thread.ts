@@ -3,6 +3,8 @@
 
 import { parentPort } from "node:worker_threads";
 import { ArmdbError, assert, toPlainError } from "../errors.ts";
+import { compileKernel } from "../format/wasm-kernel.ts";
+import { probeLibc } from "../io/libc.ts";
 import { realDisk } from "../io/real-disk.ts";
 import { realClock } from "../io/time.ts";
 import { scanShard } from "./scan.ts";
@@ -37,3 +39,6 @@ port.on("message", async (request: ScanThreadRequest) => {
   if (request.kind === "end") port.close();
   else port.postMessage(await answerOf(request.task, request.cells));
 });
+// While the owner still finds out what there is to scan.
+probeLibc();
+compileKernel();

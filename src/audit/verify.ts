@@ -19,7 +19,7 @@ import { type Finding, FindingList, sortFindings, type Verdict, verdictOf } from
 import { checkHeader } from "./header-check.ts";
 import { checkMeta, checkShardPresence } from "./meta-check.ts";
 import type { ScanResult, ScanTask } from "./scan-task.ts";
-import { scanShards } from "./scan-pool.ts";
+import { ScanPool } from "./scan-pool.ts";
 import { checkSidecarState, lookAtSidecar, type SidecarState } from "./sidecar-check.ts";
 import { checkStrayFiles } from "./stray-check.ts";
 
@@ -94,13 +94,16 @@ export async function verifyDirectory(
   const startMs = tools.clock.nowMs();
   const directory = readDirectory(tools.disk, path);
   const looks = chosenShards(directory, options.shard);
+  const bytes = options.quick ? 0 : sum(looks, (look) => look.fileBytes);
+  const jobs = Math.min(options.jobs ?? availableParallelism(), looks.length);
+  using pool = new ScanPool(tools.disk, bytes, jobs);
   const isLive = isBeingWritten(directory, tools.disk);
   const findings = new FindingList();
   checkMeta(directory, findings);
   const plans = looks.map((look) =>
     planShard(tools.disk, directory, look, options, isLive, findings),
   );
-  const results = await scanPlanned(plans, options, tools);
+  const results = await scanPlanned(pool, plans, options, tools);
   const reports = plans.map((plan) => {
     const result = results.get(plan.look.shard) ?? null;
     if (result !== null) findings.addAll(result.findings);
@@ -218,6 +221,7 @@ export function scanTaskOf(
 }
 
 async function scanPlanned(
+  pool: ScanPool,
   plans: readonly ShardPlan[],
   options: VerifyOptions,
   tools: VerifyTools,
@@ -229,7 +233,7 @@ async function scanPlanned(
     duplicateBytesMax: Math.floor(DUPLICATE_SEARCH_BYTES_MAX / jobs),
     bytesPerSecond: options.bytesPerSecond === null ? null : options.bytesPerSecond / jobs,
   }));
-  const results = await scanShards(tasks, jobs, {
+  const results = await pool.scan(tasks, {
     ...tools,
     progress: (done) =>
       tools.progress(tasks.map((task, index) => progressOf(task, done[index] ?? 0))),
@@ -275,6 +279,6 @@ function reportOf({ look, slots }: ShardPlan, result: ScanResult | null): ShardR
   };
 }
 
-function sum(reports: readonly ShardReport[], of: (report: ShardReport) => number): number {
-  return reports.reduce((total, report) => total + of(report), 0);
+function sum<Item>(items: readonly Item[], of: (item: Item) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
 }

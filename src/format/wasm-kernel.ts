@@ -29,9 +29,14 @@ export const CRC_NATIVE_BYTES_MIN = 112;
 
 let compiled: WebAssembly.Module | null = null;
 
+/** Compiles the kernel for this thread, unless that is done. */
+export function compileKernel(): WebAssembly.Module {
+  compiled ??= new WebAssembly.Module(readFileSync(kernelPath));
+  return compiled;
+}
+
 /** A kernel over a new memory of at least `bytes`, or null when the process cannot have that memory. */
 export function newKernel(bytes: number): Kernel | null {
-  compiled ??= new WebAssembly.Module(readFileSync(kernelPath));
   const pages = Math.ceil(bytes / PAGE_BYTES);
   let memory: WebAssembly.Memory;
   try {
@@ -40,7 +45,7 @@ export function newKernel(bytes: number): Kernel | null {
     if (thrown instanceof RangeError || thrown instanceof TypeError) return null;
     throw thrown;
   }
-  const { exports } = new WebAssembly.Instance(compiled, { env: { memory } });
+  const { exports } = new WebAssembly.Instance(compileKernel(), { env: { memory } });
   const { prepare, apply, scan } = exports as unknown as KernelFunctions & { prepare(): void };
   prepare();
   return { memory, apply, scan };

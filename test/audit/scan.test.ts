@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { readDirectory } from "../../src/audit/directory.ts";
 import { scanShard, type ScanTools } from "../../src/audit/scan.ts";
-import { scanShards } from "../../src/audit/scan-pool.ts";
+import { ScanPool } from "../../src/audit/scan-pool.ts";
 import type { ScanTask } from "../../src/audit/scan-task.ts";
 import { scanTaskOf } from "../../src/audit/verify.ts";
 import { encodeDbMeta } from "../../src/format/db-meta.ts";
@@ -18,6 +18,7 @@ import {
 import type { Clock } from "../../src/io/clock.ts";
 import type { Disk } from "../../src/io/disk.ts";
 import { slotsPerChunk } from "../../src/format/slot-scanner.ts";
+import { READ_AHEAD_BYTES } from "../../src/io/read-in-order.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { realClock } from "../../src/io/time.ts";
 import { places, SampleDatabase, verify } from "./sample-databases.ts";
@@ -254,7 +255,7 @@ test("a scan asks for what comes next before it reads a chunk", async () => {
     open(path, mode, permissions) {
       const file = realDisk.open(path, mode, permissions);
       const read = file.read.bind(file);
-      file.willRead = (offset) => void calls.push(`next ${offset}`);
+      file.willRead = (offset) => void calls.push(`ahead ${offset}`);
       file.read = (into, offset) => {
         calls.push(`read ${offset} to ${offset + into.length}`);
         return read(into, offset);
@@ -267,8 +268,8 @@ test("a scan asks for what comes next before it reads a chunk", async () => {
   const end = 4096 + 100_000 * 24;
   expect(calls).toEqual(
     [4096, 4096 + chunk, 4096 + 2 * chunk].flatMap((start) => {
-      const next = Math.min(start + chunk, end);
-      return [`next ${next}`, `read ${start} to ${next}`];
+      const stop = Math.min(start + chunk, end);
+      return [`ahead ${start + READ_AHEAD_BYTES}`, `read ${start} to ${stop}`];
     }),
   );
 });
@@ -277,8 +278,11 @@ describe("threads", () => {
   /** Shards one after another in one thread, and what no thread found. */
   async function inOneThread(tasks: readonly ScanTask[]) {
     const tools = { clock: realClock, stop: new AbortController().signal, progress: () => {} };
-    const inThread = await scanShards(tasks, 1, { ...tools, disk: realDisk });
-    return { inThread, here: await scanShards(tasks, 1, { ...tools, disk: { ...realDisk } }) };
+    const bytes = tasks.reduce((sum, task) => sum + task.fileBytes, 0);
+    using threads = new ScanPool(realDisk, bytes, 1);
+    const inThread = await threads.scan(tasks, tools);
+    using none = new ScanPool({ ...realDisk }, bytes, 1);
+    return { inThread, here: await none.scan(tasks, tools) };
   }
 
   /** Tasks for four shards, of which the third cannot be read; together more than threads are used from. */
