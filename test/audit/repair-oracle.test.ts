@@ -39,7 +39,7 @@ const CHOSEN = [
 
 /** A leader with some history and a follower's directory that has caught up with it and is at rest. */
 class Pair implements AsyncDisposable {
-  readonly root = new TempDirectory();
+  readonly root: TempDirectory;
   readonly leader: OracleLeader;
   readonly replica: DatabaseFiles;
   readonly digest: Digest;

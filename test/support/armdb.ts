@@ -2,7 +2,7 @@
 // reached. The program is that of program.ts: the executable the gate names, else the source.
 
 import { ArmdbLines, type Line, type LineMatch } from "./armdb-lines.ts";
-import { programWords } from "./program.ts";
+import { programEnv, programWords } from "./program.ts";
 
 export type { Line, LineMatch } from "./armdb-lines.ts";
 
@@ -32,11 +32,6 @@ const LIMIT_MS = 120_000;
 /** Long, as a disk that other work keeps busy can hold up an fsync for half a minute. */
 const LINE_LIMIT_MS = 60_000;
 
-/** Nothing of this machine's user: no config file, no ARMDB_ variables, no terminal. */
-function environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
-  return { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", LC_ALL: "C.UTF-8", ...more };
-}
-
 export class Armdb implements AsyncDisposable {
   readonly #child: Bun.Subprocess<"ignore", "pipe", "pipe">;
   readonly #output = new ArmdbLines();
@@ -46,7 +41,7 @@ export class Armdb implements AsyncDisposable {
 
   private constructor(words: readonly string[], options: ArmdbOptions) {
     this.#child = Bun.spawn([...(options.launcher ?? []), ...programWords(), ...words], {
-      env: environment(options.env),
+      env: programEnv(options.env),
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       stdin: "ignore",
       stdout: "pipe",

@@ -1,9 +1,7 @@
 // Runs armdb as a process: the built executable where the gate says so (ARMDB_TEST_PROGRAM), else from source. With pipes,
-// or on a pseudo-terminal that remembers its screen's text. The environment is empty but for PATH and an empty home.
+// or on a pseudo-terminal that remembers its screen's text. The environment is empty but for PATH, and its home is not there.
 
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 
 /** The words that start armdb. */
 export function programWords(): readonly string[] {
@@ -11,16 +9,9 @@ export function programWords(): readonly string[] {
   return executable ? [executable] : [process.execPath, resolve("src/main.ts")];
 }
 
-let emptyHome: string | null = null;
-
-/** An environment in which nothing of this machine's user shows. */
+/** An environment in which nothing of this machine's user shows: no config file, no ARMDB_ variables, no terminal. */
 export function programEnv(more: Readonly<Record<string, string>> = {}): Record<string, string> {
-  if (emptyHome === null) {
-    const made = mkdtempSync(join(tmpdir(), "armdb-home-"));
-    process.on("exit", () => rmSync(made, { recursive: true, force: true }));
-    emptyHome = made;
-  }
-  return { PATH: process.env["PATH"] ?? "", HOME: emptyHome, LC_ALL: "C.UTF-8", ...more };
+  return { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", LC_ALL: "C.UTF-8", ...more };
 }
 
 export interface ProgramOptions {
