@@ -18,7 +18,7 @@ const CASES = [
   { key: 8, value: 64, oneGoal: 0.5, twoGoal: 1, bytes: 800e6, quickBytes: 480e6 },
   { key: 32, value: 1000, oneGoal: 0.8, twoGoal: 1.5, bytes: 3_200e6, quickBytes: 2_400e6 },
 ] as const;
-/** Two workers on larger values wait for the machine's memory, and how long is its own: a quick run does not hold it. */
+/** Two workers on larger values miss their goal, by more or less as the machine is busy: a quick run does not hold it. */
 const QUICK_TWO_VALUE_MAX = 64;
 
 /** Cold, the disk decides, or the checks where it is faster than they are. */
@@ -26,7 +26,7 @@ const COLD_GOAL = 0.9;
 
 /**
  * verify of two shards; the Rust thread reads both in turn. Of enough bytes that the start of the threads and their first
- * rounds through code that is not compiled yet, some 80 ms, do not decide.
+ * rounds through code that is not compiled yet do not decide.
  */
 export async function verifyRows(root: string, rounds: number, quick: boolean): Promise<Measured> {
   const rows: Row[] = [];

@@ -31,15 +31,23 @@ const PROGRESS_INTERVAL_MS = 100;
 
 /** Opened as soon as it is known how much there is to scan: its threads start while the rest is looked at. */
 export class ScanPool implements Disposable {
+  /** Scans that run at a time, at most. */
+  readonly jobs: number;
   readonly #disk: Disk;
   /** None: scans run on the caller's thread. */
   readonly #threads: readonly ScanThread[];
 
   /** For tasks of `bytes` in all; at most `jobs` run at a time. */
   constructor(disk: Disk, bytes: number, jobs: number) {
+    this.jobs = jobs;
     this.#disk = disk;
     const usesThreads = disk === realDisk && bytes >= THREAD_BYTES_MIN;
     this.#threads = Array.from({ length: usesThreads ? jobs : 0 }, () => new ScanThread());
+  }
+
+  /** 0: scans run on the caller's thread, one after another. */
+  get threadCount(): number {
+    return this.#threads.length;
   }
 
   /** Results in the order of the tasks. */

@@ -227,7 +227,7 @@ async function scanPlanned(
   tools: VerifyTools,
 ): Promise<Map<number, ScanResult>> {
   const planned = plans.flatMap(({ task }) => (task === null ? [] : [task]));
-  const jobs = Math.max(1, Math.min(options.jobs ?? availableParallelism(), planned.length));
+  const jobs = Math.max(1, Math.min(pool.jobs, planned.length));
   const tasks = planned.map((task) => ({
     ...task,
     duplicateBytesMax: Math.floor(DUPLICATE_SEARCH_BYTES_MAX / jobs),

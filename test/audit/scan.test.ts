@@ -280,8 +280,9 @@ describe("threads", () => {
     const tools = { clock: realClock, stop: new AbortController().signal, progress: () => {} };
     const bytes = tasks.reduce((sum, task) => sum + task.fileBytes, 0);
     using threads = new ScanPool(realDisk, bytes, 1);
-    const inThread = await threads.scan(tasks, tools);
     using none = new ScanPool({ ...realDisk }, bytes, 1);
+    expect([threads.threadCount, none.threadCount]).toEqual([1, 0]);
+    const inThread = await threads.scan(tasks, tools);
     return { inThread, here: await none.scan(tasks, tools) };
   }
 
