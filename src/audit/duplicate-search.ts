@@ -7,7 +7,7 @@ import { SLOT_KEY_OFFSET } from "../format/slot.ts";
 import { SHARD_HEADER_BYTES, slotOffset } from "../format/shard-header.ts";
 import type { Clock } from "../io/clock.ts";
 import type { DiskFile } from "../io/disk.ts";
-import { readInOrder } from "../io/read-in-order.ts";
+import { OrderedReader } from "../io/ordered-reader.ts";
 import { DuplicatePass, passesFor } from "./duplicates.ts";
 import { tryDisk } from "./file-look.ts";
 import type { FindingList } from "./findings.ts";
@@ -73,12 +73,13 @@ export class DuplicateSearch {
   async #readPass(file: DiskFile, pass: number, tools: SearchTools): Promise<DuplicatePass | null> {
     const { layout, slotCount } = this.#task;
     const checker = new SlotChecker(layout, null);
+    const reader = new OrderedReader(file, tools.clock);
     const found = new DuplicatePass(pass, this.#passes, slotCount);
     for (let first = 0; first < slotCount; first += checker.slotsMax) {
       if (tools.shouldStop()) return null;
       const slots = Math.min(checker.slotsMax, slotCount - first);
       const bytes = checker.chunk.subarray(0, slots * layout.slotSize);
-      const [got] = tryDisk(() => readInOrder(file, bytes, slotOffset(first, layout.slotSize)));
+      const [got] = tryDisk(() => reader.read(bytes, slotOffset(first, layout.slotSize)));
       const whole = Math.floor((got ?? 0) / layout.slotSize);
       checker.check(whole);
       found.addChunk(checker.facts, checker.fingerprints, first, whole);

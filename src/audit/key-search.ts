@@ -3,8 +3,9 @@
 
 import { SHARD_HEADER_BYTES, slotOffset } from "../format/shard-header.ts";
 import { SLOT_KEY_OFFSET } from "../format/slot.ts";
+import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
-import { readInOrder } from "../io/read-in-order.ts";
+import { OrderedReader } from "../io/ordered-reader.ts";
 import { breathe } from "./pacing.ts";
 import { slotsPerChunk } from "../format/slot-scanner.ts";
 import { type ReadableShard, type SlotView, viewSlot } from "./slot-view.ts";
@@ -17,11 +18,10 @@ export interface KeySlots {
 
 /** Searches the first `slotCount` slots of a shard. */
 export async function findKey(
-  disk: Disk,
+  tools: { readonly disk: Disk; readonly clock: Clock; readonly stop: AbortSignal },
   shard: ReadableShard,
   slotCount: number,
   key: Uint8Array,
-  stop: AbortSignal,
 ): Promise<KeySlots> {
   const { slotSize } = shard.layout;
   const inFile = Math.floor((shard.look.fileBytes - SHARD_HEADER_BYTES) / slotSize);
@@ -29,13 +29,14 @@ export async function findKey(
   const perChunk = slotsPerChunk(shard.layout);
   const chunk = Buffer.alloc(perChunk * slotSize);
   const slots: SlotView[] = [];
-  const file = disk.open(shard.look.data.path, "read");
+  const file = tools.disk.open(shard.look.data.path, "read");
+  const reader = new OrderedReader(file, tools.clock);
   try {
     for (let first = 0; first < end; first += perChunk) {
-      if (stop.aborted) return { slots, isWhole: false };
+      if (tools.stop.aborted) return { slots, isWhole: false };
       const count = Math.min(perChunk, end - first);
       const bytes = chunk.subarray(0, count * slotSize);
-      const got = readInOrder(file, bytes, slotOffset(first, slotSize));
+      const got = reader.read(bytes, slotOffset(first, slotSize));
       for (const index of slotsWithKey(chunk.subarray(0, got), slotSize, key)) {
         const bytes = new Uint8Array(chunk.subarray(index * slotSize, (index + 1) * slotSize));
         const view = viewSlot(bytes, shard, first + index);

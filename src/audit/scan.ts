@@ -6,7 +6,7 @@ import { assert } from "../errors.ts";
 import { slotOffset } from "../format/shard-header.ts";
 import type { Clock } from "../io/clock.ts";
 import { type Disk, DiskError, type DiskFile } from "../io/disk.ts";
-import { readInOrder } from "../io/read-in-order.ts";
+import { OrderedReader } from "../io/ordered-reader.ts";
 import { DuplicateSearch } from "./duplicate-search.ts";
 import { FindingList } from "./findings.ts";
 import { breathe, Throttle } from "./pacing.ts";
@@ -69,7 +69,7 @@ class ShardScan {
       this.#file = this.#tools.disk.open(this.#task.path, "read");
       if (this.#task.sidecarPath !== null)
         this.#sidecar = this.#openSidecar(this.#task.sidecarPath);
-      await this.#scanAll(this.#file);
+      await this.#scanAll(new OrderedReader(this.#file, this.#tools.clock));
       this.#slotFindings.finish(this.#checker.versionMax);
       if (!this.#stopped) await this.#afterwards(this.#file);
     } catch (thrown) {
@@ -91,7 +91,7 @@ class ShardScan {
     }
   }
 
-  async #scanAll(file: DiskFile): Promise<void> {
+  async #scanAll(reader: OrderedReader): Promise<void> {
     const { slotCount, layout, fileBytes } = this.#task;
     const whole = Math.floor((fileBytes - slotOffset(0, layout.slotSize)) / layout.slotSize);
     const end = Math.max(0, Math.min(slotCount, whole));
@@ -104,7 +104,7 @@ class ShardScan {
         return;
       }
       const slots = Math.min(this.#checker.slotsMax, end - first);
-      await this.#scanRange(file, first, slots);
+      await this.#scanRange(reader, first, slots);
       this.#tools.progress(first + slots);
       await this.#throttle.spend(slots * layout.slotSize, () => this.#tools.shouldStop());
       chunks += 1;
@@ -113,18 +113,18 @@ class ShardScan {
   }
 
   /** Reads and checks slots; a range that cannot be read is halved until only the bad slots are left out. */
-  async #scanRange(file: DiskFile, first: number, slots: number): Promise<void> {
+  async #scanRange(reader: OrderedReader, first: number, slots: number): Promise<void> {
     const { slotSize } = this.#task.layout;
     const bytes = this.#checker.chunk.subarray(0, slots * slotSize);
     let got: number;
     try {
-      got = readInOrder(file, bytes, slotOffset(first, slotSize));
+      got = reader.read(bytes, slotOffset(first, slotSize));
     } catch (thrown) {
       if (!(thrown instanceof DiskError)) throw thrown;
       if (slots === 1) return this.#addUnreadable(first, 1, thrown.errno);
       const half = slots >> 1;
-      await this.#scanRange(file, first, half);
-      return await this.#scanRange(file, first + half, slots - half);
+      await this.#scanRange(reader, first, half);
+      return await this.#scanRange(reader, first + half, slots - half);
     }
     this.#bytesRead += got;
     const whole = Math.floor(got / slotSize);
@@ -132,7 +132,7 @@ class ShardScan {
       this.#changed = true;
       this.#addUnreadable(first + whole, slots - whole, "the file became shorter");
     }
-    if (whole > 0) await this.#checkChunk(file, first, whole);
+    if (whole > 0) await this.#checkChunk(reader.file, first, whole);
   }
 
   async #checkChunk(file: DiskFile, first: number, slots: number): Promise<void> {

@@ -10,8 +10,9 @@ import {
   SLOT_LIVE,
   type SlotScanner,
 } from "../format/slot-scanner.ts";
+import type { Clock } from "../io/clock.ts";
 import type { DiskFile } from "../io/disk.ts";
-import { readInOrder } from "../io/read-in-order.ts";
+import { OrderedReader } from "../io/ordered-reader.ts";
 import { distrusted, type SlotTable } from "./slot-table.ts";
 
 export interface LoadedCounts {
@@ -23,13 +24,19 @@ export interface LoadedCounts {
 }
 
 /** Reads all slots of `table.slotCount`; throws DiskError where the disk cannot. */
-export function loadSlots(file: DiskFile, layout: SlotLayout, table: SlotTable): LoadedCounts {
+export function loadSlots(
+  file: DiskFile,
+  layout: SlotLayout,
+  table: SlotTable,
+  clock: Clock,
+): LoadedCounts {
   const scanner = createSlotScanner(layout, null);
+  const reader = new OrderedReader(file, clock);
   const counts = { occupied: 0, deleted: 0, free: 0, torn: 0 };
   for (let first = 0; first < table.slotCount; first += scanner.slotsMax) {
     const slots = Math.min(scanner.slotsMax, table.slotCount - first);
     const bytes = scanner.chunk.subarray(0, slots * layout.slotSize);
-    readInOrder(file, bytes, SHARD_HEADER_BYTES + first * layout.slotSize);
+    reader.read(bytes, SHARD_HEADER_BYTES + first * layout.slotSize);
     const summary = scanner.scan(slots);
     counts.occupied += summary.occupied;
     counts.deleted += summary.deleted;

@@ -105,7 +105,7 @@ async function search(
   for (const look of looks) {
     const shard = readableShard(directory, look);
     const slotCount = slotCountOf(directory, look);
-    const { slots } = await findKey(context.disk, shard, slotCount, key, context.stop);
+    const { slots } = await findKey(context, shard, slotCount, key);
     found.push({ shard, views: slots });
   }
   return found;
