@@ -3,6 +3,7 @@
 
 import { resolve } from "node:path";
 import { buildOracle, oracleAvailable } from "../test/support/oracle.ts";
+import { type Outcome, TestReport } from "./test-report.ts";
 
 const paths = process.argv.slice(2);
 let passed = 0;
@@ -31,71 +32,22 @@ if (oracleAvailable()) {
   console.log("cargo is not installed: the tests against the real crate are skipped");
 }
 
-interface Outcome {
-  readonly passed: number;
-  /** Tests that failed. */
-  readonly failed: number;
-  /** What failed beside the tests: unhandled errors, or a runner that ended badly. */
-  readonly errors: number;
-  readonly skipped: number;
-  /** Files with a failed test, and the failed tests. */
-  readonly files: ReadonlySet<string>;
-  readonly names: readonly string[];
-  /** Errors that no test caught, as bun tells them. */
-  readonly unhandled: readonly string[];
-}
-
-/** Of the text of each unhandled error this much is told again at the end. */
-const UNHANDLED_LINES_MAX = 20;
-
 /** Runs bun's tests, shows what they print as it comes, and reads its closing lines. */
 async function runTests(words: readonly string[]): Promise<Outcome> {
   const child = Bun.spawn([process.execPath, "test", "--timeout", "60000", ...words], {
     stdio: ["ignore", "inherit", "pipe"],
     env: { ...process.env, ARMDB_TEST_PROGRAM: resolve("dist/armdb") },
   });
-  const files = new Set<string>();
-  const names: string[] = [];
-  const unhandled: string[] = [];
-  /** Lines of the unhandled error that is being told; it ends with a second rule. */
-  let told: string[] | null = null;
-  const counts = new Map<string, number>();
-  let file = "";
+  const report = new TestReport();
   let rest = "";
   const decoder = new TextDecoder();
   for await (const chunk of child.stderr) {
     process.stderr.write(chunk);
     const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = lines.pop() ?? "";
-    for (const line of lines) {
-      const header = /^(test\/\S+\.test\.ts):$/.exec(line);
-      if (header !== null) file = header[1] ?? "";
-      else if (line.startsWith("# Unhandled error")) told = [`${line} (${file})`];
-      else if (told !== null && told.length > 1 && /^-+$/.test(line)) {
-        unhandled.push(told.slice(0, UNHANDLED_LINES_MAX).join("\n"));
-        told = null;
-      } else if (told !== null) told.push(line);
-      else if (line.startsWith("(fail) ")) {
-        files.add(file);
-        names.push(line.slice(7));
-      }
-      const count = /^ *(\d+) (pass|fail|skip)$/.exec(line);
-      if (count !== null) counts.set(count[2] ?? "", Number(count[1]));
-    }
+    for (const line of lines) report.add(line);
   }
-  const status = await child.exited;
-  const failed = counts.get("fail") ?? 0;
-  // A crash of the runner, or no test at all, must not look like success.
-  const crashes = status !== 0 && failed + unhandled.length === 0 ? 1 : 0;
-  return {
-    passed: counts.get("pass") ?? 0,
-    failed,
-    errors: unhandled.length + crashes,
-    skipped: counts.get("skip") ?? 0,
-    files,
-    names,
-    unhandled,
-  };
+  return report.outcome(await child.exited);
 }
 
 const first = await runTests(paths);
