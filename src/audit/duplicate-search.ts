@@ -1,4 +1,4 @@
-// The search for keys that are live twice in a shard, over the passes of duplicates.ts: takes live slots while the
+// The search for keys that are live twice in a shard, over the passes of duplicate-pass.ts: takes live slots while the
 // shard is scanned, then reads the few candidates again and compares whole keys. Used by scan.ts. Promises: exact, and
 // within the memory it was given.
 
@@ -8,7 +8,7 @@ import { SHARD_HEADER_BYTES, slotOffset } from "../format/shard-header.ts";
 import type { Clock } from "../io/clock.ts";
 import type { DiskFile } from "../io/disk.ts";
 import { OrderedReader } from "../io/ordered-reader.ts";
-import { DuplicatePass, passesFor } from "./duplicates.ts";
+import { createDuplicatePass, type DuplicatePass, passesFor } from "./duplicate-pass.ts";
 import { tryDisk } from "./file-look.ts";
 import type { FindingList } from "./findings.ts";
 import { breathe, pause } from "./pacing.ts";
@@ -28,6 +28,8 @@ interface SearchTools {
 
 export class DuplicateSearch {
   readonly #task: ScanTask;
+  /** Slots that the file has. */
+  readonly #slotsMax: number;
   readonly #passes: number;
   /** The pass that the scan itself feeds; let go once it is judged. */
   #first: DuplicatePass | null;
@@ -40,7 +42,8 @@ export class DuplicateSearch {
     const inFile = Math.floor((task.fileBytes - SHARD_HEADER_BYTES) / task.layout.slotSize);
     const slotsMax = Math.max(0, Math.min(task.slotCount, inFile));
     this.#passes = passesFor(slotsMax, task.duplicateBytesMax);
-    this.#first = new DuplicatePass(0, this.#passes, slotsMax);
+    this.#slotsMax = slotsMax;
+    this.#first = this.#newPass(0);
     this.#single = new SlotChecker(task.layout, null, 1);
   }
 
@@ -64,6 +67,10 @@ export class DuplicateSearch {
     return true;
   }
 
+  #newPass(pass: number): DuplicatePass {
+    return createDuplicatePass({ pass, passes: this.#passes, slotsMax: this.#slotsMax });
+  }
+
   #takeFirst(): DuplicatePass | null {
     const first = this.#first;
     this.#first = null;
@@ -74,7 +81,7 @@ export class DuplicateSearch {
     const { layout, slotCount } = this.#task;
     const checker = new SlotChecker(layout, null);
     const reader = new OrderedReader(file, tools.clock);
-    const found = new DuplicatePass(pass, this.#passes, slotCount);
+    const found = this.#newPass(pass);
     for (let first = 0; first < slotCount; first += checker.slotsMax) {
       if (tools.shouldStop()) return null;
       const slots = Math.min(checker.slotsMax, slotCount - first);

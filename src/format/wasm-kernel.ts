@@ -1,5 +1,5 @@
-// Loads build/kernel.wasm (source: src/wasm, made by scripts/build-wasm) and gives it a memory. Used by the two
-// classes that run it: format/wasm-slot-scanner.ts and replica/wasm-applier.ts. The bytes are part of a compiled
+// Loads build/kernel.wasm (source: src/wasm, made by scripts/build-wasm) and gives it a memory. Used by the
+// classes that run it: format/wasm-slot-scanner.ts, audit/wasm-duplicate-pass.ts and replica/wasm-applier.ts. The bytes are part of a compiled
 // executable; each thread compiles them once. The memory is laid out here, all of it, as the kernel allocates nothing.
 //
 // A process has eight memories with guard pages, 4 GiB of address space each; any further one, or with a low `ulimit -v`
@@ -13,6 +13,8 @@ import { AREAS_START } from "../wasm/cells.ts";
 export interface KernelFunctions {
   apply(events: number, eventsEnd: number, count: number, options: number): number;
   scan(slots: number, crcsGiven: boolean): number;
+  deal(from: number, slots: number, first: number): number;
+  findDoubles(bucket: number): number;
 }
 
 /** A kernel with its own memory. Views of it go stale when it grows. */
@@ -46,9 +48,22 @@ export function newKernel(bytes: number): Kernel | null {
     throw thrown;
   }
   const { exports } = new WebAssembly.Instance(compileKernel(), { env: { memory } });
-  const { prepare, apply, scan } = exports as unknown as KernelFunctions & { prepare(): void };
-  prepare();
-  return { memory, apply, scan };
+  const functions = exports as unknown as KernelFunctions & { prepare(): void };
+  functions.prepare();
+  return { memory, ...functions };
+}
+
+/** Makes the kernel's memory at least `bytes` long. False, and as before, when the process cannot have that memory. */
+export function growKernel({ memory }: Kernel, bytes: number): boolean {
+  const pages = Math.ceil((bytes - memory.buffer.byteLength) / PAGE_BYTES);
+  if (pages <= 0) return true;
+  try {
+    memory.grow(pages);
+  } catch (thrown) {
+    if (thrown instanceof RangeError || thrown instanceof TypeError) return false;
+    throw thrown;
+  }
+  return true;
 }
 
 /** Hands out the addresses of areas, one after the other, each on a cache line of its own. */

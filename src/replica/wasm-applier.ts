@@ -8,7 +8,13 @@ import { crc32 } from "node:zlib";
 import { viewOf } from "../bytes.ts";
 import { ArmdbError, assert } from "../errors.ts";
 import { type SlotLayout, STATUS_OCCUPIED, statusOf } from "../format/slot.ts";
-import { CRC_NATIVE_BYTES_MIN, type Kernel, newKernel, PAGE_BYTES } from "../format/wasm-kernel.ts";
+import {
+  CRC_NATIVE_BYTES_MIN,
+  growKernel,
+  type Kernel,
+  newKernel,
+  PAGE_BYTES,
+} from "../format/wasm-kernel.ts";
 import { FRAME_PAYLOAD_BYTES_MAX } from "../limits.ts";
 import * as cells from "../wasm/cells.ts";
 import type { ProtocolVersion } from "../wire/messages.ts";
@@ -103,14 +109,11 @@ export class WasmApplier implements BatchApplier {
     assert(slotCount >= this.#slotCount, "a slot table never shrinks");
     const { memory } = this.#kernel;
     const bytes = this.#places.table + tableBytes(slotCount);
-    const pages = Math.ceil((bytes - memory.buffer.byteLength) / PAGE_BYTES);
-    if (pages > 0) {
-      try {
-        memory.grow(pages);
-      } catch (cause) {
+    if (bytes > memory.buffer.byteLength) {
+      if (!growKernel(this.#kernel, bytes)) {
         const hint = "free memory, or raise ulimit -v and MemoryMax=";
         const what = `Cannot hold ${slotCount} slots in memory: ${bytes} bytes`;
-        throw new ArmdbError("unexpected", what, { shard: this.#shard, hint, cause });
+        throw new ArmdbError("unexpected", what, { shard: this.#shard, hint });
       }
       this.#bytes = new Uint8Array(memory.buffer);
       this.#words = new Uint32Array(memory.buffer);

@@ -62,6 +62,20 @@ export const VERSION_LEAST = 240;
 /** Signed: -1 when no slot of the chunk was ever used. */
 export const VERSION_GREATEST = 244;
 
+/** Addresses of cells that TypeScript sets for the search for doubled fingerprints. */
+export const PASS = 256;
+export const PASSES = 260;
+/** A fingerprint shifted by this to the right is the number of its bucket. */
+export const BUCKET_SHIFT = 264;
+export const BUCKETS_START = 268;
+/** Where the next block goes, and where the room for blocks ends. */
+export const BLOCKS_END = 272;
+export const BLOCKS_LIMIT = 276;
+export const HASH_START = 280;
+/** Bytes of the hash table, a power of two, less one cell. */
+export const HASH_MASK = 284;
+export const DOUBLES_START = 288;
+
 export const KEY_SCRATCH = 512;
 export const SECRET = 640;
 export const CRC_TABLES = 1024;
@@ -78,6 +92,15 @@ export const GROUP_SLOTS = 32;
 export const GROUP_BYTES = 264;
 export const SEEN_OFFSET = 256;
 export const TOUCHED_OFFSET = 260;
+
+/** A bucket of pairs, in blocks at multiples of their length (duplicates.ts). */
+export const BUCKET_BYTES = 8;
+export const BLOCK_BYTES = 4096;
+export const BLOCK_HEADER_BYTES = 8;
+/** Fingerprint, slot. */
+export const PAIR_BYTES = 8;
+/** Two slots with one fingerprint. */
+export const DOUBLE_BYTES = 8;
 
 /** Options of `apply`. */
 export const OPTION_PROTOCOL_2 = 1;

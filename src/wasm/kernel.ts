@@ -1,10 +1,11 @@
-// The WASM kernel: what scripts/build-wasm compiles to build/kernel.wasm. It has the two loops that visit every slot, one
-// call a batch or a chunk. It imports its memory and allocates nothing; its callers lay it out (format/wasm-kernel.ts).
+// The WASM kernel: what scripts/build-wasm compiles to build/kernel.wasm. It has the loops that visit every slot, one call
+// a batch or a chunk. It imports its memory and allocates nothing; its callers lay it out (format/wasm-kernel.ts).
 
 import { buildTables } from "./crc";
 import { prepareSecret } from "./xxh3";
 
 export { apply } from "./apply";
+export { deal, findDoubles } from "./duplicates";
 export { scan } from "./scan";
 
 /** To be called once for each memory, before anything else. */
