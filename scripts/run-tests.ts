@@ -22,7 +22,7 @@ function step(name: string, command: readonly string[]): void {
 }
 
 step("types (bun check)", [process.execPath, "check"]);
-step("format (bun fmt --check)", [process.execPath, "fmt", "--check", "src", "test", "scripts"]);
+step("format (bun fmt --check)", [process.execPath, "fmt", "--check", "."]);
 step("executable (scripts/build)", ["sh", "scripts/build"]);
 
 if (oracleAvailable()) {
