@@ -12,7 +12,9 @@ import { AREAS_START } from "../wasm/cells.ts";
 /** The functions of src/wasm/kernel.ts. */
 export interface KernelFunctions {
   apply(events: number, eventsEnd: number, count: number, options: number): number;
-  scan(slots: number, crcsGiven: boolean): number;
+  scan(first: number, end: number, crcs: number): number;
+  prepareSpans(): void;
+  spanCrc(first: number, end: number): number;
   deal(from: number, slots: number, first: number): number;
   findDoubles(bucket: number): number;
 }

@@ -1,6 +1,7 @@
-// The SlotScanner that runs in the WASM kernel (src/wasm/scan.ts): one call a chunk, and the chunk lies in its memory,
-// so the read goes there at once. Long records get their crc from a native call each, on a view made beforehand.
-// Measured at 8x64 against the runtime's own functions: 34 instead of 41 ns a slot, with routing 38 instead of 88.
+// The SlotScanner that runs in the WASM kernel (src/wasm/scan.ts); the chunk lies in its memory, so the read goes there at
+// once. A span of slots is checked by one native crc over all of it (src/wasm/span-crc.ts). Measured against one crc for each
+// slot: 12 instead of 22 ns a slot at 8x64, 14 instead of 41 at 16x100; of a whole verify 21 % at 8x64, 6 % at 32x1000. Only
+// where a span's crc is wrong has each slot its own taken; long records by a native call each, on a view made beforehand.
 
 import { crc32 } from "node:zlib";
 import * as cells from "../wasm/cells.ts";
@@ -26,14 +27,24 @@ import {
 } from "./slot-scanner.ts";
 import { AreaPlan, CRC_NATIVE_BYTES_MIN, type Kernel, newKernel } from "./wasm-kernel.ts";
 
+/** About so much goes through one crc: it stays in the nearest cache, and a wrong slot makes only these slower. */
+const SPAN_BYTES = 16 * 1024;
 /** The kernel hashes keys of up to this many bytes. */
 const HASHED_BYTES_MAX = 128;
+
+/** Neighbouring slots of the chunk, and its part that they fill. */
+interface Span {
+  readonly first: number;
+  readonly end: number;
+  readonly bytes: Uint8Array;
+}
 
 interface Places {
   readonly chunk: number;
   readonly facts: number;
   readonly fingerprints: number;
   readonly crcs: number;
+  readonly products: number;
   readonly end: number;
 }
 
@@ -48,6 +59,8 @@ export class WasmSlotScanner implements SlotScanner {
   readonly #cells: Uint32Array;
   /** Where the kernel looks for crcs that are taken here. */
   readonly #crcs: Uint32Array;
+  /** Of the whole chunk, in their order. */
+  readonly #spans: readonly Span[];
   /** [crc field, key, value] of each slot; empty where the kernel takes the crcs. */
   readonly #records: readonly Uint8Array[];
   /** Set where keys are too long for the kernel. */
@@ -73,6 +86,7 @@ export class WasmSlotScanner implements SlotScanner {
     this.#cells = new Uint32Array(buffer, 0, cells.KEY_SCRATCH / 4);
     this.#kernel = kernel;
     const recordEnd = SLOT_HEADER_BYTES + keyLen + valueLen;
+    this.#spans = spansOf(this.chunk, slotSize);
     this.#records =
       keyLen + valueLen < nativeBytesMin
         ? []
@@ -86,6 +100,8 @@ export class WasmSlotScanner implements SlotScanner {
     this.#setCell(cells.FACTS_START, places.facts);
     this.#setCell(cells.FINGERPRINTS_START, places.fingerprints);
     this.#setCell(cells.CRCS_START, places.crcs);
+    this.#setCell(cells.PRODUCTS_START, places.products);
+    kernel.prepareSpans();
     this.#routingHere = this.#setRouting(routing);
   }
 
@@ -102,6 +118,7 @@ export class WasmSlotScanner implements SlotScanner {
       facts: plan.area(slotsMax),
       fingerprints: plan.area(slotsMax * 4),
       crcs: plan.area(slotsMax * 4),
+      products: plan.area(cells.PRODUCTS_BYTES),
       end: plan.end,
     };
     const kernel = newKernel(places.end);
@@ -110,9 +127,12 @@ export class WasmSlotScanner implements SlotScanner {
   }
 
   scan(slots: number): ChunkSummary {
-    const isNative = this.#records.length > 0;
-    if (isNative) this.#takeCrcs(slots);
-    let facts = this.#kernel.scan(slots, isNative);
+    this.#clearCounts();
+    let facts = 0;
+    for (const span of this.#spans) {
+      if (span.first >= slots) break;
+      facts |= this.#scanSpan(span, Math.min(slots, span.end));
+    }
     if (this.#routingHere !== null) facts |= this.#checkRouting(slots, this.#routingHere);
     return {
       facts,
@@ -125,16 +145,37 @@ export class WasmSlotScanner implements SlotScanner {
     };
   }
 
+  #clearCounts(): void {
+    this.#setCell(cells.COUNT_OCCUPIED, 0);
+    this.#setCell(cells.COUNT_DELETED, 0);
+    this.#setCell(cells.COUNT_FREE, 0);
+    this.#setCell(cells.COUNT_DAMAGED, 0);
+    this.#setCell(cells.VERSION_LEAST, -1);
+    this.#setCell(cells.VERSION_GREATEST, -1);
+  }
+
+  /** All slots of a span by one crc; each by its own only where that one is not right. */
+  #scanSpan({ first, end, bytes }: Span, slotsEnd: number): number {
+    const kernel = this.#kernel;
+    const filled =
+      slotsEnd === end ? bytes : bytes.subarray(0, (slotsEnd - first) * this.layout.slotSize);
+    if (crc32(filled) === kernel.spanCrc(first, slotsEnd) >>> 0)
+      return kernel.scan(first, slotsEnd, cells.CRCS_SOUND);
+    if (this.#records.length === 0) return kernel.scan(first, slotsEnd, cells.CRCS_TAKEN);
+    this.#takeCrcs(first, slotsEnd);
+    return kernel.scan(first, slotsEnd, cells.CRCS_GIVEN);
+  }
+
   /**
    * The crc covers the meta word, key and value, with the stored crc in between: so the meta word takes the place of the crc
    * for the length of one call.
    */
-  #takeCrcs(slots: number): void {
+  #takeCrcs(first: number, end: number): void {
     const words = this.words;
     const crcs = this.#crcs;
     const records = this.#records;
     const stride = this.layout.slotSize / 4;
-    for (let index = 0, at = 0; index < slots; index++, at += stride) {
+    for (let index = first, at = first * stride; index < end; index++, at += stride) {
       const word = words[at] as number;
       const status = statusOf(word);
       if (status !== STATUS_OCCUPIED && status !== STATUS_DELETED) continue;
@@ -183,6 +224,16 @@ export class WasmSlotScanner implements SlotScanner {
   #setCell(address: number, value: number): void {
     this.#cells[address / 4] = value;
   }
+}
+
+function spansOf(chunk: Uint8Array, slotSize: number): Span[] {
+  const slotsMax = chunk.length / slotSize;
+  const spanSlots = Math.max(1, Math.floor(SPAN_BYTES / slotSize));
+  return Array.from({ length: Math.ceil(slotsMax / spanSlots) }, (_, number) => {
+    const first = number * spanSlots;
+    const end = Math.min(slotsMax, first + spanSlots);
+    return { first, end, bytes: chunk.subarray(first * slotSize, end * slotSize) };
+  });
 }
 
 /** OCCUPIED, one version back: the meta word that the crc of a DELETED slot was made with. */

@@ -33,6 +33,7 @@ export const ROUTING_SHARD_COUNT = 120;
 /** Bytes of the key that are hashed; the last one is masked. */
 export const ROUTING_BYTES = 124;
 export const ROUTING_LAST_MASK = 128;
+export const PRODUCTS_START = 132;
 
 /** Addresses of cells that live from call to call. */
 export const PENDING_BYTES = 160;
@@ -88,6 +89,12 @@ export const RUN_BYTES = 12;
 /** A difference: slot, the leader's word, 1 when it is older than what is here, else 0. */
 export const DIFFERENCE_BYTES = 12;
 
+/** Tables of products, behind PRODUCTS_START (span-crc.ts). */
+export const PRODUCT_SLOT = 0;
+export const PRODUCT_BODY = 4096;
+export const PRODUCT_PADDING = 8192;
+export const PRODUCTS_BYTES = 12288;
+
 export const GROUP_SLOTS = 32;
 export const GROUP_BYTES = 264;
 export const SEEN_OFFSET = 256;
@@ -114,6 +121,11 @@ export const ANSWER_TRUNCATED = 1;
 export const ANSWER_STATUS_INVALID = 2;
 export const ANSWER_GROW = 3;
 export const ANSWER_SAVE_FIRST = 4;
+
+/** Where `scan` has crcs from: takes them itself, finds them at CRCS_START, or is told that all is as the headers say. */
+export const CRCS_TAKEN = 0;
+export const CRCS_GIVEN = 1;
+export const CRCS_SOUND = 2;
 
 /** Facts of a slot, as bits: format/slot-scanner.ts says what each means. */
 export const FACT_BAD_CRC = 1;

@@ -3,6 +3,10 @@
 
 import { CRC_TABLES } from "./cells";
 
+/** Statuses of the slots that have a crc. */
+export const OCCUPIED: u32 = 1;
+export const DELETED: u32 = 2;
+
 /** Fills the sixteen tables; table n is the crc of a byte with n zero bytes behind it. */
 export function buildTables(): void {
   for (let byte: u32 = 0; byte < 256; byte++) {
@@ -46,6 +50,11 @@ export function recordCrc(meta: u32, body: u32, bytes: u32): u32 {
     at += 16;
   }
   return ~crc;
+}
+
+/** OCCUPIED, one version back: the meta word that the crc of a DELETED slot was made with. */
+export function wordBeforeDelete(word: u32): u32 {
+  return (word & ~3) - 4 + OCCUPIED;
 }
 
 /** A word whose first byte has 15 bytes behind it in the step, its last one 12. */

@@ -6,6 +6,7 @@ import { prepareSecret } from "./xxh3";
 
 export { apply } from "./apply";
 export { deal, findDoubles } from "./duplicates";
+export { spanCrc, prepareSpans } from "./span-crc";
 export { scan } from "./scan";
 
 /** To be called once for each memory, before anything else. */

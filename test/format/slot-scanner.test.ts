@@ -31,6 +31,7 @@ import {
 } from "../../src/format/slot-scanner.ts";
 import { WasmSlotScanner } from "../../src/format/wasm-slot-scanner.ts";
 import { Dice } from "../support/dice.ts";
+import { occupiedSlot, soundSlot } from "../support/random-slots.ts";
 
 const seedGiven = process.env["ARMDB_TEST_SEED"];
 const firstSeed = seedGiven === undefined ? Math.trunc(Math.random() * 2 ** 31) : Number(seedGiven);
@@ -47,23 +48,12 @@ function wasmScanner(
   return scanner;
 }
 
-function randomBytes(dice: Dice, length: number): Uint8Array {
-  return Uint8Array.from({ length }, () => dice.below(256));
-}
-
-/** A sound slot that holds a random key and value. */
-function occupied(dice: Dice, layout: SlotLayout, version: number): Uint8Array {
-  const image = new Uint8Array(layout.slotSize);
-  const key = randomBytes(dice, layout.keyLen);
-  const value = randomBytes(dice, layout.valueLen);
-  encodeOccupiedSlot(image, layout, packMeta(STATUS_OCCUPIED, version), key, value);
-  return image;
-}
-
 /** Any kind of slot, sound or not. */
 function randomSlot(dice: Dice, layout: SlotLayout): Uint8Array {
   const version = dice.pick([0, 1, 2, 1000, VERSION_MAX - 1]);
-  const image = dice.oneIn(5) ? new Uint8Array(layout.slotSize) : occupied(dice, layout, version);
+  const image = dice.oneIn(5)
+    ? new Uint8Array(layout.slotSize)
+    : occupiedSlot(dice, layout, version);
   const view = viewOf(image);
   if (dice.oneIn(4)) view.setUint32(0, packMeta(STATUS_DELETED, version + dice.below(2)), true);
   if (dice.oneIn(8)) view.setUint32(0, packMeta(STATUS_FREE, version), true);
@@ -135,12 +125,62 @@ describe("WasmSlotScanner finds what PlainSlotScanner finds", () => {
   }
 });
 
+describe("WasmSlotScanner, in chunks whose other slots are sound,", () => {
+  for (const [keyLen, valueLen] of KEYS_AND_VALUES) {
+    const layout = slotLayout(keyLen, valueLen);
+    test(`finds what PlainSlotScanner finds of one bit or none, ${keyLen}x${valueLen}`, () => {
+      for (let seed = firstSeed; seed < firstSeed + SEEDS; seed++) {
+        const dice = new Dice(seed);
+        const plain = new PlainSlotScanner(layout, null, SLOTS);
+        const wasm = wasmScanner(layout, null);
+        const chunk = Array.from({ length: SLOTS }, () => soundSlot(dice, layout));
+        if (!dice.oneIn(4)) {
+          const bad = dice.pick(chunk);
+          const at = dice.oneIn(2) ? dice.below(8) : dice.below(bad.length);
+          bad[at] = (bad[at] as number) ^ (1 << dice.below(8));
+        }
+        load(plain, chunk);
+        load(wasm, chunk);
+        const message = `ARMDB_TEST_SEED=${seed}`;
+        for (const slots of [SLOTS, dice.below(SLOTS + 1)]) {
+          expect({ message, ...scanned(wasm, slots) }).toEqual({
+            message,
+            ...scanned(plain, slots),
+          });
+        }
+      }
+    });
+  }
+
+  test("finds every bit of a slot that is no longer as it was, and two slots in each other's place", () => {
+    const layout = slotLayout(8, 3);
+    const dice = new Dice(firstSeed);
+    const scanner = wasmScanner(layout, null);
+    const chunk = Array.from({ length: SLOTS }, () => occupiedSlot(dice, layout, 5));
+    load(scanner, chunk);
+    expect(scanner.scan(SLOTS).facts).toBe(SLOT_LIVE);
+    const middle = 50 * layout.slotSize;
+    for (let bit = 0; bit < 8 * layout.slotSize; bit++) {
+      const at = middle + (bit >> 3);
+      const before = scanner.chunk[at] as number;
+      scanner.chunk[at] = before ^ (1 << (bit & 7));
+      expect(scanner.scan(SLOTS).facts, `bit ${bit}`).not.toBe(SLOT_LIVE);
+      scanner.chunk[at] = before;
+    }
+    // Headers that change places leave the bytes of the span the same in sum.
+    const header = scanner.chunk.slice(middle, middle + 8);
+    scanner.chunk.copyWithin(middle, 0, 8);
+    scanner.chunk.set(header, 0);
+    expect(scanner.scan(SLOTS).damaged).toBe(2);
+  });
+});
+
 test("WasmSlotScanner routes keys of every length as shardOfKey does", () => {
   const dice = new Dice(firstSeed);
   for (let keyLen = 1; keyLen <= 140; keyLen++) {
     const layout = slotLayout(keyLen, 0);
     const scanner = wasmScanner(layout, { shard: 0, shardCount: 2, shardPrefixBits: 0 });
-    const slots = Array.from({ length: SLOTS }, () => occupied(dice, layout, 1));
+    const slots = Array.from({ length: SLOTS }, () => occupiedSlot(dice, layout, 1));
     load(scanner, slots);
     scanner.scan(SLOTS);
     const expected = slots.map((slot) => {
@@ -154,7 +194,7 @@ test("WasmSlotScanner routes keys of every length as shardOfKey does", () => {
 describe("a SlotScanner names what is wrong", () => {
   const layout = slotLayout(8, 3);
   const dice = new Dice(7);
-  const good = occupied(dice, layout, 5);
+  const good = occupiedSlot(dice, layout, 5);
   const changed = (change: (bytes: Uint8Array, view: DataView) => void, of = good) => {
     const bytes = of.slice();
     change(bytes, viewOf(bytes));
