@@ -38,7 +38,7 @@ const { values } = parseArgs({
 const { quick } = values;
 const rounds = Number(values.rounds ?? (quick ? 3 : 5));
 const scale: Scale = quick
-  ? { rounds, slots: 600_000, sizeSlots: 1_200_000, largeSlots: 300_000, nullSlots: 2_000_000 }
+  ? { rounds, slots: 600_000, sizeSlots: 1_200_000, largeSlots: 300_000, nullSlots: 4_000_000 }
   : { rounds, slots: 2_000_000, sizeSlots: 2_000_000, largeSlots: 600_000, nullSlots: 4_000_000 };
 
 await buildOracle(["0.1.14"]);

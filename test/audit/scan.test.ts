@@ -246,7 +246,7 @@ test("a scan has the disk read ahead of its checks", async () => {
   using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
   writeKeys(
     db,
-    Array.from({ length: 100_000 }, () => randomBytes(8)),
+    Array.from({ length: 50_000 }, () => randomBytes(8)),
   );
   const calls: string[] = [];
   let nowMs = 0;
