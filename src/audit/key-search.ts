@@ -1,5 +1,5 @@
 // Finds every slot of a shard that holds a key, live or not. Used by `inspect key`. Promises: reads the whole shard once,
-// 1 MiB at a time, and compares bytes; no index is trusted.
+// a chunk at a time, and compares bytes; no index is trusted.
 
 import { SHARD_HEADER_BYTES, slotOffset } from "../format/shard-header.ts";
 import { SLOT_KEY_OFFSET } from "../format/slot.ts";

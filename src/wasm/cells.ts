@@ -122,7 +122,7 @@ export const ANSWER_STATUS_INVALID = 2;
 export const ANSWER_GROW = 3;
 export const ANSWER_SAVE_FIRST = 4;
 
-/** Where `scan` has crcs from: takes them itself, finds them at CRCS_START, or is told that all is as the headers say. */
+/** Where `scan` has crcs from: takes them itself, finds them at CRCS_START, or is told that they are right. */
 export const CRCS_TAKEN = 0;
 export const CRCS_GIVEN = 1;
 export const CRCS_SOUND = 2;

@@ -33,7 +33,7 @@ import { isRoutedHere } from "./xxh3";
 /**
  * Checks the slots of the chunk from number `first` to before `end`: leaves the facts of each, the fingerprints of the live
  * ones, and adds to counts and versions; returns all facts joined by `or`. `crcs` is one of CRCS_TAKEN, CRCS_GIVEN (the crcs
- * that the slots should have lie at CRCS_START) and CRCS_SOUND (all bytes are as the headers say: span-crc.ts).
+ * that the slots should have lie at CRCS_START) and CRCS_SOUND (all crcs are right: span-crc.ts).
  */
 export function scan(first: u32, end: u32, crcs: u32): u32 {
   const slotBytes = load<u32>(SLOT_BYTES);
@@ -82,7 +82,7 @@ export function scan(first: u32, end: u32, crcs: u32): u32 {
       if (isPadded && load<u64>(at + slotBytes - 8) >> paddingShift != 0) facts |= FACT_PADDING;
     } else if (status == 0) {
       free++;
-      if (!isSound && !isEmpty(at, slotBytes)) facts = FACT_FREE_NOT_EMPTY;
+      if (!isEmpty(at, slotBytes)) facts = FACT_FREE_NOT_EMPTY;
       if (word != 0) facts |= FACT_FREE_VERSION;
     } else {
       facts = FACT_BAD_STATUS;

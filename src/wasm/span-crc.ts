@@ -1,7 +1,8 @@
 // The crc32 that a span of neighbouring slots must have as it lies on disk, told from the slots' headers alone: each header
 // holds the crc of its record, and crcs can be joined (crc32 is linear: what `n` more bytes do to a state is the product with
-// x^8n). So one native call over the whole span takes the place of one for each record. A span with one wrong slot never
-// has the crc told here; with several it has it as rarely as a wrong slot has its own.
+// x^8n). So one native call over the whole span takes the place of one for each record. A span with one wrong record never
+// has the crc told here; with several it has it as rarely as a wrong record has its own. Padding and free slots, which no crc
+// covers, are looked at in scan.ts all the same.
 //
 //   table    of a product with x^8n: 4 x 256 u32, one for each byte of a state
 
@@ -33,8 +34,8 @@ export function prepareSpans(): void {
 }
 
 /**
- * crc32 of the slots of the chunk from number `first` to before `end`, if each is as its header says: an OCCUPIED one has its crc, a
- * DELETED one that of the version before, and the body of any other is zero, as is all padding.
+ * crc32 of the slots of the chunk from number `first` to before `end`, if each is as its header says: an OCCUPIED one has its
+ * crc, a DELETED one that of the version before, and the body of any other is zero, as is all padding.
  */
 export function spanCrc(first: u32, end: u32): u32 {
   const slotBytes = load<u32>(SLOT_BYTES);
