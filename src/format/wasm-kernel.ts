@@ -17,6 +17,7 @@ export interface KernelFunctions {
   spanCrc(first: number, end: number): number;
   deal(from: number, slots: number, first: number): number;
   findDoubles(bucket: number): number;
+  touch(slot: number): void;
 }
 
 /** A kernel with its own memory. Views of it go stale when it grows. */
@@ -25,6 +26,8 @@ export interface Kernel extends KernelFunctions {
 }
 
 export const PAGE_BYTES = 64 * 1024;
+/** A page less than 4 GiB: the address behind the last byte is a u32 too. */
+const PAGES_MAX = 65_535;
 /**
  * Shortest key and value, together, whose crc is taken by a native call on a view made beforehand. Measured at 72, 96, 116
  * and 120 bytes: -4, -13, -17 and -30 % of a whole slot; another machine broke even at some 170.
@@ -42,6 +45,7 @@ export function compileKernel(): WebAssembly.Module {
 /** A kernel over a new memory of at least `bytes`, or null when the process cannot have that memory. */
 export function newKernel(bytes: number): Kernel | null {
   const pages = Math.ceil(bytes / PAGE_BYTES);
+  if (pages > PAGES_MAX) return null;
   let memory: WebAssembly.Memory;
   try {
     memory = new WebAssembly.Memory({ initial: pages });
@@ -57,6 +61,7 @@ export function newKernel(bytes: number): Kernel | null {
 
 /** Makes the kernel's memory at least `bytes` long. False, and as before, when the process cannot have that memory. */
 export function growKernel({ memory }: Kernel, bytes: number): boolean {
+  if (Math.ceil(bytes / PAGE_BYTES) > PAGES_MAX) return false;
   const pages = Math.ceil((bytes - memory.buffer.byteLength) / PAGE_BYTES);
   if (pages <= 0) return true;
   try {

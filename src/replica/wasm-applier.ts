@@ -76,6 +76,7 @@ export class WasmApplier implements BatchApplier {
     this.#setCell(cells.RESETS_START, places.resets);
     this.#setCell(cells.CRCS_START, places.crcs);
     this.#setCell(cells.TABLE_START, places.table);
+    this.#setCell(cells.TABLE_TOUCHED, places.table);
     this.#setCell(cells.SLOT_JOINING, cells.SLOT_NONE);
   }
 
@@ -133,6 +134,7 @@ export class WasmApplier implements BatchApplier {
 
   setSlot(slot: number, word: number, crc: number): void {
     const entry = this.#entry(slot);
+    if (4 * entry >= this.#cell(cells.TABLE_TOUCHED)) this.#kernel.touch(slot);
     const before = statusOf(this.#words[entry] as number) === STATUS_OCCUPIED ? 1 : 0;
     const after = statusOf(word) === STATUS_OCCUPIED ? 1 : 0;
     this.#words[entry] = word;
@@ -143,12 +145,12 @@ export class WasmApplier implements BatchApplier {
   beginScan(): void {
     const words = this.#words;
     const step = cells.GROUP_BYTES / 4;
-    const end = (this.#places.table + tableBytes(this.#slotCount)) / 4;
-    let group = (this.#places.table + cells.SEEN_OFFSET) / 4;
-    // Looks before it writes: a table that was never used stays untouched memory.
-    for (; group < end; group += step) {
-      if (words[group] !== 0) words[group] = 0;
-      if (words[group + 1] !== 0) words[group + 1] = 0;
+    // No further: a table that was never used stays memory that nobody has asked for (src/wasm/touch.ts).
+    const end = this.#cell(cells.TABLE_TOUCHED) / 4;
+    let marks = (this.#places.table + cells.SEEN_OFFSET) / 4;
+    for (; marks < end; marks += step) {
+      if (words[marks] !== 0) words[marks] = 0;
+      if (words[marks + 1] !== 0) words[marks + 1] = 0;
     }
   }
 

@@ -40,12 +40,14 @@ import {
   SLOT_MAX,
   SLOT_NONE,
   TABLE_START,
+  TABLE_TOUCHED,
   TAKEN,
   TOUCHED_OFFSET,
   VALUE_BYTES,
   VERSION_MAX,
 } from "./cells";
 import { recordCrc } from "./crc";
+import { touch } from "./touch";
 
 const FREE: u32 = 0;
 const OCCUPIED_STATUS: u32 = 1;
@@ -146,6 +148,7 @@ function applyAll(events: u32, count: u32, options: u32): void {
   let replaced: u32 = 0;
   let cleared: u32 = 0;
   let versionMax: i32 = -1;
+  let touched = load<u32>(TABLE_TOUCHED);
 
   let at = events;
   for (let event: u32 = 0; event < count; event++) {
@@ -155,7 +158,12 @@ function applyAll(events: u32, count: u32, options: u32): void {
     const source = at;
     at += status == OCCUPIED_STATUS ? 8 + bodyBytes : status == FREE ? freeBytes : 8 + keyBytes;
 
-    const mark = table + (slot >> 5) * GROUP_BYTES + markOffset;
+    const group = table + (slot >> 5) * GROUP_BYTES;
+    if (group + GROUP_BYTES > touched) {
+      touch(slot);
+      touched = load<u32>(TABLE_TOUCHED);
+    }
+    const mark = group + markOffset;
     store<u32>(mark, load<u32>(mark) | (1 << (slot & 31)));
     const entry = entryOf(table, slot);
     const here = load<u32>(entry);

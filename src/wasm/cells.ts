@@ -41,6 +41,8 @@ export const RUN_COUNT = 164;
 /** The slot that would join the last run; SLOT_NONE when none can. */
 export const SLOT_JOINING = 168;
 export const OCCUPIED = 172;
+/** At or past this address nothing of the table was ever written (touch.ts); at first TABLE_START. */
+export const TABLE_TOUCHED = 176;
 
 /** Addresses of cells that `apply` leaves behind. */
 export const TAKEN = 192;

@@ -8,6 +8,7 @@ export { apply } from "./apply";
 export { deal, findDoubles } from "./duplicates";
 export { spanCrc, prepareSpans } from "./span-crc";
 export { scan } from "./scan";
+export { touch } from "./touch";
 
 /** To be called once for each memory, before anything else. */
 export function prepare(): void {
