@@ -22,6 +22,8 @@ const linuxOnly = {
   fdatasync: { args: ["i32"], returns: "i32" },
   fallocate: { args: ["i32", "i32", "i64", "i64"], returns: "i32" },
   posix_fadvise: { args: ["i32", "i64", "i64", "i32"], returns: "i32" },
+  // For calls that the C library has no function for. All of them here take a buffer second.
+  syscall: { args: ["i64", "i64", "buffer", "i64", "i64"], returns: FFIType.i64_fast },
 } as const;
 
 function load() {
@@ -161,6 +163,30 @@ export function setSocketOption(fd: number, level: number, option: number, value
   const symbols = libc();
   const bytes = new Int32Array([value]);
   return symbols.setsockopt(fd, level, option, bytes, 4) === -1 ? failure(symbols) : 0;
+}
+
+/** Numbers of sched_setattr(2) and sched_getattr(2): glibc has them as functions from 2.41 on only. */
+const SCHED_CALLS: Readonly<Partial<Record<NodeJS.Architecture, readonly [number, number]>>> = {
+  x64: [314, 315],
+  arm64: [274, 275],
+};
+
+/** Has the calling thread scheduled as a struct sched_attr says: 0 or -errno. */
+export function setScheduling(attributes: Uint8Array): number {
+  return scheduling(0, attributes, 0);
+}
+
+/** Reads how the calling thread is scheduled into a struct sched_attr: 0 or -errno. */
+export function getScheduling(attributes: Uint8Array): number {
+  return scheduling(1, attributes, attributes.length);
+}
+
+function scheduling(call: 0 | 1, attributes: Uint8Array, third: number): number {
+  const symbols = libc();
+  const number = SCHED_CALLS[process.arch]?.[call];
+  if (symbols.linux === null || number === undefined) return -constants.errno.ENOSYS;
+  const result = symbols.linux.syscall(number, 0, attributes, third, 0);
+  return result === -1 ? failure(symbols) : Number(result);
 }
 
 const errnoNames = new Map<number, string>(

@@ -4,6 +4,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, type PlainError } from "../errors.ts";
 import { reportCrashes } from "../io/threads.ts";
+import { shortenTimeSlice } from "../io/time-slice.ts";
 import { realDisk } from "../io/real-disk.ts";
 import { realNet } from "../io/sockets.ts";
 import { realClock, realRandom } from "../io/time.ts";
@@ -114,4 +115,5 @@ port.on("message", (command: ShardCommand) => {
 });
 
 reportCrashes((reason) => send({ kind: "crashed", reason }));
+shortenTimeSlice();
 follower.start();

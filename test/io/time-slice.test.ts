@@ -1,0 +1,114 @@
+// The time slice of a shard's thread: what is asked of the kernel, what is left as it was, and where nothing is asked.
+
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { release } from "node:os";
+import { viewOf } from "../../src/bytes.ts";
+import {
+  FLAGS_OFFSET,
+  POLICY_OFFSET,
+  shortenTimeSlice,
+  SLICE_NS,
+  SLICE_OFFSET,
+  type ThreadScheduling,
+} from "../../src/io/time-slice.ts";
+
+const NICE_OFFSET = 16;
+const POLICY_FIFO = 1;
+
+/** A kernel that remembers what it was told. */
+class FakeScheduling implements ThreadScheduling {
+  text = "Name:\tWorker\nSeccomp:\t0\nSeccomp_filters:\t0\n";
+  policy = 0;
+  nice = 0;
+  answer = 0;
+  readonly taken: DataView[] = [];
+
+  status(): string {
+    return this.text;
+  }
+
+  get(attributes: Uint8Array): number {
+    const view = viewOf(attributes);
+    view.setUint32(0, attributes.length, true);
+    view.setUint32(POLICY_OFFSET, this.policy, true);
+    view.setInt32(NICE_OFFSET, this.nice, true);
+    return this.answer;
+  }
+
+  set(attributes: Uint8Array): number {
+    this.taken.push(viewOf(attributes.slice()));
+    return this.answer;
+  }
+}
+
+describe("shortenTimeSlice()", () => {
+  test("asks for the short slice, for this thread alone, and keeps the nice value", () => {
+    const scheduling = new FakeScheduling();
+    scheduling.nice = 7;
+    expect(shortenTimeSlice(scheduling)).toBe(true);
+    const [taken] = scheduling.taken;
+    expect(scheduling.taken).toHaveLength(1);
+    expect(taken?.getBigUint64(SLICE_OFFSET, true)).toBe(SLICE_NS);
+    expect(taken?.getBigUint64(FLAGS_OFFSET, true)).toBe(1n);
+    expect(taken?.getInt32(NICE_OFFSET, true)).toBe(7);
+  });
+
+  test("leaves a thread alone that somebody gave another policy", () => {
+    const scheduling = new FakeScheduling();
+    scheduling.policy = POLICY_FIFO;
+    expect(shortenTimeSlice(scheduling)).toBe(false);
+    expect(scheduling.taken).toBeEmpty();
+  });
+
+  for (const mode of [1, 2]) {
+    test(`asks for nothing under a filter of system calls (Seccomp: ${mode}), which could end the process`, () => {
+      const scheduling = new FakeScheduling();
+      scheduling.text = scheduling.text.replace("Seccomp:\t0", `Seccomp:\t${mode}`);
+      expect(shortenTimeSlice(scheduling)).toBe(false);
+      expect(scheduling.taken).toBeEmpty();
+    });
+  }
+
+  test("asks for nothing where it cannot be seen whether there is a filter", () => {
+    const scheduling = new FakeScheduling();
+    scheduling.status = () => {
+      throw new Error("ENOENT");
+    };
+    expect(shortenTimeSlice(scheduling)).toBe(false);
+    expect(scheduling.taken).toBeEmpty();
+  });
+
+  test("goes on with the usual slice where the kernel refuses", () => {
+    const scheduling = new FakeScheduling();
+    scheduling.answer = -1;
+    expect(shortenTimeSlice(scheduling)).toBe(false);
+  });
+
+  // In a process of its own: the thread that runs the tests stays as it is.
+  test.skipIf(!kernelHasSlices())(
+    "is what the kernel says afterwards, with nice kept",
+    async () => {
+      const program = `
+      import { getScheduling } from "./src/io/libc.ts";
+      import { shortenTimeSlice } from "./src/io/time-slice.ts";
+      const done = shortenTimeSlice();
+      const view = new DataView(new ArrayBuffer(48));
+      getScheduling(new Uint8Array(view.buffer));
+      console.log(done, view.getBigUint64(${SLICE_OFFSET}, true), view.getInt32(${NICE_OFFSET}, true));`;
+      const child = Bun.spawn(["nice", "-n", "5", process.execPath, "-e", program], {
+        stdin: "ignore",
+      });
+      expect((await new Response(child.stdout).text()).trim()).toBe(`true ${SLICE_NS}n 5`);
+      expect(await child.exited).toBe(0);
+    },
+  );
+});
+
+/** Linux from 6.12 on, with no filter of system calls over the tests. */
+function kernelHasSlices(): boolean {
+  if (process.platform !== "linux") return false;
+  const [major = 0, minor = 0] = release().split(".").map(Number);
+  const status = readFileSync("/proc/self/status", "latin1");
+  return (major > 6 || (major === 6 && minor >= 12)) && /^Seccomp:\s*0$/m.test(status);
+}
