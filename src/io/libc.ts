@@ -173,19 +173,19 @@ const SCHED_CALLS: Readonly<Partial<Record<NodeJS.Architecture, readonly [number
 
 /** Has the calling thread scheduled as a struct sched_attr says: 0 or -errno. */
 export function setScheduling(attributes: Uint8Array): number {
-  return scheduling(0, attributes, 0);
+  return scheduling(0, 0, attributes, 0);
 }
 
-/** Reads how the calling thread is scheduled into a struct sched_attr: 0 or -errno. */
-export function getScheduling(attributes: Uint8Array): number {
-  return scheduling(1, attributes, attributes.length);
+/** Reads how a thread, 0 for the calling one, is scheduled into a struct sched_attr: 0 or -errno. */
+export function getScheduling(attributes: Uint8Array, thread = 0): number {
+  return scheduling(1, thread, attributes, attributes.length);
 }
 
-function scheduling(call: 0 | 1, attributes: Uint8Array, third: number): number {
+function scheduling(call: 0 | 1, thread: number, attributes: Uint8Array, third: number): number {
   const symbols = libc();
   const number = SCHED_CALLS[process.arch]?.[call];
   if (symbols.linux === null || number === undefined) return -constants.errno.ENOSYS;
-  const result = symbols.linux.syscall(number, 0, attributes, third, 0);
+  const result = symbols.linux.syscall(number, thread, attributes, third, 0);
   return result === -1 ? failure(symbols) : Number(result);
 }
 

@@ -1,10 +1,12 @@
 // The time slice of a shard's thread: what is asked of the kernel, what is left as it was, and where nothing is asked.
 
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { release } from "node:os";
 import { viewOf } from "../../src/bytes.ts";
+import { getScheduling } from "../../src/io/libc.ts";
 import {
+  ATTRIBUTES_BYTES,
   FLAGS_OFFSET,
   POLICY_OFFSET,
   shortenTimeSlice,
@@ -12,6 +14,8 @@ import {
   SLICE_OFFSET,
   type ThreadScheduling,
 } from "../../src/io/time-slice.ts";
+import { Armdb } from "../support/armdb.ts";
+import { TempRoot } from "../support/temp.ts";
 
 const NICE_OFFSET = 16;
 const POLICY_FIFO = 1;
@@ -93,7 +97,7 @@ describe("shortenTimeSlice()", () => {
       import { getScheduling } from "./src/io/libc.ts";
       import { shortenTimeSlice } from "./src/io/time-slice.ts";
       const done = shortenTimeSlice();
-      const view = new DataView(new ArrayBuffer(48));
+      const view = new DataView(new ArrayBuffer(${ATTRIBUTES_BYTES}));
       getScheduling(new Uint8Array(view.buffer));
       console.log(done, view.getBigUint64(${SLICE_OFFSET}, true), view.getInt32(${NICE_OFFSET}, true));`;
       const child = Bun.spawn(["nice", "-n", "5", process.execPath, "-e", program], {
@@ -103,7 +107,27 @@ describe("shortenTimeSlice()", () => {
       expect(await child.exited).toBe(0);
     },
   );
+
+  test.skipIf(!kernelHasSlices())(
+    "is done by a follower's shard, and by no other thread",
+    async () => {
+      using root = new TempRoot("slice");
+      // Nobody listens on port 1: the shard's thread waits and tries again.
+      await using follower = Armdb.replicate("127.0.0.1:1", root.fresh());
+      await follower.line({ type: "shard", shard: 0, state: "waiting" });
+      const threads = readdirSync(`/proc/${follower.pid}/task`).map(Number);
+      expect(threads.filter((thread) => sliceOf(thread) === SLICE_NS)).toHaveLength(1);
+      expect(sliceOf(follower.pid)).not.toBe(SLICE_NS);
+    },
+  );
 });
+
+/** The time slice of a thread, ns; null when it is gone. */
+function sliceOf(thread: number): bigint | null {
+  const attributes = new Uint8Array(ATTRIBUTES_BYTES);
+  if (getScheduling(attributes, thread) !== 0) return null;
+  return viewOf(attributes).getBigUint64(SLICE_OFFSET, true);
+}
 
 /** Linux from 6.12 on, with no filter of system calls over the tests. */
 function kernelHasSlices(): boolean {
