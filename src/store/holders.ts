@@ -53,7 +53,8 @@ export interface ProcessTable {
 export function lockHolder(dir: string, table: ProcessTable = systemTable): LockHolder | null {
   const path = join(dir, LOCK_FILE);
   const identity = table.file(path);
-  const locks = table.locks();
+  // Asked only where there is such a file: the kernel takes some 10 to 20 ms for its list.
+  const locks = identity === null ? null : table.locks();
   if (identity === null || locks === null) return null;
   const held = parseLocks(locks).filter((lock) => isLockOn(lock, identity, table));
   const lock = held.find((one) => one.kind === "exclusive") ?? held[0];

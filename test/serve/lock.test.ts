@@ -229,6 +229,11 @@ describe("a /proc", () => {
     test(name, () => expect(lockHolder("/db", machine(parts))).toEqual(expected));
   }
 
+  test("is not asked for its locks where there is no lock file: the kernel takes long for them", () => {
+    const locks = () => expect.unreachable("asked for all locks of the machine");
+    expect(lockHolder("/db", machine({ file: () => null, locks }))).toBeNull();
+  });
+
   const writers: [string, Partial<ProcessTable>, ReturnType<typeof writersOf>][] = [
     ["with a writer lists it", {}, { pids: [500], unseen: false }],
     ["does not list ourselves", { ownPid: 500 }, { pids: [], unseen: false }],
