@@ -12,7 +12,7 @@ import {
 import { type Finding, FindingList, sortFindings, type Verdict, verdictOf } from "./findings.ts";
 import { checkShardPresence } from "./meta-check.ts";
 import type { ScanResult } from "./scan-task.ts";
-import { ScanPool } from "./scan-pool.ts";
+import { ScanPool, threadsFor } from "./scan-pool.ts";
 import { hasCursor, progressOf, type VerifyTools, scanTaskOf } from "./verify.ts";
 import { shardOf } from "./slot-view.ts";
 import { availableParallelism } from "node:os";
@@ -60,7 +60,7 @@ async function scanVersions(
   tools: VerifyTools,
 ): Promise<Map<number, ScanResult>> {
   const bytes = looks.reduce((sum, look) => sum + look.fileBytes, 0);
-  const jobs = Math.min(availableParallelism(), looks.length);
+  const jobs = threadsFor(looks.length, bytes, availableParallelism());
   using pool = new ScanPool(tools.disk, bytes, jobs);
   const isLive = isBeingWritten(directory, tools.disk);
   const tasks = looks

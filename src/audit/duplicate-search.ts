@@ -47,9 +47,9 @@ export class DuplicateSearch {
     this.#single = new SlotChecker(task.layout, null, 1);
   }
 
-  /** Takes the live slots of a checked chunk. */
-  addChunk(checker: SlotChecker, first: number, slots: number): void {
-    this.#first?.addChunk(checker.facts, checker.fingerprints, first, slots);
+  /** Takes the live slots among `slots` checked ones from `first` on, in any order of calls. */
+  addChunk(facts: Uint8Array, fingerprints: Uint32Array, first: number, slots: number): void {
+    this.#first?.addChunk(facts, fingerprints, first, slots);
   }
 
   /** Reads the rest of the passes and adds the findings. False when it was stopped before its end. */

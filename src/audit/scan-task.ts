@@ -4,6 +4,8 @@ import type { PlainError } from "../errors.ts";
 import type { SlotLayout } from "../format/slot.ts";
 import type { VersionRange } from "./cursor-check.ts";
 import type { Finding } from "./findings.ts";
+import type { HelpedBlock } from "./scan-blocks.ts";
+import type { Help } from "./scan-help.ts";
 import { type RoutingCheck } from "../format/slot-scanner.ts";
 
 export interface ScanTask {
@@ -52,17 +54,39 @@ export interface ScanResult {
   readonly stopped: boolean;
 }
 
-/** Cells of the memory that a scan thread shares with its owner, u32 each. The owner sets STOP, the thread the rest. */
+/**
+ * Cells of the memory that all threads share that scan one shard, u32 each. The pool sets STOP, the shard's own thread
+ * SLOTS_DONE, scan-blocks.ts the rest.
+ */
 export const CELL_STOP = 0;
 export const CELL_SLOTS_DONE = 1;
-export const SHARED_CELLS_BYTES = 8;
+/** Blocks that somebody has taken, and those of them that helpers have. */
+export const CELL_BLOCKS_TAKEN = 2;
+export const CELL_BLOCKS_HELPED = 3;
+export const SHARED_CELLS_BYTES = 16;
 
-/** Owner to thread, one at a time: the next comes after the answer. `end`: no more will come. */
+export interface ScanRequest {
+  readonly kind: "scan";
+  readonly task: ScanTask;
+  readonly cells: SharedArrayBuffer;
+}
+
+export interface HelpRequest extends Omit<ScanRequest, "kind"> {
+  readonly kind: "help";
+}
+
+/**
+ * Pool to thread. `scan` and `help` one at a time: the next comes after the answer. `take`: blocks of the scan that it is
+ * at, as a helper left them. `end`: no more will come.
+ */
 export type ScanThreadRequest =
-  | { readonly kind: "scan"; readonly task: ScanTask; readonly cells: SharedArrayBuffer }
+  | ScanRequest
+  | HelpRequest
+  | { readonly kind: "take"; readonly blocks: readonly HelpedBlock[] }
   | { readonly kind: "end" };
 
-/** Thread to owner, one for each `scan`. */
+/** Thread to pool, one for each `scan` and each `help`. */
 export type ScanThreadAnswer =
   | { readonly kind: "done"; readonly result: ScanResult }
+  | { readonly kind: "helped"; readonly help: Help }
   | { readonly kind: "failed"; readonly error: PlainError };

@@ -1,5 +1,5 @@
-// A thread that scans one shard after another: takes a task, scans, posts the answer. Started by scan-pool.ts through
-// io/threads.ts. Stop and progress go through shared memory, so that nothing waits for a message.
+// A thread that scans one shard after another, and parts of others: takes a task, scans, posts the answer. Started by
+// scan-pool.ts through io/threads.ts. Stop and progress go through shared memory, so that nothing waits for a message.
 
 import { parentPort } from "node:worker_threads";
 import { ArmdbError, assert, toPlainError } from "../errors.ts";
@@ -8,22 +8,36 @@ import { probeLibc } from "../io/libc.ts";
 import { realDisk } from "../io/real-disk.ts";
 import { realClock } from "../io/time.ts";
 import { scanShard } from "./scan.ts";
+import { BlockClaims, buffersOf, type HelpedBlock } from "./scan-blocks.ts";
+import { helpScan } from "./scan-help.ts";
 import {
   CELL_SLOTS_DONE,
   CELL_STOP,
+  type HelpRequest,
+  type ScanRequest,
   type ScanThreadAnswer,
   type ScanThreadRequest,
-  type ScanTask,
 } from "./scan-task.ts";
 
-async function answerOf(task: ScanTask, shared: SharedArrayBuffer): Promise<ScanThreadAnswer> {
-  const cells = new Uint32Array(shared);
+/** What helpers are done with of the scan that is under way. */
+let helped: HelpedBlock[] = [];
+
+async function answerOf(request: ScanRequest | HelpRequest): Promise<ScanThreadAnswer> {
+  const { task } = request;
+  const cells = new Uint32Array(request.cells);
+  const claims = new BlockClaims(task, cells);
+  const tools = {
+    disk: realDisk,
+    clock: realClock,
+    shouldStop: () => Atomics.load(cells, CELL_STOP) !== 0,
+  };
   try {
+    if (request.kind === "help") return { kind: "helped", help: helpScan(task, claims, tools) };
+    helped = [];
     const result = await scanShard(task, {
-      disk: realDisk,
-      clock: realClock,
-      shouldStop: () => Atomics.load(cells, CELL_STOP) !== 0,
+      ...tools,
       progress: (slotsDone) => Atomics.store(cells, CELL_SLOTS_DONE, slotsDone),
+      help: { claims, collect: () => helped.splice(0) },
     });
     return { kind: "done", result };
   } catch (thrown) {
@@ -36,8 +50,19 @@ async function answerOf(task: ScanTask, shared: SharedArrayBuffer): Promise<Scan
 const port = parentPort;
 assert(port !== null, "scan-thread runs as a thread");
 port.on("message", async (request: ScanThreadRequest) => {
-  if (request.kind === "end") port.close();
-  else port.postMessage(await answerOf(request.task, request.cells));
+  switch (request.kind) {
+    case "end":
+      port.close();
+      return;
+    case "take":
+      helped.push(...request.blocks);
+      return;
+    case "scan":
+    case "help": {
+      const answer = await answerOf(request);
+      port.postMessage(answer, answer.kind === "helped" ? buffersOf(answer.help.blocks) : []);
+    }
+  }
 });
 // While the owner still finds out what there is to scan.
 probeLibc();

@@ -9,7 +9,14 @@ import { type Disk, DiskError, type DiskFile } from "../io/disk.ts";
 import { OrderedReader } from "../io/ordered-reader.ts";
 import { DuplicateSearch } from "./duplicate-search.ts";
 import { FindingList } from "./findings.ts";
-import { breathe, Throttle } from "./pacing.ts";
+import { breathe, pause, Throttle } from "./pacing.ts";
+import {
+  type BlockClaims,
+  type BlockSummary,
+  type HelpedBlock,
+  readableSlots,
+  type SlotRange,
+} from "./scan-blocks.ts";
 import type { ScanResult, ScanTask } from "./scan-task.ts";
 import { liveSlotsPastCount } from "./scan-tail.ts";
 import { SidecarReader } from "./sidecar-check.ts";
@@ -28,8 +35,19 @@ export interface ScanTools {
   progress(slotsDone: number): void;
   /** Sees each chunk after its check; for inspect. */
   observe?(checker: SlotChecker, first: number, slots: number): void;
+  /** Set where other threads may scan parts of the shard. */
+  readonly help?: ScanHelp;
 }
 
+/** What helpers do of a scan (scan-blocks.ts). */
+export interface ScanHelp {
+  readonly claims: BlockClaims;
+  /** The blocks that helpers are done with since it was last asked. */
+  collect(): readonly HelpedBlock[];
+}
+
+/** How long the end of a scan waits for a helper's last blocks at a time. */
+const HELPER_PAUSE_MS = 1;
 /** Chunks between two turns of the event loop, so that signals and messages get through. */
 const CHUNKS_PER_BREATH = 8;
 
@@ -50,6 +68,8 @@ class ShardScan {
   #file: DiskFile | null = null;
   #sidecar: SidecarReader | null = null;
   #unread = 0;
+  /** Read, or tried to. */
+  #slotsDone = 0;
   #bytesRead = 0;
   #changed = false;
   #stopped = false;
@@ -67,8 +87,7 @@ class ShardScan {
   async run(): Promise<ScanResult> {
     try {
       this.#file = this.#tools.disk.open(this.#task.path, "read");
-      if (this.#task.sidecarPath !== null)
-        this.#sidecar = this.#openSidecar(this.#task.sidecarPath);
+      this.#sidecar = SidecarReader.tryOpen(this.#tools.disk, this.#task.sidecarPath);
       await this.#scanAll(new OrderedReader(this.#file, this.#tools.clock));
       this.#slotFindings.finish(this.#checker.versionMax);
       if (!this.#stopped) await this.#afterwards(this.#file);
@@ -82,31 +101,75 @@ class ShardScan {
     return this.#result();
   }
 
-  #openSidecar(path: string): SidecarReader | null {
-    try {
-      return new SidecarReader(this.#tools.disk, path);
-    } catch (thrown) {
-      if (thrown instanceof DiskError) return null;
-      throw thrown;
+  async #scanAll(reader: OrderedReader): Promise<void> {
+    const end = readableSlots(this.#task);
+    this.#unread += this.#task.slotCount - end;
+    const { help } = this.#tools;
+    if (help === undefined) await this.#scanSlots(reader, { first: 0, slots: end });
+    else await this.#scanShared(reader, help);
+    this.#unread += end - this.#slotsDone;
+  }
+
+  /** Blocks from the first on, while helpers take them from the last on. */
+  async #scanShared(reader: OrderedReader, help: ScanHelp): Promise<void> {
+    const { claims } = help;
+    const returned: number[] = [];
+    let blocksOver = 0;
+    const collect = () => {
+      for (const { block, summary } of help.collect()) {
+        blocksOver += 1;
+        if (summary === null) returned.push(block);
+        else this.#addHelped(claims.rangeOf(block).first, summary);
+      }
+    };
+    for (let block = claims.takeFirst(); block !== null; block = claims.takeFirst()) {
+      await this.#scanSlots(reader, claims.rangeOf(block));
+      if (this.#stopped) return;
+      blocksOver += 1;
+      collect();
+    }
+    while (blocksOver < claims.count) {
+      if (this.#tools.shouldStop()) {
+        this.#stopped = true;
+        return;
+      }
+      await pause(this.#tools.clock, HELPER_PAUSE_MS);
+      collect();
+    }
+    // In the order of the file, as neighbours may share a finding. All lie behind the blocks that were scanned here.
+    for (const block of returned.sort((left, right) => left - right)) {
+      await this.#scanSlots(reader, claims.rangeOf(block));
+      if (this.#stopped) return;
     }
   }
 
-  async #scanAll(reader: OrderedReader): Promise<void> {
-    const { slotCount, layout, fileBytes } = this.#task;
-    const whole = Math.floor((fileBytes - slotOffset(0, layout.slotSize)) / layout.slotSize);
-    const end = Math.max(0, Math.min(slotCount, whole));
-    this.#unread += slotCount - end;
+  #addHelped(first: number, summary: BlockSummary): void {
+    const { facts, fingerprints } = summary;
+    this.#checker.addSummary(summary);
+    this.#slotFindings.notes.addAll(summary.notes);
+    this.#duplicates?.addChunk(facts, fingerprints, first, facts.length);
+    this.#bytesRead += summary.bytesRead;
+    this.#addDone(facts.length);
+  }
+
+  #addDone(slots: number): void {
+    this.#slotsDone += slots;
+    this.#tools.progress(this.#slotsDone);
+  }
+
+  async #scanSlots(reader: OrderedReader, range: SlotRange): Promise<void> {
+    const { slotSize } = this.#task.layout;
+    const end = range.first + range.slots;
     let chunks = 0;
-    for (let first = 0; first < end; first += this.#checker.slotsMax) {
+    for (let first = range.first; first < end; first += this.#checker.slotsMax) {
       if (this.#tools.shouldStop()) {
         this.#stopped = true;
-        this.#unread += end - first;
         return;
       }
       const slots = Math.min(this.#checker.slotsMax, end - first);
       await this.#scanRange(reader, first, slots);
-      this.#tools.progress(first + slots);
-      await this.#throttle.spend(slots * layout.slotSize, () => this.#tools.shouldStop());
+      this.#addDone(slots);
+      await this.#throttle.spend(slots * slotSize, () => this.#tools.shouldStop());
       chunks += 1;
       if (chunks % CHUNKS_PER_BREATH === 0) await breathe();
     }
@@ -145,7 +208,7 @@ class ShardScan {
     const words = this.#sidecar?.read(first, slots) ?? null;
     if ((joined & SLOT_REMARKABLE) !== 0) this.#slotFindings.addChunk(checker, first, slots, words);
     if (words !== null) this.#slotFindings.addSidecarWords(checker, words, first, slots);
-    this.#duplicates?.addChunk(checker, first, slots);
+    this.#duplicates?.addChunk(checker.facts, checker.fingerprints, first, slots);
     this.#tools.observe?.(checker, first, slots);
   }
 

@@ -163,6 +163,11 @@ export class SidecarReader {
     this.#file = disk.open(path, "read");
   }
 
+  /** Null when there is none to be used, or it cannot be opened. */
+  static tryOpen(disk: Disk, path: string | null): SidecarReader | null {
+    return path === null ? null : tryDisk(() => new SidecarReader(disk, path))[0];
+  }
+
   /** The words of `slots` slots from `first` on; the array is used again by the next call. Null: it ended early or cannot be read. */
   read(first: number, slots: number): Uint32Array | null {
     if (this.#words.length < slots) this.#words = new Uint32Array(slots);

@@ -11,6 +11,7 @@ import {
   VERSION_MAX,
 } from "../format/slot.ts";
 import {
+  type ChunkSummary,
   type RoutingCheck,
   SLOT_BAD_CRC,
   SLOT_BAD_STATUS,
@@ -35,6 +36,8 @@ export interface SlotCounts {
   damaged: number;
 }
 
+const NO_SLOTS: Readonly<SlotCounts> = { occupied: 0, deleted: 0, free: 0, damaged: 0 };
+
 /** A buffer for one chunk of slots, and what a check found in it. */
 export class SlotChecker {
   readonly layout: SlotLayout;
@@ -47,7 +50,7 @@ export class SlotChecker {
   /** A 32-bit hash of the key of each live slot of the last `check`. */
   readonly fingerprints: Uint32Array;
   /** Of all checks so far. */
-  readonly counts: SlotCounts = { occupied: 0, deleted: 0, free: 0, damaged: 0 };
+  readonly counts: SlotCounts = { ...NO_SLOTS };
   /** Least and greatest version of the slots that were ever used; max -1 when there was none. */
   versionMin = VERSION_MAX;
   versionMax = -1;
@@ -80,22 +83,44 @@ export class SlotChecker {
     return this.chunk.subarray(start, start + this.layout.slotSize);
   }
 
+  /** True when these are the meta words of the first `slots` slots of the chunk. */
+  hasMetas(words: Uint32Array, slots: number): boolean {
+    for (let index = 0; index < slots; index++)
+      if (words[index] !== this.metaAt(index)) return false;
+    return true;
+  }
+
   /** Checks the first `slots` slots of the chunk. Returns all their facts joined by `or`. */
   check(slots: number): number {
-    const { counts } = this;
     if (this.#isAllZero(slots)) {
       this.facts.fill(0, 0, slots);
-      counts.free += slots;
+      this.counts.free += slots;
       return 0;
     }
     const summary = this.#scanner.scan(slots);
+    this.addSummary(summary);
+    return summary.facts;
+  }
+
+  /** Adds to the sums what slots came to, also such as were checked elsewhere. */
+  addSummary(summary: Omit<ChunkSummary, "facts">): void {
+    const { counts } = this;
     counts.occupied += summary.occupied;
     counts.deleted += summary.deleted;
     counts.free += summary.free;
     counts.damaged += summary.damaged;
     if (summary.versionMin < this.versionMin) this.versionMin = summary.versionMin;
     if (summary.versionMax > this.versionMax) this.versionMax = summary.versionMax;
-    return summary.facts;
+  }
+
+  /** The sums so far; they start anew. */
+  takeSums(): Omit<ChunkSummary, "facts"> {
+    const { versionMin, versionMax } = this;
+    const sums = { ...this.counts, versionMin, versionMax };
+    Object.assign(this.counts, NO_SLOTS);
+    this.versionMin = VERSION_MAX;
+    this.versionMax = -1;
+    return sums;
   }
 
   /** Takes a slot that was counted with these facts and meta out of the counts again. */

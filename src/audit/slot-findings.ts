@@ -11,41 +11,23 @@ import {
   versionOf,
 } from "../format/slot.ts";
 import { SIDECAR_FILE } from "../format/versions-sidecar.ts";
-import type { FindingKind, FindingList } from "./findings.ts";
+import type { FindingList } from "./findings.ts";
 import type { ScanTask } from "./scan-task.ts";
 import { describeWord, relateWord } from "./sidecar-check.ts";
-import {
-  SLOT_BAD_CRC,
-  SLOT_BAD_STATUS,
-  SLOT_DELETED_CRC,
-  SLOT_FREE_NOT_EMPTY,
-  SLOT_FREE_VERSION,
-  SLOT_MISROUTED,
-  SLOT_PADDING,
-} from "../format/slot-scanner.ts";
+import { SLOT_BAD_CRC, SLOT_BAD_STATUS, SLOT_MISROUTED } from "../format/slot-scanner.ts";
 import { SLOT_DAMAGED, SLOT_REMARKABLE, SLOT_SUSPECT, type SlotChecker } from "./slot-check.ts";
+import { SlotNotes } from "./slot-notes.ts";
 
 /** Versions this close to the wrap are noted. */
 export const VERSION_NEAR_WRAP = VERSION_MODULUS - 2 ** 24;
-
-const NOTE_KINDS: readonly (readonly [number, FindingKind, string])[] = [
-  [SLOT_PADDING, "slot-padding", "bytes after the value are not zero"],
-  [SLOT_FREE_NOT_EMPTY, "slot-free-not-empty", "a free slot holds bytes"],
-  [SLOT_FREE_VERSION, "slot-free-version", "a free slot has a version"],
-  [SLOT_DELETED_CRC, "slot-deleted-crc", "a deleted slot's crc is not that of its last write"],
-];
-
-interface NoteCount {
-  first: number;
-  count: number;
-}
 
 /** Collects what the slots of one shard give rise to. */
 export class SlotFindings {
   readonly #task: ScanTask;
   readonly #findings: FindingList;
-  readonly #notes = new Map<number, NoteCount>();
-  readonly #letGo: NoteCount = { first: -1, count: 0 };
+  /** Those of slots that were checked elsewhere are added by the caller. */
+  readonly notes = new SlotNotes();
+  readonly #letGo = { first: -1, count: 0 };
   #unreadable: { first: number; count: number; reason: string } | null = null;
 
   constructor(task: ScanTask, findings: FindingList) {
@@ -67,7 +49,7 @@ export class SlotFindings {
       if ((facts & SLOT_SUSPECT) !== 0) {
         this.#addDamage(checker.slotAt(index), facts, slot, sidecarWords?.[index] ?? null);
       }
-      for (const [fact] of NOTE_KINDS) if ((facts & fact) !== 0) this.#countNote(fact, slot);
+      this.notes.addSlot(facts, slot);
     }
   }
 
@@ -156,19 +138,9 @@ export class SlotFindings {
   finish(versionMax: number): void {
     this.#flushUnreadable();
     const { shard, file, layout } = this.#task;
-    for (const [fact, kind, message] of NOTE_KINDS) {
-      const note = this.#notes.get(fact);
-      if (note === undefined) continue;
-      const offset = slotOffset(note.first, layout.slotSize);
-      this.#findings.add({
-        kind,
-        shard,
-        file,
-        slot: note.first,
-        offset,
-        count: note.count,
-        message,
-      });
+    for (const { kind, message, first, count } of this.notes.all()) {
+      const offset = slotOffset(first, layout.slotSize);
+      this.#findings.add({ kind, shard, file, slot: first, offset, count, message });
     }
     if (this.#letGo.count > 0) {
       const { first, count } = this.#letGo;
@@ -192,12 +164,6 @@ export class SlotFindings {
 
   #sidecarName(): string {
     return this.#task.file.replace(/[^/]+$/, SIDECAR_FILE);
-  }
-
-  #countNote(fact: number, slot: number): void {
-    const note = this.#notes.get(fact);
-    if (note === undefined) this.#notes.set(fact, { first: slot, count: 1 });
-    else note.count += 1;
   }
 
   #flushUnreadable(): void {

@@ -19,7 +19,7 @@ import { type Finding, FindingList, sortFindings, type Verdict, verdictOf } from
 import { checkHeader } from "./header-check.ts";
 import { checkMeta, checkShardPresence } from "./meta-check.ts";
 import type { ScanResult, ScanTask } from "./scan-task.ts";
-import { ScanPool } from "./scan-pool.ts";
+import { ScanPool, threadsFor } from "./scan-pool.ts";
 import { checkSidecarState, lookAtSidecar, type SidecarState } from "./sidecar-check.ts";
 import { checkStrayFiles } from "./stray-check.ts";
 
@@ -95,7 +95,7 @@ export async function verifyDirectory(
   const directory = readDirectory(tools.disk, path);
   const looks = chosenShards(directory, options.shard);
   const bytes = options.quick ? 0 : sum(looks, (look) => look.fileBytes);
-  const jobs = Math.min(options.jobs ?? availableParallelism(), looks.length);
+  const jobs = threadsFor(looks.length, bytes, options.jobs ?? availableParallelism());
   using pool = new ScanPool(tools.disk, bytes, jobs);
   const isLive = isBeingWritten(directory, tools.disk);
   const findings = new FindingList();

@@ -39,7 +39,8 @@ const spec: CommandSpec = {
       name: "jobs",
       kind: "integer",
       value: "N",
-      summary: "shards at a time; one a processor when not given",
+      summary:
+        "threads; one a processor when not given. One with no shard left helps with the others",
     },
   ],
   examples: [

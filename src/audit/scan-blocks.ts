@@ -1,0 +1,94 @@
+// The blocks of a shard, and who scans which: the thread that a shard was given to takes them from the first on, threads that
+// have none left help from the last on. So a scan ends when all threads do, and one large shard has them all. Each permit
+// and each place is one atomic count, nobody waits. Only counts and what few bytes a slot the owner needs come back from a
+// helper; where anything of a block is damage it goes back to the owner, which says all that there is to say.
+
+import { slotOffset } from "../format/shard-header.ts";
+import { type ChunkSummary, slotsPerChunk } from "../format/slot-scanner.ts";
+import { CELL_BLOCKS_HELPED, CELL_BLOCKS_TAKEN, type ScanTask } from "./scan-task.ts";
+import type { NoteCount } from "./slot-notes.ts";
+
+/** About 16 MiB, a few ms: threads end within so much of each other. */
+const BLOCK_CHUNKS = 32;
+
+/** Neighbouring slots. */
+export interface SlotRange {
+  readonly first: number;
+  readonly slots: number;
+}
+
+/** What a helper found in a block; all of it was sound. */
+export interface BlockSummary extends Omit<ChunkSummary, "facts"> {
+  readonly bytesRead: number;
+  /** Of each slot, and of each live one (format/slot-scanner.ts). */
+  readonly facts: Uint8Array<ArrayBuffer>;
+  readonly fingerprints: Uint32Array<ArrayBuffer>;
+  readonly notes: readonly NoteCount[];
+}
+
+/** A block that a helper has taken. `summary` null: the owner has to scan it itself. */
+export interface HelpedBlock {
+  readonly block: number;
+  readonly summary: BlockSummary | null;
+}
+
+/** What crosses to another thread without a copy. */
+export function buffersOf(blocks: readonly HelpedBlock[]): ArrayBuffer[] {
+  return blocks.flatMap(({ summary }) =>
+    summary === null ? [] : [summary.facts.buffer, summary.fingerprints.buffer],
+  );
+}
+
+/** Slots that a scan can read: what the header counts, and no more than the file has. */
+export function readableSlots({ slotCount, layout, fileBytes }: ScanTask): number {
+  const whole = Math.floor((fileBytes - slotOffset(0, layout.slotSize)) / layout.slotSize);
+  return Math.max(0, Math.min(slotCount, whole));
+}
+
+/** Gives out the blocks of one shard, each once. `cells` are shared by all threads that scan it (scan-task.ts). */
+export class BlockClaims {
+  readonly count: number;
+  /** But for the last one. */
+  readonly slotsPerBlock: number;
+  readonly #cells: Uint32Array;
+  readonly #end: number;
+  #ownNext = 0;
+
+  /** All that share `cells` must have the same `slotsPerBlock`. */
+  constructor(
+    task: ScanTask,
+    cells: Uint32Array,
+    slotsPerBlock = BLOCK_CHUNKS * slotsPerChunk(task.layout),
+  ) {
+    this.#cells = cells;
+    this.#end = readableSlots(task);
+    this.slotsPerBlock = slotsPerBlock;
+    this.count = Math.ceil(this.#end / slotsPerBlock);
+  }
+
+  /** Blocks that nobody has taken. */
+  get left(): number {
+    return Math.max(0, this.count - Atomics.load(this.#cells, CELL_BLOCKS_TAKEN));
+  }
+
+  /** The first block that is left, for the owner only; null when none is. */
+  takeFirst(): number | null {
+    return this.#permit() ? this.#ownNext++ : null;
+  }
+
+  /** The last block that is left, for helpers; null when none is. */
+  takeLast(): number | null {
+    if (!this.#permit()) return null;
+    return this.count - 1 - Atomics.add(this.#cells, CELL_BLOCKS_HELPED, 1);
+  }
+
+  rangeOf(block: number): SlotRange {
+    const first = block * this.slotsPerBlock;
+    return { first, slots: Math.min(this.slotsPerBlock, this.#end - first) };
+  }
+
+  /** There are never more permits than blocks, so those from the two ends do not meet. */
+  #permit(): boolean {
+    return this.left > 0 && Atomics.add(this.#cells, CELL_BLOCKS_TAKEN, 1) < this.count;
+  }
+}
