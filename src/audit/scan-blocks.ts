@@ -5,11 +5,18 @@
 
 import { slotOffset } from "../format/shard-header.ts";
 import { type ChunkSummary, slotsPerChunk } from "../format/slot-scanner.ts";
-import { CELL_BLOCKS_HELPED, CELL_BLOCKS_TAKEN, type ScanTask } from "./scan-task.ts";
+import {
+  CELL_BLOCKS_COLLECTED,
+  CELL_BLOCKS_HELPED,
+  CELL_BLOCKS_TAKEN,
+  type ScanTask,
+} from "./scan-task.ts";
 import type { NoteCount } from "./slot-notes.ts";
 
 /** About 16 MiB, a few ms: threads end within so much of each other. */
 const BLOCK_CHUNKS = 32;
+/** So many slots helpers may be ahead of a scan that takes its time, 5 bytes each. */
+const AHEAD_SLOTS_MAX = 4 * 1024 * 1024;
 
 /** Neighbouring slots. */
 export interface SlotRange {
@@ -71,14 +78,27 @@ export class BlockClaims {
     return Math.max(0, this.count - Atomics.load(this.#cells, CELL_BLOCKS_TAKEN));
   }
 
+  /** True while helpers have to wait: the owner has not got the blocks yet that they are done with. */
+  get isBehind(): boolean {
+    const ahead =
+      Atomics.load(this.#cells, CELL_BLOCKS_HELPED) -
+      Atomics.load(this.#cells, CELL_BLOCKS_COLLECTED);
+    return ahead >= Math.max(1, Math.floor(AHEAD_SLOTS_MAX / this.slotsPerBlock));
+  }
+
+  /** Notes a block that the owner has got from a helper. */
+  noteCollected(): void {
+    Atomics.add(this.#cells, CELL_BLOCKS_COLLECTED, 1);
+  }
+
   /** The first block that is left, for the owner only; null when none is. */
   takeFirst(): number | null {
     return this.#permit() ? this.#ownNext++ : null;
   }
 
-  /** The last block that is left, for helpers; null when none is. */
+  /** The last block that is left, for helpers; null when none is, or the owner is behind. */
   takeLast(): number | null {
-    if (!this.#permit()) return null;
+    if (this.isBehind || !this.#permit()) return null;
     return this.count - 1 - Atomics.add(this.#cells, CELL_BLOCKS_HELPED, 1);
   }
 

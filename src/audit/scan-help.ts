@@ -28,10 +28,10 @@ export interface Help {
   readonly isOver: boolean;
 }
 
-type HelperClaims = Pick<BlockClaims, "takeLast" | "rangeOf" | "slotsPerBlock">;
+type HelperClaims = Pick<BlockClaims, "takeLast" | "rangeOf" | "slotsPerBlock" | "left">;
 type HelpTools = Pick<ScanTools, "disk" | "clock" | "shouldStop">;
 
-/** Scans blocks until none is left, one is not sound, or the answer is large enough. Never throws for what the disk says. */
+/** Scans blocks until none is to be had, one is not sound, or the answer is large enough. Never throws for what the disk says. */
 export function helpScan(task: ScanTask, claims: HelperClaims, tools: HelpTools): Help {
   const [file] = tryDisk(() => tools.disk.open(task.path, "read"));
   if (file === null) return { blocks: [], isOver: true };
@@ -40,7 +40,7 @@ export function helpScan(task: ScanTask, claims: HelperClaims, tools: HelpTools)
   const blocks: HelpedBlock[] = [];
   while (blocks.length < blocksMax) {
     const block = claims.takeLast();
-    if (block === null) return { blocks, isOver: true };
+    if (block === null) return { blocks, isOver: claims.left === 0 };
     const summary = scan.run(claims.rangeOf(block));
     blocks.push({ block, summary });
     if (summary === null) return { blocks, isOver: true };

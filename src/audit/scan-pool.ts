@@ -7,6 +7,7 @@ import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import { realDisk } from "../io/real-disk.ts";
 import { startThread } from "../io/threads.ts";
+import { pause } from "./pacing.ts";
 import { scanShard } from "./scan.ts";
 import { BlockClaims, buffersOf, type HelpedBlock } from "./scan-blocks.ts";
 import type { Help } from "./scan-help.ts";
@@ -34,6 +35,8 @@ const PROGRESS_INTERVAL_MS = 100;
 /** A thread is started to help only where it has so much to do, and a shard is helped that has so many blocks left. */
 const HELPER_BYTES_MIN = 256 * 1024 * 1024;
 const HELPED_BLOCKS_MIN = 2;
+/** How long a helper waits for a scan that has not got its blocks yet at a time. */
+const BEHIND_PAUSE_MS = 10;
 
 /** Threads for `shards` shards of `bytes` in all, of `most`: one a shard, and where there is much to do more that help. */
 export function threadsFor(shards: number, bytes: number, most: number): number {
@@ -125,6 +128,10 @@ async function scanInThreads(
       running.delete(scan);
     }
     for (let scan = mostLeft(running); scan !== null; scan = mostLeft(running)) {
+      if (scan.claims.isBehind) {
+        await pause(tools.clock, BEHIND_PAUSE_MS);
+        continue;
+      }
       const help = await thread.help(scan.task, scan.cells);
       scan.thread.take(help.blocks);
       if (help.isOver) scan.mayBeHelped = false;
@@ -156,10 +163,18 @@ function runningOf(task: ScanTask, thread: ScanThread, cells: Uint32Array): Runn
 function mostLeft(running: ReadonlySet<Running>): Running | null {
   let most: Running | null = null;
   for (const scan of running) {
-    if (!scan.mayBeHelped || scan.claims.left < HELPED_BLOCKS_MIN) continue;
-    if (most === null || scan.claims.left > most.claims.left) most = scan;
+    const isStopped = Atomics.load(scan.cells, CELL_STOP) !== 0;
+    if (isStopped || !scan.mayBeHelped || scan.claims.left < HELPED_BLOCKS_MIN) continue;
+    if (most === null || isBefore(scan, most)) most = scan;
   }
   return most;
+}
+
+/** True when `scan` is the better one to help: it takes blocks, or more are left. */
+function isBefore({ claims }: Running, other: Running): boolean {
+  return claims.isBehind === other.claims.isBehind
+    ? claims.left > other.claims.left
+    : !claims.isBehind;
 }
 
 /** A thread for scans. To start one takes longer than to scan a small shard: it is kept for the next. */

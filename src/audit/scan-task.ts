@@ -60,10 +60,11 @@ export interface ScanResult {
  */
 export const CELL_STOP = 0;
 export const CELL_SLOTS_DONE = 1;
-/** Blocks that somebody has taken, and those of them that helpers have. */
+/** Blocks that somebody has taken, those of them that helpers have, and those of these that the scan has got back. */
 export const CELL_BLOCKS_TAKEN = 2;
 export const CELL_BLOCKS_HELPED = 3;
-export const SHARED_CELLS_BYTES = 16;
+export const CELL_BLOCKS_COLLECTED = 4;
+export const SHARED_CELLS_BYTES = 20;
 
 export interface ScanRequest {
   readonly kind: "scan";

@@ -118,6 +118,7 @@ class ShardScan {
     const collect = () => {
       for (const { block, summary } of help.collect()) {
         blocksOver += 1;
+        claims.noteCollected();
         if (summary === null) returned.push(block);
         else this.#addHelped(claims.rangeOf(block).first, summary);
       }

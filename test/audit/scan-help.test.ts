@@ -89,6 +89,7 @@ async function scanHelped(
       takeLast: () => (left-- > 0 ? helperClaims.takeLast() : null),
       rangeOf: (block: number) => helperClaims.rangeOf(block),
       slotsPerBlock: BLOCK_SLOTS,
+      left: helperClaims.left,
     };
     const { blocks } = helpScan(task, claims, { ...TOOLS, disk });
     seen.helped += blocks.length;
@@ -148,6 +149,21 @@ describe("claims", () => {
       );
       expect(own).toEqual(Array.from({ length: own.length }, (_, block) => block));
     }
+  });
+
+  test("are kept from helpers while the owner has not got what they are done with", () => {
+    using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
+    write(db);
+    // Blocks of two million slots: two may be on their way.
+    const task = { ...taskOf(db), slotCount: 2 ** 24, fileBytes: offsetOf(2 ** 24) };
+    const cells = new Uint32Array(new SharedArrayBuffer(SHARED_CELLS_BYTES));
+    const owner = new BlockClaims(task, cells, 2 ** 21);
+    const helper = new BlockClaims(task, cells, 2 ** 21);
+    expect([helper.takeLast(), helper.takeLast(), helper.takeLast()]).toEqual([7, 6, null]);
+    expect([helper.isBehind, helper.left]).toEqual([true, 6]);
+    owner.noteCollected();
+    expect([helper.isBehind, helper.takeLast(), helper.takeLast()]).toEqual([false, 5, null]);
+    expect(owner.takeFirst()).toBe(0);
   });
 
   test("cover every slot that can be read", () => {
