@@ -23,8 +23,10 @@ export interface PassShare {
 
 export interface DuplicatePass {
   /** Takes the live slots of a checked chunk whose fingerprints belong to this pass; `first`: the chunk's first slot. */
-  addChunk(facts: Uint8Array, fingerprints: Uint32Array, first: number, slots: number): void;
-  /** Groups of two or more slots with one fingerprint, each ascending. Their keys are probably, not surely, equal. */
+  addChunk(facts: Uint8Array, fingerprints: BigUint64Array, first: number, slots: number): void;
+  /**
+   * Groups of two or more slots, each ascending: all that have one fingerprint are in one group, others next to never.
+   */
   groups(): number[][];
 }
 

@@ -48,7 +48,7 @@ export class DuplicateSearch {
   }
 
   /** Takes the live slots among `slots` checked ones from `first` on, in any order of calls. */
-  addChunk(facts: Uint8Array, fingerprints: Uint32Array, first: number, slots: number): void {
+  addChunk(facts: Uint8Array, fingerprints: BigUint64Array, first: number, slots: number): void {
     this.#first?.addChunk(facts, fingerprints, first, slots);
   }
 

@@ -15,7 +15,7 @@ import type { NoteCount } from "./slot-notes.ts";
 
 /** About 16 MiB, a few ms: threads end within so much of each other. */
 const BLOCK_CHUNKS = 32;
-/** So many slots helpers may be ahead of a scan that takes its time, 5 bytes each. */
+/** So many slots helpers may be ahead of a scan that takes its time, 9 bytes each. */
 const AHEAD_SLOTS_MAX = 4 * 1024 * 1024;
 
 /** Neighbouring slots. */
@@ -29,7 +29,7 @@ export interface BlockSummary extends Omit<ChunkSummary, "facts"> {
   readonly bytesRead: number;
   /** Of each slot, and of each live one (format/slot-scanner.ts). */
   readonly facts: Uint8Array<ArrayBuffer>;
-  readonly fingerprints: Uint32Array<ArrayBuffer>;
+  readonly fingerprints: BigUint64Array<ArrayBuffer>;
   readonly notes: readonly NoteCount[];
 }
 

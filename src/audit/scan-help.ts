@@ -18,7 +18,7 @@ import { SidecarReader } from "./sidecar-check.ts";
 import { SLOT_REMARKABLE, SLOT_SUSPECT, SlotChecker } from "./slot-check.ts";
 import { SlotNotes } from "./slot-notes.ts";
 
-/** Of an answer; 5 bytes each. */
+/** Of an answer; 9 bytes each. */
 const HELP_SLOTS_MAX = 1024 * 1024;
 
 /** What a helper did of a shard. */
@@ -70,7 +70,7 @@ class BlockScan implements Disposable {
   run({ first, slots }: SlotRange): BlockSummary | null {
     const checker = this.#checker;
     const facts = new Uint8Array(slots);
-    const fingerprints = new Uint32Array(slots);
+    const fingerprints = new BigUint64Array(slots);
     const notes = new SlotNotes();
     checker.takeSums();
     for (let at = 0; at < slots; at += checker.slotsMax) {

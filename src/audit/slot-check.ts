@@ -47,8 +47,8 @@ export class SlotChecker {
   readonly chunk: Uint8Array;
   /** Facts of each slot of the last `check`, as bits (format/slot-scanner.ts). */
   readonly facts: Uint8Array;
-  /** A 32-bit hash of the key of each live slot of the last `check`. */
-  readonly fingerprints: Uint32Array;
+  /** A 64-bit hash of the key of each live slot of the last `check`. */
+  readonly fingerprints: BigUint64Array;
   /** Of all checks so far. */
   readonly counts: SlotCounts = { ...NO_SLOTS };
   /** Least and greatest version of the slots that were ever used; max -1 when there was none. */

@@ -76,6 +76,6 @@ function replaceSlot(checker: SlotChecker, single: SlotChecker, index: number): 
   single.check(1);
   checker.slotAt(index).set(single.chunk);
   checker.facts[index] = single.facts[0] as number;
-  checker.fingerprints[index] = single.fingerprints[0] as number;
+  checker.fingerprints[index] = single.fingerprints[0] as bigint;
   checker.recount(checker.facts[index] as number, checker.metaAt(index));
 }

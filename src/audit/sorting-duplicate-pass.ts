@@ -5,7 +5,7 @@ import type { DuplicatePass, PassShare } from "./duplicate-pass.ts";
 
 export class SortingDuplicatePass implements DuplicatePass {
   readonly #share: PassShare;
-  /** fingerprint x 2^32 + slot each: sorted, the slots of a fingerprint are neighbours, ascending. */
+  /** Lower half of a fingerprint x 2^32 + slot each: sorted, the slots of a fingerprint are neighbours, ascending. */
   #pairs: BigUint64Array;
   #halves: Uint32Array;
   #count = 0;
@@ -16,16 +16,16 @@ export class SortingDuplicatePass implements DuplicatePass {
     this.#halves = new Uint32Array(this.#pairs.buffer);
   }
 
-  addChunk(facts: Uint8Array, fingerprints: Uint32Array, first: number, slots: number): void {
+  addChunk(facts: Uint8Array, fingerprints: BigUint64Array, first: number, slots: number): void {
     const { pass, passes } = this.#share;
     for (let index = 0; index < slots; index++) {
       if (((facts[index] as number) & SLOT_LIVE) === 0) continue;
-      const fingerprint = fingerprints[index] as number;
-      if (fingerprint % passes !== pass) continue;
+      const half = Number((fingerprints[index] as bigint) & 0xffffffffn);
+      if (half % passes !== pass) continue;
       if (this.#count === this.#pairs.length) this.#grow();
       // Little-endian, as all that bun runs on.
       this.#halves[2 * this.#count] = first + index;
-      this.#halves[2 * this.#count + 1] = fingerprint;
+      this.#halves[2 * this.#count + 1] = half;
       this.#count += 1;
     }
   }

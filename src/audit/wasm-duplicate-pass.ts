@@ -28,6 +28,7 @@ export class WasmDuplicatePass implements DuplicatePass {
   readonly #bucketCount: number;
   #bytes: Uint8Array;
   #words: Uint32Array;
+  #longs: BigUint64Array;
 
   private constructor(share: PassShare, bucketBits: number, places: Places, kernel: Kernel) {
     this.#kernel = kernel;
@@ -35,6 +36,7 @@ export class WasmDuplicatePass implements DuplicatePass {
     this.#bucketCount = 2 ** bucketBits;
     this.#bytes = new Uint8Array(kernel.memory.buffer);
     this.#words = new Uint32Array(kernel.memory.buffer);
+    this.#longs = new BigUint64Array(kernel.memory.buffer);
     this.#setCell(cells.PASS, share.pass);
     this.#setCell(cells.PASSES, share.passes);
     this.#setCell(cells.BUCKET_SHIFT, 32 - bucketBits);
@@ -54,7 +56,7 @@ export class WasmDuplicatePass implements DuplicatePass {
     const plan = new AreaPlan();
     const places: Places = {
       facts: plan.area(CHUNK_SLOTS),
-      fingerprints: plan.area(4 * CHUNK_SLOTS),
+      fingerprints: plan.area(8 * CHUNK_SLOTS),
       buckets: plan.area(cells.BUCKET_BYTES * 2 ** bits),
       blocks: Math.ceil(plan.end / cells.BLOCK_BYTES) * cells.BLOCK_BYTES,
     };
@@ -64,11 +66,11 @@ export class WasmDuplicatePass implements DuplicatePass {
     return kernel === null ? null : new WasmDuplicatePass(share, bits, places, kernel);
   }
 
-  addChunk(facts: Uint8Array, fingerprints: Uint32Array, first: number, slots: number): void {
+  addChunk(facts: Uint8Array, fingerprints: BigUint64Array, first: number, slots: number): void {
     for (let start = 0; start < slots; start += CHUNK_SLOTS) {
       const end = Math.min(slots, start + CHUNK_SLOTS);
       this.#bytes.set(facts.subarray(start, end), this.#places.facts);
-      this.#words.set(fingerprints.subarray(start, end), this.#places.fingerprints / 4);
+      this.#longs.set(fingerprints.subarray(start, end), this.#places.fingerprints / 8);
       this.#deal(first + start, end - start);
     }
   }
@@ -128,6 +130,7 @@ export class WasmDuplicatePass implements DuplicatePass {
     }
     this.#bytes = new Uint8Array(this.#kernel.memory.buffer);
     this.#words = new Uint32Array(this.#kernel.memory.buffer);
+    this.#longs = new BigUint64Array(this.#kernel.memory.buffer);
   }
 
   #cell(address: number): number {

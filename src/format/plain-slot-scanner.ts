@@ -38,7 +38,7 @@ export class PlainSlotScanner implements SlotScanner {
   readonly chunk: Uint8Array;
   readonly words: Uint32Array;
   readonly facts: Uint8Array;
-  readonly fingerprints: Uint32Array;
+  readonly fingerprints: BigUint64Array;
   readonly #routing: RoutingCheck | null;
 
   constructor(layout: SlotLayout, routing: RoutingCheck | null, slotsMax: number) {
@@ -47,7 +47,7 @@ export class PlainSlotScanner implements SlotScanner {
     this.chunk = new Uint8Array(slotsMax * layout.slotSize);
     this.words = new Uint32Array(this.chunk.buffer);
     this.facts = new Uint8Array(slotsMax);
-    this.fingerprints = new Uint32Array(slotsMax);
+    this.fingerprints = new BigUint64Array(slotsMax);
     this.#routing = routing;
   }
 
@@ -111,15 +111,18 @@ export class PlainSlotScanner implements SlotScanner {
   }
 }
 
-/** Mixes the words of a key; its last word is filled up with zeros. */
-export function keyFingerprint(key: Uint8Array): number {
-  let hash = 0x9747b28c;
-  for (let at = 0; at < key.length; at += 4) {
-    let word = 0;
-    for (let byte = 0; byte < 4; byte++) word |= (key[at + byte] ?? 0) << (8 * byte);
-    hash = Math.imul(hash ^ word, 0x85ebca6b);
-    hash ^= hash >>> 13;
+/** Mixes the words of 8 bytes of a key; its last one is filled up with zeros. */
+export function keyFingerprint(key: Uint8Array): bigint {
+  let hash = 0x9e3779b97f4a7c15n;
+  for (let at = 0; at < key.length; at += 8) {
+    let word = 0n;
+    for (let byte = 7; byte >= 0; byte--) word = (word << 8n) | BigInt(key[at + byte] ?? 0);
+    hash = mixed(hash ^ word, 0x9fb21c651e98df25n);
   }
-  hash = Math.imul(hash, 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  return mixed(hash, 0xc4ceb9fe1a85ec53n);
+}
+
+function mixed(hash: bigint, factor: bigint): bigint {
+  const product = BigInt.asUintN(64, hash * factor);
+  return product ^ (product >> 32n);
 }

@@ -51,8 +51,8 @@ export interface SlotScanner {
   readonly words: Uint32Array;
   /** Facts of each slot of the last scan. */
   readonly facts: Uint8Array;
-  /** A 32-bit hash of the key of each live slot of the last scan: equal keys, equal hashes. */
-  readonly fingerprints: Uint32Array;
+  /** A 64-bit hash of the key of each live slot of the last scan: equal keys, equal hashes. */
+  readonly fingerprints: BigUint64Array;
   /** Checks the first `slots` slots of the chunk. */
   scan(slots: number): ChunkSummary;
 }

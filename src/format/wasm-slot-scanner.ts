@@ -54,7 +54,7 @@ export class WasmSlotScanner implements SlotScanner {
   readonly chunk: Uint8Array;
   readonly words: Uint32Array;
   readonly facts: Uint8Array;
-  readonly fingerprints: Uint32Array;
+  readonly fingerprints: BigUint64Array;
   readonly #kernel: Kernel;
   readonly #cells: Uint32Array;
   /** Where the kernel looks for crcs that are taken here. */
@@ -81,7 +81,7 @@ export class WasmSlotScanner implements SlotScanner {
     this.chunk = new Uint8Array(buffer, places.chunk, slotsMax * slotSize);
     this.words = new Uint32Array(buffer, places.chunk, (slotsMax * slotSize) / 4);
     this.facts = new Uint8Array(buffer, places.facts, slotsMax);
-    this.fingerprints = new Uint32Array(buffer, places.fingerprints, slotsMax);
+    this.fingerprints = new BigUint64Array(buffer, places.fingerprints, slotsMax);
     this.#crcs = new Uint32Array(buffer, places.crcs, slotsMax);
     this.#cells = new Uint32Array(buffer, 0, cells.KEY_SCRATCH / 4);
     this.#kernel = kernel;
@@ -116,7 +116,7 @@ export class WasmSlotScanner implements SlotScanner {
     const places: Places = {
       chunk: plan.area(slotsMax * layout.slotSize),
       facts: plan.area(slotsMax),
-      fingerprints: plan.area(slotsMax * 4),
+      fingerprints: plan.area(slotsMax * 8),
       crcs: plan.area(slotsMax * 4),
       products: plan.area(cells.PRODUCTS_BYTES),
       end: plan.end,

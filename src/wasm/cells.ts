@@ -68,7 +68,7 @@ export const VERSION_GREATEST = 244;
 /** Addresses of cells that TypeScript sets for the search for doubled fingerprints. */
 export const PASS = 256;
 export const PASSES = 260;
-/** A fingerprint shifted by this to the right is the number of its bucket. */
+/** The upper half of a fingerprint shifted by this to the right is the number of its bucket. */
 export const BUCKET_SHIFT = 264;
 export const BUCKETS_START = 268;
 /** Where the next block goes, and where the room for blocks ends. */
@@ -106,7 +106,7 @@ export const TOUCHED_OFFSET = 260;
 export const BUCKET_BYTES = 8;
 export const BLOCK_BYTES = 4096;
 export const BLOCK_HEADER_BYTES = 8;
-/** Fingerprint, slot. */
+/** Lower half of a fingerprint, slot. */
 export const PAIR_BYTES = 8;
 /** Two slots with one fingerprint. */
 export const DOUBLE_BYTES = 8;

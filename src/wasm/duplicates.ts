@@ -1,10 +1,10 @@
-// The search for fingerprints that come twice: what audit/sorting-duplicate-pass.ts does in readable form. Pairs of fingerprint
-// and slot are dealt into buckets by the first bits of the fingerprint as they come; at the end each bucket, which fits the
-// cache, goes through a hash table.
+// The search for fingerprints that come twice: what audit/sorting-duplicate-pass.ts does in readable form. Pairs of the lower
+// half of a fingerprint and its slot are dealt into buckets by the first bits of the upper half as they come; at the end each
+// bucket, which fits the cache, goes through a hash table. So bits that are not kept tell keys apart too.
 //
 //   bucket  [end of its last pair u32, 0 when it has none][pairs u32]
-//   block   4096 bytes at a multiple of 4096: [the block before it u32, 0 for none][unused u32] 511 x [fingerprint u32, slot u32]
-//   cell    of the hash table: address of the first pair with a fingerprint, 0 when it is empty
+//   block   4096 bytes at a multiple of 4096: [the block before it u32, 0 for none][unused u32] 511 x [lower half u32, slot u32]
+//   cell    of the hash table: address of the first pair with a lower half, 0 when it is empty
 
 import {
   BLOCK_BYTES,
@@ -39,9 +39,9 @@ export function deal(from: u32, slots: u32, first: u32): u32 {
   const shift = load<u32>(BUCKET_SHIFT);
   for (let index = from; index < slots; index++) {
     if ((load<u8>(facts + index) & FACT_LIVE) == 0) continue;
-    const fingerprint = load<u32>(fingerprints + 4 * index);
-    if (passes > 1 && fingerprint % passes != pass) continue;
-    const bucket = buckets + BUCKET_BYTES * (fingerprint >> shift);
+    const half = load<u32>(fingerprints + 8 * index);
+    if (passes > 1 && half % passes != pass) continue;
+    const bucket = buckets + BUCKET_BYTES * (load<u32>(fingerprints + 8 * index, 4) >> shift);
     let end = load<u32>(bucket);
     if ((end & (BLOCK_BYTES - 1)) == 0) {
       const block = load<u32>(BLOCKS_END);
@@ -50,7 +50,7 @@ export function deal(from: u32, slots: u32, first: u32): u32 {
       store<u32>(block, end == 0 ? 0 : end - BLOCK_BYTES);
       end = block + BLOCK_HEADER_BYTES;
     }
-    store<u32>(end, fingerprint);
+    store<u32>(end, half);
     store<u32>(end, first + index, 4);
     store<u32>(bucket, end + PAIR_BYTES);
     store<u32>(bucket, load<u32>(bucket, 4) + 1, 4);
@@ -59,7 +59,7 @@ export function deal(from: u32, slots: u32, first: u32): u32 {
 }
 
 /**
- * Leaves at DOUBLES_START, for each pair of a bucket whose fingerprint has come before, the slot that it came with first, and
+ * Leaves at DOUBLES_START, for each pair of a bucket whose lower half has come before, the slot that it came with first, and
  * its own. Returns how many.
  */
 export function findDoubles(number: u32): u32 {
@@ -73,10 +73,10 @@ export function findDoubles(number: u32): u32 {
   while (end != 0) {
     const block = (end - 1) & ~(BLOCK_BYTES - 1);
     for (let at = block + BLOCK_HEADER_BYTES; at < end; at += PAIR_BYTES) {
-      const fingerprint = load<u32>(at);
-      let cell = (fingerprint << 2) & mask;
+      const half = load<u32>(at);
+      let cell = (half << 2) & mask;
       let found = load<u32>(hash + cell);
-      while (found != 0 && load<u32>(found) != fingerprint) {
+      while (found != 0 && load<u32>(found) != half) {
         cell = (cell + 4) & mask;
         found = load<u32>(hash + cell);
       }

@@ -67,7 +67,7 @@ export function scan(first: u32, end: u32, crcs: u32): u32 {
       } else {
         live++;
         facts = FACT_LIVE;
-        store<u32>(fingerprints + 4 * index, fingerprint(at + 8, keyBytes));
+        store<u64>(fingerprints + 8 * index, fingerprint(at + 8, keyBytes));
         if (isPadded && load<u64>(at + slotBytes - 8) >> paddingShift != 0) facts |= FACT_PADDING;
         if (isRouted && !isRoutedHere(at + 8)) facts |= FACT_MISROUTED;
       }
@@ -121,18 +121,19 @@ function isEmpty(at: u32, bytes: u32): bool {
   return bits == 0;
 }
 
-/** Mixes the words of a key: equal keys have equal fingerprints, others rarely. */
-function fingerprint(at: u32, bytes: u32): u32 {
-  let hash: u32 = 0x9747b28c;
-  const end = at + (bytes & ~3);
-  for (; at < end; at += 4) hash = mixed(hash, load<u32>(at));
-  const rest = bytes & 3;
-  if (rest != 0) hash = mixed(hash, load<u32>(at) & (0xffffffff >> (32 - 8 * rest)));
-  hash *= 0xc2b2ae35;
-  return hash ^ (hash >> 16);
+/** Mixes the words of a key, of 8 bytes each: equal keys have equal fingerprints, others next to never. */
+function fingerprint(at: u32, bytes: u32): u64 {
+  let hash: u64 = 0x9e3779b97f4a7c15;
+  const end = at + (bytes & ~7);
+  for (; at < end; at += 8) hash = mixed(hash ^ load<u64>(at), 0x9fb21c651e98df25);
+  const rest: u64 = bytes & 7;
+  // A slot is a multiple of 8 bytes: what is cut off here still belongs to it.
+  if (rest != 0)
+    hash = mixed(hash ^ (load<u64>(at) & ((<u64>-1) >> (64 - 8 * rest))), 0x9fb21c651e98df25);
+  return mixed(hash, 0xc4ceb9fe1a85ec53);
 }
 
-function mixed(hash: u32, word: u32): u32 {
-  hash = (hash ^ word) * 0x85ebca6b;
-  return hash ^ (hash >> 13);
+function mixed(hash: u64, factor: u64): u64 {
+  hash *= factor;
+  return hash ^ (hash >> 32);
 }
