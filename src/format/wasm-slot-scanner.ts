@@ -1,7 +1,7 @@
 // The SlotScanner that runs in the WASM kernel (src/wasm/scan.ts); the chunk lies in its memory, so the read goes there at
-// once. A span of slots is checked by one native crc over all of it (src/wasm/span-crc.ts). Measured against one crc for each
-// slot: 12 instead of 22 ns a slot at 8x64, 14 instead of 41 at 16x100; of a whole verify 21 % at 8x64, 6 % at 32x1000. Only
-// where a span's crc is wrong has each slot its own taken; long records by a native call each, on a view made beforehand.
+// once. The whole chunk is checked by one native crc over all of it (src/wasm/span-crc.ts). Measured against one crc for each
+// slot: 12 instead of 22 ns a slot at 8x64, 14 instead of 41 at 16x100; of a whole verify 21 % at 8x64, 6 % at 32x1000. Where
+// it is wrong each span of it has one, and where that is wrong each slot; long records by a native call on a view made beforehand.
 
 import { crc32 } from "node:zlib";
 import * as cells from "../wasm/cells.ts";
@@ -27,7 +27,7 @@ import {
 } from "./slot-scanner.ts";
 import { AreaPlan, CRC_NATIVE_BYTES_MIN, type Kernel, newKernel } from "./wasm-kernel.ts";
 
-/** About so much goes through one crc: it stays in the nearest cache, and a wrong slot makes only these slower. */
+/** About so much of a chunk that is not sound goes through one crc: a wrong slot makes only these slower. */
 const SPAN_BYTES = 16 * 1024;
 /** The kernel hashes keys of up to this many bytes. */
 const HASHED_BYTES_MAX = 128;
@@ -59,6 +59,7 @@ export class WasmSlotScanner implements SlotScanner {
   readonly #cells: Uint32Array;
   /** Where the kernel looks for crcs that are taken here. */
   readonly #crcs: Uint32Array;
+  readonly #all: Span;
   /** Of the whole chunk, in their order. */
   readonly #spans: readonly Span[];
   /** [crc field, key, value] of each slot; empty where the kernel takes the crcs. */
@@ -86,6 +87,7 @@ export class WasmSlotScanner implements SlotScanner {
     this.#cells = new Uint32Array(buffer, 0, cells.KEY_SCRATCH / 4);
     this.#kernel = kernel;
     const recordEnd = SLOT_HEADER_BYTES + keyLen + valueLen;
+    this.#all = { first: 0, end: slotsMax, bytes: this.chunk };
     this.#spans = spansOf(this.chunk, slotSize);
     this.#records =
       keyLen + valueLen < nativeBytesMin
@@ -128,11 +130,7 @@ export class WasmSlotScanner implements SlotScanner {
 
   scan(slots: number): ChunkSummary {
     this.#clearCounts();
-    let facts = 0;
-    for (const span of this.#spans) {
-      if (span.first >= slots) break;
-      facts |= this.#scanSpan(span, Math.min(slots, span.end));
-    }
+    let facts = this.#scanSound(this.#all, slots) ?? this.#scanSpans(slots);
     if (this.#routingHere !== null) facts |= this.#checkRouting(slots, this.#routingHere);
     return {
       facts,
@@ -154,16 +152,30 @@ export class WasmSlotScanner implements SlotScanner {
     this.#setCell(cells.VERSION_GREATEST, -1);
   }
 
-  /** All slots of a span by one crc; each by its own only where that one is not right. */
-  #scanSpan({ first, end, bytes }: Span, slotsEnd: number): number {
+  /** The slots of a span up to `slotsEnd`, by one crc; null when that is not right. */
+  #scanSound({ first, end, bytes }: Span, slotsEnd: number): number | null {
     const kernel = this.#kernel;
     const filled =
       slotsEnd === end ? bytes : bytes.subarray(0, (slotsEnd - first) * this.layout.slotSize);
-    if (crc32(filled) === kernel.spanCrc(first, slotsEnd) >>> 0)
-      return kernel.scan(first, slotsEnd, cells.CRCS_SOUND);
-    if (this.#records.length === 0) return kernel.scan(first, slotsEnd, cells.CRCS_TAKEN);
-    this.#takeCrcs(first, slotsEnd);
-    return kernel.scan(first, slotsEnd, cells.CRCS_GIVEN);
+    if (crc32(filled) !== kernel.spanCrc(first, slotsEnd) >>> 0) return null;
+    return kernel.scan(first, slotsEnd, cells.CRCS_SOUND);
+  }
+
+  /** Span after span: each slot by its own crc only where that of its span is not right either. */
+  #scanSpans(slots: number): number {
+    let facts = 0;
+    for (const span of this.#spans) {
+      if (span.first >= slots) break;
+      const end = Math.min(slots, span.end);
+      facts |= this.#scanSound(span, end) ?? this.#scanEach(span.first, end);
+    }
+    return facts;
+  }
+
+  #scanEach(first: number, end: number): number {
+    if (this.#records.length === 0) return this.#kernel.scan(first, end, cells.CRCS_TAKEN);
+    this.#takeCrcs(first, end);
+    return this.#kernel.scan(first, end, cells.CRCS_GIVEN);
   }
 
   /**
