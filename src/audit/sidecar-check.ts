@@ -154,10 +154,12 @@ export function describeWord(relation: WordRelation, word: number, meta: number)
   return `the sidecar says ${said}, the slot is ${held}: ${reason}`;
 }
 
-/** Reads the words of a good sidecar in order, chunk by chunk. */
+/** Reads the words of a good sidecar in order, chunk by chunk, and ahead of them. */
 export class SidecarReader {
   readonly #file: DiskFile;
+  /** Those from `#first` on. */
   #words = new Uint32Array(0);
+  #first = 0;
 
   constructor(disk: Disk, path: string) {
     this.#file = disk.open(path, "read");
@@ -168,12 +170,16 @@ export class SidecarReader {
     return path === null ? null : tryDisk(() => new SidecarReader(disk, path))[0];
   }
 
-  /** The words of `slots` slots from `first` on; the array is used again by the next call. Null: it ended early or cannot be read. */
+  /** The words of `slots` slots from `first` on, valid until the next call. Null: it ended early or cannot be read. */
   read(first: number, slots: number): Uint32Array | null {
-    if (this.#words.length < slots) this.#words = new Uint32Array(slots);
-    const bytes = new Uint8Array(this.#words.buffer, 0, slots * 4);
+    const start = first - this.#first;
+    if (start >= 0 && start + slots <= this.#words.length)
+      return this.#words.subarray(start, start + slots);
+    const bytes = new Uint8Array(Math.max(READ_BYTES, slots * 4));
     const [got] = tryDisk(() => this.#file.read(bytes, first * 4));
-    return got === bytes.length ? this.#words : null;
+    this.#words = new Uint32Array(bytes.buffer, 0, (got ?? 0) >> 2);
+    this.#first = first;
+    return this.#words.length < slots ? null : this.#words.subarray(0, slots);
   }
 
   close(): void {
