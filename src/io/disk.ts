@@ -18,6 +18,11 @@ export interface DiskFile {
   read(into: Uint8Array, offset: number): number;
   /** Has the system begin to read this range, which comes next, while the caller is at work. A hint: never fails. */
   willRead(offset: number, bytes: number): void;
+  /**
+   * What the system has fetched from disks for the calling thread so far, in blocks: more after a read whose bytes were not
+   * all cached. Always 0 where the system does not say (macOS, FUSE).
+   */
+  blocksFetched(): number;
   /** Writes all of `bytes` at `offset`; short writes are continued. */
   write(bytes: Uint8Array, offset: number): void;
   /**

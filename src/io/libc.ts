@@ -22,6 +22,7 @@ const linuxOnly = {
   fdatasync: { args: ["i32"], returns: "i32" },
   fallocate: { args: ["i32", "i32", "i64", "i64"], returns: "i32" },
   posix_fadvise: { args: ["i32", "i64", "i64", "i32"], returns: "i32" },
+  getrusage: { args: ["i32", "buffer"], returns: "i32" },
   // For calls that the C library has no function for. All of them here take a buffer second.
   syscall: { args: ["i64", "i64", "buffer", "i64", "i64"], returns: FFIType.i64_fast },
 } as const;
@@ -136,6 +137,19 @@ export function readAhead(fd: number, offset: number, bytes: number): void {
 export function dropPageCache(fd: number): number {
   const symbols = libc();
   return symbols.linux === null ? 0 : -symbols.linux.posix_fadvise(fd, 0, 0, FADV_DONTNEED);
+}
+
+const RUSAGE_THREAD = 1;
+/** A struct rusage. */
+const usage = new BigInt64Array(18);
+/** ru_inblock */
+const USAGE_BLOCKS_IN = 11;
+
+/** Blocks of 512 bytes that the system has begun to read from disks for the calling thread. 0 on macOS. */
+export function blocksFetched(): number {
+  const { linux } = libc();
+  if (linux === null || linux.getrusage(RUSAGE_THREAD, usage) !== 0) return 0;
+  return Number(usage[USAGE_BLOCKS_IN]);
 }
 
 const LOCK_SH = 1;

@@ -119,6 +119,10 @@ class RealFile implements DiskFile {
     libc.readAhead(this.#fd, offset, bytes);
   }
 
+  blocksFetched(): number {
+    return libc.blocksFetched();
+  }
+
   write(bytes: Uint8Array, offset: number): void {
     let done = 0;
     while (done < bytes.length) {

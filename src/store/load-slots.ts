@@ -10,7 +10,6 @@ import {
   SLOT_LIVE,
   type SlotScanner,
 } from "../format/slot-scanner.ts";
-import type { Clock } from "../io/clock.ts";
 import type { DiskFile } from "../io/disk.ts";
 import { OrderedReader } from "../io/ordered-reader.ts";
 import { distrusted, type SlotTable } from "./slot-table.ts";
@@ -24,14 +23,9 @@ export interface LoadedCounts {
 }
 
 /** Reads all slots of `table.slotCount`; throws DiskError where the disk cannot. */
-export function loadSlots(
-  file: DiskFile,
-  layout: SlotLayout,
-  table: SlotTable,
-  clock: Clock,
-): LoadedCounts {
+export function loadSlots(file: DiskFile, layout: SlotLayout, table: SlotTable): LoadedCounts {
   const scanner = createSlotScanner(layout, null);
-  const reader = new OrderedReader(file, clock);
+  const reader = new OrderedReader(file);
   const counts = { occupied: 0, deleted: 0, free: 0, torn: 0 };
   for (let first = 0; first < table.slotCount; first += scanner.slotsMax) {
     const slots = Math.min(scanner.slotsMax, table.slotCount - first);

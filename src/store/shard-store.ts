@@ -148,7 +148,7 @@ export class ShardStore {
     disk.syncDirectory(dir);
     const header = readShardHeader(file, shard, layout);
     const table = newTable(header.slotCount);
-    const loaded = loadSlots(file, layout, table, options.clock);
+    const loaded = loadSlots(file, layout, table);
     return new ShardStore(options, file, table, {
       markedDirty: header.cleanShutdown === 0,
       reserved: true,

@@ -29,6 +29,7 @@ function torn(file: DiskFile): DiskFile {
       return read;
     },
     willRead: () => {},
+    blocksFetched: () => 0,
     write: () => {},
     preallocate: () => "allocated",
     truncate: () => {},

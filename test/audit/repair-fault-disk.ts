@@ -82,6 +82,7 @@ export class FaultDisk implements Disk {
       size: () => call("size", () => file.size()),
       read: (into, offset) => call("read", () => file.read(into, offset)),
       willRead: () => {},
+      blocksFetched: () => 0,
       write: (bytes, offset) => call("write", () => file.write(bytes, offset)),
       preallocate: (bytes) => call("preallocate", () => file.preallocate(bytes)),
       truncate: (bytes) => call("truncate", () => file.truncate(bytes)),

@@ -1,42 +1,44 @@
-// What is asked ahead while a file is read in order: nothing where reads are fast, and each place once where the disk decides.
+// What is asked ahead while a file is read in order: nothing where all is cached, and each place once where the disk decides.
 
 import { expect, test } from "bun:test";
+import { mkdirSync, statfsSync } from "node:fs";
+import { join } from "node:path";
 import { OrderedReader, READ_AHEAD_BYTES } from "../../src/io/ordered-reader.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
-import { realClock } from "../../src/io/time.ts";
+import { TempRoot } from "../support/temp.ts";
 
 const MIB = 1024 * 1024;
 const AHEAD_MIB = READ_AHEAD_BYTES / MIB;
-const CACHED_MS = 0.1;
-const DISK_MS = 5;
+type Source = "cache" | "disk";
 
-/** A file that is read in order, a MiB at a time, by a clock of its own. */
+/** A file that is read in order, a MiB at a time. */
 class Reading implements Disposable {
   /** [from, to] of what was asked ahead, MiB. */
   asked: [from: number, to: number][] = [];
   readonly #file = realDisk.open(import.meta.path, "read");
-  readonly #reader: OrderedReader;
-  #nowMs = 0;
-  #readMs = 0;
+  readonly #reader = new OrderedReader(this.#file);
+  #source: Source = "cache";
+  #fetched = 8;
   #done = 0;
 
   constructor() {
     this.#file.willRead = (offset, bytes) =>
       void this.asked.push([offset / MIB, (offset + bytes) / MIB]);
+    this.#file.blocksFetched = () => this.#fetched;
     this.#file.read = (into) => {
-      this.#nowMs += this.#readMs;
+      if (this.#source === "disk") this.#fetched += 2048;
       return into.length;
     };
-    this.#reader = new OrderedReader(this.#file, { ...realClock, nowMs: () => this.#nowMs });
   }
 
-  /** The next reads, each of which takes this long. */
-  read(times: number, readMs: number, bytes = MIB): void {
-    this.#readMs = readMs;
+  /** The next reads, all of them from there. Between two of them the thread reads something else from the disk. */
+  read(times: number, source: Source, bytes = MIB): void {
+    this.#source = source;
     const into = new Uint8Array(bytes);
     for (let time = 0; time < times; time++) {
       expect(this.#reader.read(into, this.#done)).toBe(bytes);
       this.#done += bytes;
+      this.#fetched += 8;
     }
   }
 
@@ -52,14 +54,14 @@ class Reading implements Disposable {
 
 test("nothing is asked ahead of what is in the cache", () => {
   using reading = new Reading();
-  reading.read(200, CACHED_MS);
+  reading.read(200, "cache");
   expect(reading.asked).toEqual([]);
 });
 
-test("from the first slow read on, each place is asked ahead once", () => {
+test("from the first read from the disk on, each place is asked ahead once", () => {
   using reading = new Reading();
-  reading.read(1, CACHED_MS);
-  reading.read(4, DISK_MS);
+  reading.read(1, "cache");
+  reading.read(4, "disk");
   // The first asks for all between the read and how far it looks, the others for what comes after that.
   expect(reading.asked).toEqual([
     [3, 3 + AHEAD_MIB],
@@ -68,34 +70,52 @@ test("from the first slow read on, each place is asked ahead once", () => {
   ]);
 });
 
-test("what was asked ahead comes fast, and the asking goes on", () => {
+test("what was asked ahead is cached, and the asking goes on", () => {
   using reading = new Reading();
-  reading.read(1, DISK_MS);
-  reading.read(40, CACHED_MS);
+  reading.read(1, "disk");
+  reading.read(40, "cache");
   expect(reading.asked).toHaveLength(40);
 });
 
-test("when all stays fast, the asking ends until the next slow read", () => {
+test("when all is cached, the asking ends until the next read from the disk", () => {
   using reading = new Reading();
-  reading.read(1, DISK_MS);
-  reading.read(200, CACHED_MS);
+  reading.read(1, "disk");
+  reading.read(200, "cache");
   const once = reading.asked.length;
   expect(once).toBeLessThan(100);
-  reading.read(2, DISK_MS);
+  reading.read(2, "disk");
   expect(reading.asked).toHaveLength(once + 1);
 });
 
 test("a range that is read again in halves asks for nothing again", () => {
   using reading = new Reading();
-  reading.read(3, DISK_MS);
+  reading.read(3, "disk");
   const asked = [...reading.asked];
   reading.rewind(MIB);
-  reading.read(2, DISK_MS, MIB / 2);
+  reading.read(2, "disk", MIB / 2);
   expect(reading.asked).toEqual(asked);
 });
 
-test("small reads say nothing of the disk", () => {
-  using reading = new Reading();
-  reading.read(20, CACHED_MS, 4096);
-  expect(reading.asked).toEqual([]);
+/** statfs types of ext4 and xfs. */
+const ON_DISKS = [0xef53, 0x58465342];
+
+test("the system tells what it fetched from the disk from what was cached", () => {
+  using temp = new TempRoot("fetched");
+  const dir = temp.fresh("files");
+  mkdirSync(dir);
+  const file = realDisk.open(join(dir, "file"), "create");
+  file.write(new Uint8Array(4 * MIB), 0);
+  file.sync();
+  const blocks = (4 * MIB) / 512;
+  const fetched = () => {
+    const before = file.blocksFetched();
+    file.read(new Uint8Array(4 * MIB), 0);
+    return file.blocksFetched() - before;
+  };
+  // The thread may fetch some of its own code meanwhile.
+  expect(fetched()).toBeLessThan(blocks);
+  file.dropCache();
+  if (process.platform === "linux" && ON_DISKS.includes(statfsSync(dir).type))
+    expect(fetched()).toBeGreaterThanOrEqual(blocks);
+  file.close();
 });

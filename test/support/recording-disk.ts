@@ -215,6 +215,10 @@ class RecordingFile implements DiskFile {
 
   willRead(): void {}
 
+  blocksFetched(): number {
+    return 0;
+  }
+
   write(bytes: Uint8Array, offset: number): void {
     const data = bytes.slice();
     this.#note({ operation: "write", offset, data }, (fault) => {
