@@ -1,5 +1,6 @@
 // The thread of one shard: a ShardFollower with the machine's disk, network and clock. A thin adapter: requests and reports
-// go to the supervisor's thread as messages.
+// go to the supervisor's thread as messages. One that stands by has its code loaded and a connection dialed, and waits to be told
+// what to follow.
 
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, type PlainError } from "../errors.ts";
@@ -9,16 +10,25 @@ import { realDisk } from "../io/real-disk.ts";
 import { realNet } from "../io/sockets.ts";
 import { realClock, realRandom } from "../io/time.ts";
 import type { CompareEvent } from "./compare-types.ts";
+import { CONNECT_TIMEOUT_MS, SEND_QUEUE_BYTES_MAX } from "../limits.ts";
 import { createApplier } from "./create-applier.ts";
 import { DifferenceRecorder } from "./difference-recorder.ts";
 import type { FollowerHost, FollowerReport, FollowerSettings } from "./follower-types.ts";
 import { ShardBody } from "./shard-body.ts";
 import { type FollowerTools, ShardFollower } from "./shard-follower.ts";
+import { SpareNet } from "./spare-net.ts";
 import { threadFlusher } from "./thread-flusher.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
 
+/** What a thread is started for. */
+export type ShardThreadStart =
+  | { readonly kind: "follow"; readonly settings: FollowerSettings }
+  | { readonly kind: "stand-by"; readonly host: string; readonly port: number };
+
 /** Supervisor to shard. `prepared` and `connection` answer the last request of that kind. */
 export type ShardCommand =
+  /** To a thread that stands by. */
+  | { readonly kind: "follow"; readonly settings: FollowerSettings }
   | { readonly kind: "prepared"; readonly error: PlainError | null }
   | { readonly kind: "connection"; readonly waitMs: number }
   | { readonly kind: "rescan" }
@@ -39,81 +49,116 @@ export type ShardMessage =
 
 const port = parentPort;
 assert(port !== null, "shard-thread runs as a thread");
-const settings = workerData as FollowerSettings;
 const send = (message: ShardMessage) => port.postMessage(message);
-const acquiring: ((waitMs: number) => void)[] = [];
-let preparing: ((error: PlainError | null) => void) | null = null;
+const net = new SpareNet(realNet);
 
-const host: FollowerHost = {
-  prepare(info, done) {
-    preparing = done;
-    send({ kind: "prepare", info });
-  },
-  learned(info, protocol) {
-    send({ kind: "learned", info, protocol });
-  },
-  acquireConnection(protocol, done) {
-    // Protocol 2 leaders give their memory back: no budget, no round trip.
-    if (protocol === 2) {
-      done(0);
-      return;
+function dialSpare(host: string, port: number): void {
+  net.dialSpare({
+    ...{ host, port, timeoutMs: CONNECT_TIMEOUT_MS, sendQueueBytesMax: SEND_QUEUE_BYTES_MAX },
+  });
+}
+
+/** Follows one shard; returns what takes the commands for it. */
+function follow(settings: FollowerSettings): (command: ShardCommand) => void {
+  shortenTimeSlice();
+  const acquiring: ((waitMs: number) => void)[] = [];
+  let preparing: ((error: PlainError | null) => void) | null = null;
+
+  const host: FollowerHost = {
+    prepare(info, done) {
+      preparing = done;
+      send({ kind: "prepare", info });
+    },
+    learned(info, protocol) {
+      net.dropSpare();
+      send({ kind: "learned", info, protocol });
+    },
+    acquireConnection(protocol, done) {
+      // Protocol 2 leaders give their memory back: no budget, no round trip.
+      if (protocol === 2) {
+        done(0);
+        return;
+      }
+      acquiring.push(done);
+      send({ kind: "acquire", protocol });
+    },
+    report(report) {
+      send({ kind: "report", report });
+      if (report.kind === "ended") end();
+    },
+  };
+
+  let comparison = 0;
+  const recorder = new DifferenceRecorder({
+    disk: realDisk,
+    clock: realClock,
+    path: ShardBody.dataPath(settings),
+    rescan: () => follower.rescan(),
+    send: (event) => send({ kind: "compare", id: comparison, event }),
+  });
+
+  const tools: FollowerTools = {
+    disk: realDisk,
+    net,
+    clock: realClock,
+    random: realRandom,
+    newFlusher: (directory) => threadFlusher(directory, settings.owner),
+    newApplier: createApplier,
+  };
+  const follower = new ShardFollower(settings, host, tools, recorder);
+  follower.start();
+  // The first connection of a new directory may be refused for its protocol: the next one is on its way already.
+  if (settings.geometry === null) dialSpare(settings.host, settings.port);
+
+  return (command) => {
+    switch (command.kind) {
+      case "follow":
+        throw new Error("a thread follows one shard");
+      case "prepared": {
+        const done = preparing;
+        preparing = null;
+        done?.(command.error);
+        return;
+      }
+      case "connection":
+        acquiring.shift()?.(command.waitMs);
+        return;
+      case "rescan":
+        follower.rescan();
+        return;
+      case "compare":
+        comparison = command.id;
+        recorder.start(command.differencesMax);
+        return;
+      case "compare-stop":
+        recorder.stop();
+        return;
+      case "stop":
+        recorder.stop();
+        follower.stop();
+        return;
     }
-    acquiring.push(done);
-    send({ kind: "acquire", protocol });
-  },
-  report(report) {
-    send({ kind: "report", report });
-    if (report.kind === "ended") port.close();
-  },
+  };
+}
+
+/** Nothing keeps the thread alive after this. */
+function end(): void {
+  net.dropSpare();
+  port?.close();
+}
+
+let commanded = (command: ShardCommand): void => {
+  if (command.kind === "follow") commanded = follow(command.settings);
+  else if (command.kind === "stop") end();
 };
-
-let comparison = 0;
-const recorder = new DifferenceRecorder({
-  disk: realDisk,
-  clock: realClock,
-  path: ShardBody.dataPath(settings),
-  rescan: () => follower.rescan(),
-  send: (event) => send({ kind: "compare", id: comparison, event }),
-});
-
-const tools: FollowerTools = {
-  disk: realDisk,
-  net: realNet,
-  clock: realClock,
-  random: realRandom,
-  newFlusher: (directory) => threadFlusher(directory, settings.owner),
-  newApplier: createApplier,
-};
-const follower = new ShardFollower(settings, host, tools, recorder);
-
-port.on("message", (command: ShardCommand) => {
-  switch (command.kind) {
-    case "prepared": {
-      const done = preparing;
-      preparing = null;
-      done?.(command.error);
-      return;
-    }
-    case "connection":
-      acquiring.shift()?.(command.waitMs);
-      return;
-    case "rescan":
-      follower.rescan();
-      return;
-    case "compare":
-      comparison = command.id;
-      recorder.start(command.differencesMax);
-      return;
-    case "compare-stop":
-      recorder.stop();
-      return;
-    case "stop":
-      recorder.stop();
-      follower.stop();
-      return;
-  }
-});
+port.on("message", (command: ShardCommand) => commanded(command));
 
 reportCrashes((reason) => send({ kind: "crashed", reason }));
-shortenTimeSlice();
-follower.start();
+const start = workerData as ShardThreadStart;
+switch (start.kind) {
+  case "follow":
+    commanded = follow(start.settings);
+    break;
+  case "stand-by":
+    dialSpare(start.host, start.port);
+}

@@ -1,11 +1,47 @@
-// Starts the real thread of a shard for the supervisor.
+// Starts the real threads of shards for the supervisor.
 
+import type { Worker } from "node:worker_threads";
 import { startThread } from "../io/threads.ts";
-import type { ShardCommand, ShardMessage } from "./shard-thread.ts";
-import type { StartShard } from "./supervisor.ts";
+import type { ShardCommand, ShardMessage, ShardThreadStart } from "./shard-thread.ts";
+import type { ShardThread, ShardThreads, StartShard } from "./supervisor.ts";
 
-export const startShardThread: StartShard = (settings, received, died) => {
-  const thread = startThread("replica/shard-thread", settings);
+/** The threads of one follower. */
+export function createShardThreads(): ShardThreads {
+  let waiting: Worker | null = null;
+  const start: StartShard = (settings, received, died) => {
+    const thread = waiting ?? startWorker({ kind: "follow", settings });
+    if (thread === waiting) thread.postMessage({ kind: "follow", settings } satisfies ShardCommand);
+    waiting = null;
+    return listenTo(thread, received, died);
+  };
+  return {
+    start,
+    standBy(host, port) {
+      const thread = startWorker({ kind: "stand-by", host, port });
+      waiting = thread;
+      // Whoever takes it starts another if this one is no more.
+      const gone = () => {
+        if (waiting === thread) waiting = null;
+      };
+      thread.on("error", gone);
+      thread.on("exit", gone);
+    },
+    dismiss() {
+      waiting?.postMessage({ kind: "stop" } satisfies ShardCommand);
+      waiting = null;
+    },
+  };
+}
+
+function startWorker(start: ShardThreadStart): Worker {
+  return startThread("replica/shard-thread", start);
+}
+
+function listenTo(
+  thread: Worker,
+  received: (message: ShardMessage) => void,
+  died: (reason: string) => void,
+): ShardThread {
   let ended = false;
   const die = (reason: string) => {
     if (ended) return;
@@ -28,4 +64,4 @@ export const startShardThread: StartShard = (settings, received, died) => {
     send: (command: ShardCommand) => thread.postMessage(command),
     kill: () => void thread.terminate(),
   };
-};
+}

@@ -35,6 +35,17 @@ export type StartShard = (
   died: (reason: string) => void,
 ) => ShardThread;
 
+export interface ShardThreads {
+  readonly start: StartShard;
+  /**
+   * Has one more thread start, and dial the leader, before it is known what for: the next `start` takes it. Only a saving of
+   * time; may do nothing.
+   */
+  standBy(host: string, port: number): void;
+  /** Ends a thread that stands by; nothing when there is none. */
+  dismiss(): void;
+}
+
 /** What every shard's settings share. */
 export type SharedSettings = Omit<
   FollowerSettings,
@@ -44,7 +55,7 @@ export type SharedSettings = Omit<
 export interface SupervisorOptions {
   readonly disk: Disk;
   readonly clock: Clock;
-  readonly startShard: StartShard;
+  readonly threads: ShardThreads;
   readonly target: ReplicaTarget;
   readonly shared: SharedSettings;
   readonly connectionsPerDay: number | null;
@@ -159,7 +170,10 @@ export class Supervisor {
       for (const shard of target.missingShards) removeUnfinishedShard(disk, shared.dir, shard);
       this.#prepared = "yes";
       this.#addShards(target.geometry.shardCount, (shard) => !target.missingShards.includes(shard));
-    } else this.#addShards(1, () => false);
+    } else {
+      this.#addShards(1, () => false);
+      this.#options.threads.standBy(shared.host, shared.port);
+    }
   }
 
   #addShards(count: number, exists: (shard: number) => boolean): void {
@@ -191,7 +205,7 @@ export class Supervisor {
       followedBefore: target.state?.leader === this.leader || slot.restarts > 0,
     };
     slot.heardAtMs = this.#options.clock.nowMs();
-    slot.thread = this.#options.startShard(
+    slot.thread = this.#options.threads.start(
       settings,
       (message) => this.#received(shard, message),
       (reason) => this.#died(shard, reason),
@@ -229,6 +243,9 @@ export class Supervisor {
     const { shardCount, shardPrefixBits, keyLen, valueLen } = info;
     this.#geometry = { shardCount, shardPrefixBits, keyLen, valueLen };
     this.#addShards(shardCount, () => false);
+    // With one shard a thread has dialed for nothing, which costs a protocol 1 leader as much as any connection.
+    if (shardCount === 1 && protocol === 1) this.#budget.acquire();
+    this.#options.threads.dismiss();
   }
 
   /** Makes what all shards share, once; then clears the way for this one. */
@@ -301,6 +318,7 @@ export class Supervisor {
       this.#shards.length === this.#geometry.shardCount;
     if (!whole || !this.#shards.every((shard) => shard.ended)) return;
     for (const timer of this.#timers) timer.cancel();
+    this.#options.threads.dismiss();
     if (this.#prepared === "yes") this.#state.trySave("durable");
     const error = this.#shards.find((shard) => shard.error !== null)?.error ?? null;
     this.#options.allEnded(error === null ? null : fromPlainError(error));

@@ -10,35 +10,12 @@ import {
   goodScript,
   scriptedSlot,
 } from "../support/leader-scripts.ts";
+import { Ear } from "../support/ear.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { MemoryNet } from "../support/memory-net.ts";
 import { ScriptedLeader } from "../support/scripted-leader.ts";
 import { packMeta, slotLayout, STATUS_OCCUPIED } from "../../src/format/slot.ts";
 import { TestFollower } from "./test-follower.ts";
-
-/** An end that keeps what happens to it. */
-class Ear implements LinkEvents {
-  link: Link | null = null;
-  readonly chunks: Uint8Array[] = [];
-  readonly ends: LinkEnd[] = [];
-  drains = 0;
-
-  opened(link: Link): void {
-    this.link = link;
-  }
-  received(_link: Link, chunk: Uint8Array): void {
-    this.chunks.push(chunk.slice());
-  }
-  drained(): void {
-    this.drains++;
-  }
-  ended(_link: Link, end: LinkEnd): void {
-    this.ends.push(end);
-  }
-  get text(): string {
-    return Buffer.concat(this.chunks).toString("latin1");
-  }
-}
 
 function joined(queueBytes = 1_000) {
   const clock = new ManualClock();

@@ -60,7 +60,7 @@ export class SimFollower {
       disk,
       clock,
       target: lookAtTarget(disk, SIM_DIR),
-      startShard: this.#startShard,
+      threads: { start: this.#startShard, standBy: () => {}, dismiss: () => {} },
       shared: { ...SETTINGS, port, ...options.settings },
       connectionsPerDay: options.connectionsPerDay === undefined ? 1000 : options.connectionsPerDay,
       lock: () => {},

@@ -5,7 +5,7 @@ import { ArmdbError } from "../../errors.ts";
 import { parseAddress } from "../../io/address.ts";
 import { probeLibc } from "../../io/libc.ts";
 import type { SyncPolicy } from "../../replica/follower-types.ts";
-import { startShardThread } from "../../replica/start-shard.ts";
+import { createShardThreads } from "../../replica/start-shard.ts";
 import { Supervisor } from "../../replica/supervisor.ts";
 import { writersOf } from "../../store/holders.ts";
 import { type HeldLock, takeLock } from "../../store/lock.ts";
@@ -71,7 +71,7 @@ function follow(
       disk,
       clock,
       target,
-      startShard: startShardThread,
+      threads: createShardThreads(),
       connectionsPerDay,
       shared: {
         host,
