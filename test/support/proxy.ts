@@ -22,6 +22,8 @@ export type ProxyPlan = ConnectionPlan | ((connection: number) => ConnectionPlan
 
 /** What passed on one connection. */
 export interface ProxyRecord {
+  /** The shard that the follower asked for; null before it did. */
+  shard: number | null;
   bytesToLeader: number;
   bytesToFollower: number;
   ended: boolean;
@@ -90,6 +92,11 @@ export class Proxy implements AsyncDisposable {
     for (const pair of this.#pairs) pair.freeze();
   }
 
+  /** As `freezeAll`, the connections of one shard only. */
+  freezeShard(shard: number): void {
+    for (const pair of this.#pairs) if (pair.record.shard === shard) pair.freeze();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.resetAll();
     this.#server?.stop(true);
@@ -98,7 +105,9 @@ export class Proxy implements AsyncDisposable {
 
   #accept(follower: ProxySocket): void {
     const number = this.records.length;
-    const record: ProxyRecord = { bytesToLeader: 0, bytesToFollower: 0, ended: false };
+    const record: ProxyRecord = {
+      ...{ shard: null, bytesToLeader: 0, bytesToFollower: 0, ended: false },
+    };
     this.records.push(record);
     const plan = typeof this.#plan === "function" ? this.#plan(number) : this.#plan;
     const pair = new Pair(follower, plan, record, () => void this.#pairs.delete(pair));
@@ -140,7 +149,7 @@ const handlers = {
 class Pair {
   readonly #follower: ProxySocket;
   #leader: ProxySocket | null = null;
-  readonly #record: ProxyRecord;
+  readonly record: ProxyRecord;
   readonly #gone: () => void;
   #ended = false;
   #frozen = false;
@@ -150,11 +159,13 @@ class Pair {
 
   constructor(follower: ProxySocket, plan: ConnectionPlan, record: ProxyRecord, gone: () => void) {
     this.#follower = follower;
-    this.#record = record;
+    this.record = record;
     this.#gone = gone;
     this.toLeader = new PlannedStream(plan.toLeader ?? {}, {
       write: (bytes) => {
         const taken = this.#leader?.write(bytes) ?? 0;
+        // A SyncRequest comes first, and ends with shard, protocol version and flags.
+        if (taken > 0) record.shard ??= bytes.at(-3) ?? null;
         record.bytesToLeader += Math.max(0, taken);
         return taken;
       },
@@ -198,7 +209,7 @@ class Pair {
   end(kind: "fin" | "reset"): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#record.ended = true;
+    this.record.ended = true;
     this.toLeader.freeze();
     this.toFollower.freeze();
     for (const socket of [this.#follower, this.#leader]) {
