@@ -20,7 +20,7 @@ export interface DiskFile {
   willRead(offset: number, bytes: number): void;
   /**
    * What the system has fetched from disks for the calling thread so far, in blocks: more after a read whose bytes were not
-   * all cached. Always 0 where the system does not say (macOS, FUSE).
+   * all cached. Always 0 where the system does not say (macOS).
    */
   blocksFetched(): number;
   /** Writes all of `bytes` at `offset`; short writes are continued. */

@@ -5,7 +5,7 @@ import type { DiskFile } from "./disk.ts";
 
 /**
  * How far the system reads ahead of the caller's work. A verify of files that are not cached, where the system reads 128 KiB
- * ahead by itself, as most do: 3061 -> 1927 ms at 32x1000 with one worker, 2145 -> 1656 with two; 8x64 875 -> 744 and 657 ->
+ * ahead by itself, its default: 3061 -> 1927 ms at 32x1000 with one worker, 2145 -> 1656 with two; 8x64 875 -> 744 and 657 ->
  * 528. Where it reads 8 MiB ahead nothing is gained.
  */
 export const READ_AHEAD_BYTES = 2 * 1024 * 1024;
@@ -16,7 +16,7 @@ const ASKED_BYTES_A_FETCH = 64 * 1024 * 1024;
 /**
  * Asks ahead only where the disk decides, by the system's own count: to ask for what is cached costs, as the system looks at
  * every page. Of a verify at 32x1000 that was 12 to 20 % with one worker, 5 to 7 % with two. How long a read takes does not
- * tell: where threads share a core, two thirds of the cached ones were asked for too.
+ * tell: where threads share a core, up to two thirds of the cached ones were asked for too.
  */
 export class OrderedReader {
   readonly file: DiskFile;

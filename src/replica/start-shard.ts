@@ -3,7 +3,7 @@
 import type { Worker } from "node:worker_threads";
 import { startThread } from "../io/threads.ts";
 import type { ShardCommand, ShardMessage, ShardThreadStart } from "./shard-thread.ts";
-import type { ShardThread, ShardThreads, StartShard } from "./supervisor.ts";
+import type { ShardThread, ShardThreads, StartShard } from "./shard-threads.ts";
 
 /** The threads of one follower. */
 export function createShardThreads(): ShardThreads {

@@ -1,6 +1,5 @@
 // Runs the shards of one follower: starts a thread a shard, has the first one learn the geometry, makes the directory, keeps
-// the budget and the state file, and knows when all are ready or over. The threads are behind `ShardThread`, so that tests
-// run followers in one.
+// the budget and the state file, and knows when all are ready or over. The threads are behind shard-threads.ts.
 
 import { ArmdbError, fromPlainError, type PlainError, toPlainError } from "../errors.ts";
 import type { Clock, Timer } from "../io/clock.ts";
@@ -19,32 +18,9 @@ import type { CompareEvent } from "./compare-types.ts";
 import { ConnectionBudget } from "./connection-budget.ts";
 import type { FollowerReport, FollowerSettings, ShardSnapshot } from "./follower-types.ts";
 import { ShardComparisons } from "./shard-comparisons.ts";
-import type { ShardCommand, ShardMessage } from "./shard-thread.ts";
+import type { ShardMessage } from "./shard-thread.ts";
+import type { ShardThread, ShardThreads } from "./shard-threads.ts";
 import { StateKeeper, type StateNow } from "./state-keeper.ts";
-
-export interface ShardThread {
-  send(command: ShardCommand): void;
-  /** Ends it without more words. */
-  kill(): void;
-}
-
-/** How a thread is started; `died` is called when it ended without an `ended` report. */
-export type StartShard = (
-  settings: FollowerSettings,
-  received: (message: ShardMessage) => void,
-  died: (reason: string) => void,
-) => ShardThread;
-
-export interface ShardThreads {
-  readonly start: StartShard;
-  /**
-   * Has one more thread start, and dial the leader, before it is known what for: the next `start` takes it. Only a saving of
-   * time; may do nothing.
-   */
-  standBy(host: string, port: number): void;
-  /** Ends a thread that stands by; nothing when there is none. */
-  dismiss(): void;
-}
 
 /** What every shard's settings share. */
 export type SharedSettings = Omit<

@@ -9,6 +9,7 @@ import { Proxy } from "../support/proxy.ts";
 import { ReplicaStage, TWO_SHARDS } from "../support/replica-stage.ts";
 
 const LIMIT_MS = 150_000;
+const QUIET_LIMIT_MS = 10_000;
 
 describe.if(oracleAvailable())("the first connections of a new directory", () => {
   beforeAll(async () => void (await buildOracle()), 20 * 60_000);
@@ -36,12 +37,13 @@ describe.if(oracleAvailable())("the first connections of a new directory", () =>
       expect(records).toHaveLength(dialed);
       expect(silent()).toHaveLength(dialed - used);
       expect((await first.stop()).status).toBe(0);
-      expect(records.every((record) => record.ended)).toBe(true);
 
       const second = stage.follower(proxy, dir);
       await second.line({ type: "ready" });
-      await second.stop();
-      expect(records.slice(dialed).every((record) => record.bytesToLeader > 0)).toBe(true);
+      expect(records.length).toBeGreaterThan(dialed);
+      // One that has just been dialed asks soon; one that was dialed ahead never would.
+      const left = await eventually(silent, (now) => now.length === dialed - used, QUIET_LIMIT_MS);
+      expect(left).toHaveLength(dialed - used);
     },
     LIMIT_MS,
   );

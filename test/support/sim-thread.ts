@@ -14,7 +14,7 @@ import { runFlushJob } from "../../src/replica/flush-job.ts";
 import type { FollowerHost, FollowerReport } from "../../src/replica/follower-types.ts";
 import type { ShardFollower } from "../../src/replica/shard-follower.ts";
 import type { ShardCommand, ShardMessage } from "../../src/replica/shard-thread.ts";
-import type { ShardThread } from "../../src/replica/supervisor.ts";
+import type { ShardThread } from "../../src/replica/shard-threads.ts";
 import type { NewFileOwner } from "../../src/store/ownership.ts";
 
 export class SimThread implements ShardThread {
