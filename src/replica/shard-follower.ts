@@ -86,7 +86,7 @@ export class ShardFollower {
       start: () => this.#startScan(),
     });
     this.#stream = new StreamWatch({
-      ...{ clock, figures, guard, planner: this.#planner },
+      ...{ clock, figures, guard, planner: this.#planner, once: settings.once },
       leaderRestarted: () => host.report({ kind: "leader-restarted", shard: settings.shard }),
     });
     this.#beside = new BesideScans({

@@ -20,6 +20,8 @@ export interface StreamWatchOptions {
   readonly clock: Clock;
   readonly figures: FollowerFigures;
   readonly planner: ScanPlanner;
+  /** One scan and no more: a stream is not missed. */
+  readonly once: boolean;
   guard(run: () => void): void;
   /** Protocol 1: a stream was given again after it was lost, so this is a new leader process. */
   leaderRestarted(): void;
@@ -106,14 +108,16 @@ export class StreamWatch {
 
   /** Protocol 1: another connection took the stream, once per leader process. Only scans bring news from here on. */
   #noneToHave(link: ShardLink): void {
-    const { figures, planner } = this.#options;
+    const { figures, planner, once } = this.#options;
     link.expectsHeartbeats = false;
     this.#timers.cancel("verdict");
     figures.streaming = "polling";
-    figures.log(
-      "warn",
-      "this leader gives no live stream until it restarts: scanning again and again instead",
-    );
+    if (!once) {
+      figures.log(
+        "warn",
+        "this leader gives no live stream until it restarts: scanning again and again instead",
+      );
+    }
     figures.showStreaming();
     planner.streamingChanged();
   }

@@ -44,6 +44,21 @@ describe("a generation 1 leader that has given its stream away", () => {
     expect(follower.shard().state).toBe("polling");
   });
 
+  test("is said to be scanned again and again, but not with --once, which ends", () => {
+    const tells = (log: readonly string[]) => log.some((text) => text.includes("again and again"));
+    // A sync this slow leaves the leader time to answer before the end.
+    const settings = { pollMs: 60_000 };
+    const stage = withoutStream();
+    const once = stage.follow({ settings: { ...settings, once: true }, syncMs: () => 2_000 });
+    stage.until("polling", () => once.states().at(-1) === "polling", 10_000);
+    stage.until("ended", () => once.ended === null, 10_000);
+    expect(tells(once.log)).toBe(false);
+
+    const follower = stage.follow({ settings });
+    stage.until("polling", () => follower.states().at(-1) === "polling", 10_000);
+    expect(tells(follower.log)).toBe(true);
+  });
+
   test("is never taken for one that streams because the scan's heartbeats went astray", () => {
     const stage = withoutStream();
     const follower = stage.follow({ settings: { pollMs: 60_000 } });
