@@ -4,6 +4,7 @@
 import type { PlainError } from "../errors.ts";
 import type { Clock, RandomSource } from "../io/clock.ts";
 import { formatAddress } from "../io/sockets.ts";
+import { BATCH_BYTES_FULL } from "../limits.ts";
 import type { ProtocolVersion } from "../wire/messages.ts";
 import { Backoff } from "./backoff.ts";
 import type { FollowerFigures } from "./follower-figures.ts";
@@ -43,8 +44,7 @@ export class Connector {
     this.#timers = new Timers(options.clock);
     this.#backoff = new Backoff(options.random);
     this.#protocol = settings.protocol;
-    const strict = settings.sync === "batch" || settings.limitRateBytes !== null;
-    this.#windowAcks = strict ? 0 : settings.windowAcks;
+    this.#windowAcks = acksAhead(settings);
   }
 
   get protocol(): ProtocolVersion {
@@ -104,12 +104,14 @@ export class Connector {
         this.#options.host.acquireConnection(1, () => {});
         return this.connect();
       case "events-dropped":
-        // If that repeats, the scan is too slow for what is written meanwhile: more acks ahead.
         this.#dropsAreTold = true;
-        this.#windowAcks = Math.min(
-          this.#windowAcks * 2,
-          Math.max(WINDOW_ACKS_MAX, this.#windowAcks),
-        );
+        // If that repeats, the scan is too slow for what is written meanwhile: more acks ahead.
+        if (settings.limitRateBytes === null) {
+          this.#windowAcks = Math.min(
+            this.#windowAcks * 2,
+            Math.max(WINDOW_ACKS_MAX, this.#windowAcks),
+          );
+        }
         figures.log("warn", "the leader dropped events and asks for a new scan");
         return this.#connectSoon();
       case "already-streaming":
@@ -161,4 +163,18 @@ export class Connector {
   stop(): void {
     this.#timers.stop();
   }
+}
+
+/**
+ * How many acks run ahead in a scan. None with a sync before each Ack. With a rate limit no more than bring what the limit
+ * allows in a second: the leader may send that much at once, and what follows is paced.
+ */
+export function acksAhead(
+  settings: Pick<FollowerSettings, "sync" | "windowAcks" | "limitRateBytes" | "geometry">,
+): number {
+  const { sync, windowAcks, limitRateBytes, geometry } = settings;
+  if (sync === "batch") return 0;
+  if (limitRateBytes === null) return windowAcks;
+  const shards = geometry?.shardCount ?? 1;
+  return Math.min(windowAcks, Math.floor(limitRateBytes / shards / BATCH_BYTES_FULL));
 }

@@ -69,7 +69,7 @@ export const replicateSpec: CommandSpec = {
       name: "limit-rate",
       kind: "rate",
       value: "RATE",
-      summary: "slow catch-ups to this many bytes a second",
+      summary: "slow catch-ups to this many bytes a second, all shards together",
     },
     {
       name: "sync",
