@@ -51,6 +51,8 @@ Group=${systemdText(facts.user)}
 UMask=0077
 ReadWritePaths=${systemdWord(facts.data)}
 LimitNOFILE=4096
+# What could make the runtime run other code than armdb's.
+UnsetEnvironment=BUN_BE_BUN BUN_OPTIONS BUN_INSPECT NODE_OPTIONS NODE_EXTRA_CA_CERTS LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT
 
 NoNewPrivileges=yes
 CapabilityBoundingSet=

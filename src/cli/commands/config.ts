@@ -22,7 +22,7 @@ const spec: CommandSpec = {
   name: "config",
   summary: "every option: the value that holds and where it came from",
   description:
-    "Flags win over ARMDB_ variables, those over a TOML file: --config FILE, else $XDG_CONFIG_HOME/armdb/armdb.toml (or ~/.config), else /etc/armdb.toml. Keys of a file are option names; a table with a command's name holds for that command alone and wins.",
+    "Flags win over ARMDB_ variables, those over a TOML file: --config FILE alone, or else the user's, $XDG_CONFIG_HOME/armdb/armdb.toml (by default below ~/.config), and /etc/armdb.toml; the user's wins. Keys of a file are option names; a table with a command's name holds for that command alone and wins.",
   arguments: [
     { name: "COMMAND", required: false, summary: "only this command, such as replicate" },
     { name: "WORD", required: false, summary: "its second word: armdb config inspect slot" },
