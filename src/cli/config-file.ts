@@ -1,5 +1,5 @@
-// The TOML files that may set options: `--config FILE` alone, or else /etc/armdb.toml and the user's own, which wins. Keys are option names,
-// tables are command names. Reads plain files only, of bounded size, and takes no key that no command knows.
+// The TOML files that may set options: `--config FILE` alone, or else /etc/armdb.toml and the user's own, which wins. Keys are
+// option names, tables are command names. Reads plain files only, of bounded size, and takes no key that no command knows.
 
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";

@@ -175,6 +175,7 @@ export function acksAhead(
   const { sync, windowAcks, limitRateBytes, geometry } = settings;
   if (sync === "batch") return 0;
   if (limitRateBytes === null) return windowAcks;
+  // Shard 0 of a directory that this process makes does not know how many share the limit.
   const shards = geometry?.shardCount ?? 1;
   return Math.min(windowAcks, Math.floor(limitRateBytes / shards / BATCH_BYTES_FULL));
 }

@@ -1,7 +1,7 @@
 // The set-up wizard with a person who answers as told, and the unit it prints.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createOutput } from "../../src/cli/output.ts";
@@ -135,6 +135,13 @@ describe("systemdUnit()", () => {
 
   test("is what it was", () => {
     expect(systemdUnit(facts)).toMatchSnapshot();
+  });
+
+  test("clears what the unit in contrib clears", () => {
+    const cleared = (unit: string) => /^UnsetEnvironment=(.*)$/m.exec(unit)?.[1];
+    const shipped = readFileSync("contrib/armdb-replicate.service", "utf8");
+    expect(cleared(systemdUnit(facts))).toContain("BUN_BE_BUN");
+    expect(cleared(systemdUnit(facts))).toBe(cleared(shipped));
   });
 
   test("quotes what systemd would expand, split or cut", () => {
