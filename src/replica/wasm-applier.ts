@@ -5,7 +5,7 @@
 // measures.
 
 import { crc32 } from "node:zlib";
-import { viewOf } from "../bytes.ts";
+import { copyTail, readU32 } from "../bytes.ts";
 import { ArmdbError, assert } from "../errors.ts";
 import { type SlotLayout, STATUS_OCCUPIED, statusOf } from "../format/slot.ts";
 import {
@@ -165,7 +165,7 @@ export class WasmApplier implements BatchApplier {
   apply(payload: Uint8Array, options: ApplyOptions): BatchOutcome {
     if (payload.length < BATCH_PREFIX_BYTES) return problem("too-short", 0);
     if (payload[0] !== this.#shard) return problem("other-shard", 0);
-    const count = viewOf(payload).getUint32(1, true);
+    const count = readU32(payload, 1);
     const eventsBytes = payload.length - BATCH_PREFIX_BYTES;
     if (count * EVENT_HEADER_BYTES > eventsBytes) return problem("count-exceeds-payload", 0);
 
@@ -214,7 +214,7 @@ export class WasmApplier implements BatchApplier {
     assert(payload.length <= FRAME_PAYLOAD_BYTES_MAX, "a payload past the bound on frames");
     assert(images + pending + imagesBytes <= imagesEnd, "the pending writes were not taken");
     const start = events === images ? images + pending : events;
-    this.#bytes.set(payload.subarray(BATCH_PREFIX_BYTES), start);
+    copyTail(payload, BATCH_PREFIX_BYTES, this.#bytes, start);
     return start;
   }
 

@@ -4,7 +4,7 @@
 //
 //   [type u8][len u32][payload]      invariant: #held < the bytes of the frame that is being put together
 
-import { viewOf } from "../bytes.ts";
+import { copyTail, readU32 } from "../bytes.ts";
 import { FRAME_HEADER_BYTES, FRAME_PAYLOAD_BYTES_MAX } from "../limits.ts";
 import { type FrameType, isFrameType } from "./messages.ts";
 
@@ -21,6 +21,8 @@ export type FrameHandler = (type: FrameType, payload: Uint8Array) => boolean;
 export class FrameDecoder {
   #buffer = new Uint8Array(4096);
   #held = 0;
+  /** Where the payload of a small frame lies that came alone. */
+  #small = new Uint8Array(0);
   #stopped = false;
 
   /** True when the first bytes of a frame are here and its last are not. */
@@ -30,17 +32,17 @@ export class FrameDecoder {
 
   /** Feeds bytes as they came; calls `handle` for each whole frame. Returns the problem that ended it, or null. */
   push(chunk: Uint8Array, handle: FrameHandler): FrameProblem | null {
+    if (this.#held === 0 && isSmallFrame(chunk)) return this.#takeSmall(chunk, handle);
     let rest = chunk;
     if (this.#held > 0) {
       const problem = this.#complete(rest, handle);
       if (typeof problem === "object") return problem;
       rest = rest.subarray(problem);
     }
-    const view = viewOf(rest);
     let start = 0;
     while (!this.#stopped && rest.length - start >= FRAME_HEADER_BYTES) {
       const type = rest[start] ?? 0;
-      const payloadBytes = view.getUint32(start + 1, true);
+      const payloadBytes = readU32(rest, start + 1);
       const problem = headerProblem(type, payloadBytes);
       if (problem !== null) return problem;
       const end = start + FRAME_HEADER_BYTES + payloadBytes;
@@ -54,6 +56,18 @@ export class FrameDecoder {
     return null;
   }
 
+  /** Takes a chunk that is one frame, and leaves no view of it for the collector. */
+  #takeSmall(chunk: Uint8Array, handle: FrameHandler): FrameProblem | null {
+    const type = chunk[0] as number;
+    const payloadBytes = chunk.length - FRAME_HEADER_BYTES;
+    const problem = headerProblem(type, payloadBytes);
+    if (problem !== null || this.#stopped) return problem;
+    if (this.#small.length !== payloadBytes) this.#small = new Uint8Array(payloadBytes);
+    copyTail(chunk, FRAME_HEADER_BYTES, this.#small, 0);
+    if (!handle(type as FrameType, this.#small)) this.#stopped = true;
+    return null;
+  }
+
   /** Puts together the frame that an earlier chunk began; returns how many bytes of `chunk` it took. */
   #complete(chunk: Uint8Array, handle: FrameHandler): number | FrameProblem {
     let taken = 0;
@@ -63,7 +77,7 @@ export class FrameDecoder {
       if (problem !== null) return problem;
       if (this.#held < FRAME_HEADER_BYTES) return taken;
     }
-    const payloadBytes = viewOf(this.#buffer).getUint32(1, true);
+    const payloadBytes = readU32(this.#buffer, 1);
     const frameBytes = FRAME_HEADER_BYTES + payloadBytes;
     const more = Math.min(frameBytes - this.#held, chunk.length - taken);
     if (frameBytes > this.#buffer.length) {
@@ -92,8 +106,17 @@ export class FrameDecoder {
     this.#held += bytes.length;
     const type = this.#buffer[0] ?? 0;
     if (this.#held < FRAME_HEADER_BYTES) return headerProblem(type, 0);
-    return headerProblem(type, viewOf(this.#buffer).getUint32(1, true));
+    return headerProblem(type, readU32(this.#buffer, 1));
   }
+}
+
+/** Up to this many bytes, which is what one event of a live stream mostly has. */
+const SMALL_FRAME_BYTES = 512;
+
+/** True for exactly one whole frame, whatever its type. */
+function isSmallFrame(chunk: Uint8Array): boolean {
+  if (chunk.length < FRAME_HEADER_BYTES || chunk.length > SMALL_FRAME_BYTES) return false;
+  return readU32(chunk, 1) === chunk.length - FRAME_HEADER_BYTES;
 }
 
 function headerProblem(type: number, payloadBytes: number): FrameProblem | null {
