@@ -6,7 +6,8 @@ import type { Context, Progress, ProgressRow } from "./command.ts";
 import { escapeText } from "./escape.ts";
 import { formatCount, formatDuration } from "./numbers.ts";
 
-const JSON_PROGRESS_INTERVAL_MS = 1_000;
+/** Less than the second between two snapshots of a live shard, so that one that comes early does not wait for the next. */
+const JSON_PROGRESS_INTERVAL_MS = 900;
 
 export class FollowDisplay {
   readonly #context: Context;
@@ -28,18 +29,18 @@ export class FollowDisplay {
     this.#progress = context.json ? null : context.messages.progress("replicate");
   }
 
-  /** Shows one report; `snapshots` are the last of every shard. */
-  reported(report: FollowerReport, snapshots: readonly ShardSnapshot[]): void {
+  /** Shows one report; `snapshots` gives the last of every shard: with many shards not to be asked for each report. */
+  reported(report: FollowerReport, snapshots: () => readonly ShardSnapshot[]): void {
     if (this.#closed) return;
     if (this.#context.json) this.#asJson(report, snapshots);
     this.#asText(report, snapshots);
   }
 
-  #asText(report: FollowerReport, snapshots: readonly ShardSnapshot[]): void {
+  #asText(report: FollowerReport, snapshots: () => readonly ShardSnapshot[]): void {
     const { messages } = this.#context;
     switch (report.kind) {
       case "snapshot":
-        this.#progress?.update(snapshots.map(rowOf));
+        this.#progress?.update(snapshots().map(rowOf));
         return;
       case "state":
         messages.debug(`shard ${report.shard}: ${report.state}, ${escapeText(report.detail)}`);
@@ -73,7 +74,7 @@ export class FollowDisplay {
     }
   }
 
-  #asJson(report: FollowerReport, snapshots: readonly ShardSnapshot[]): void {
+  #asJson(report: FollowerReport, snapshots: () => readonly ShardSnapshot[]): void {
     const { out, clock } = this.#context;
     switch (report.kind) {
       case "state":
@@ -109,7 +110,7 @@ export class FollowDisplay {
         const nowMs = clock.nowMs();
         if (nowMs - this.#progressAtMs < JSON_PROGRESS_INTERVAL_MS) return;
         this.#progressAtMs = nowMs;
-        const shards = snapshots.map(
+        const shards = snapshots().map(
           ({ shard, state, scanned, slots, occupied, appliedTotal }) => ({
             shard,
             state,

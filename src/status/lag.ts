@@ -7,12 +7,20 @@
 
 import type { ShardSnapshot } from "../replica/follower-types.ts";
 
-/** Age of the oldest write that no sync has covered, ms. */
+/** A shard tells its figures once a second. Where the next are later than this its thread is held up, perhaps by a write. */
+const TOLD_WITHIN_MS = 2_000;
+
+/**
+ * Age of the oldest write that no sync has covered, ms, as it was when the shard's figures came: what they name may be synced
+ * since. Where new ones are overdue it is taken not to be, and grows.
+ */
 export function durableLagMs(
   snapshot: Pick<ShardSnapshot, "oldestUnsyncedAtMs">,
+  toldAtMs: number,
   nowMs: number,
 ): number {
-  return ageMs(snapshot.oldestUnsyncedAtMs, nowMs) ?? 0;
+  const isOverdue = nowMs - toldAtMs > TOLD_WITHIN_MS;
+  return ageMs(snapshot.oldestUnsyncedAtMs, isOverdue ? nowMs : toldAtMs) ?? 0;
 }
 
 /** Null: infinite. */
@@ -21,11 +29,12 @@ export function lagMs(
     ShardSnapshot,
     "lastFullScanAtMs" | "lastFrameAtMs" | "streaming" | "currentAtMs" | "oldestUnsyncedAtMs"
   >,
+  toldAtMs: number,
   nowMs: number,
 ): number | null {
   const { lastFullScanAtMs, lastFrameAtMs, streaming, currentAtMs } = snapshot;
   if (lastFullScanAtMs === null) return null;
-  const durableMs = durableLagMs(snapshot, nowMs);
+  const durableMs = durableLagMs(snapshot, toldAtMs, nowMs);
   switch (streaming) {
     case "live":
       return (ageMs(lastFrameAtMs, nowMs) ?? 0) + durableMs;

@@ -72,7 +72,7 @@ function shardStatus(view: ShardView, nowMs: number): Omit<ShardStatus, "diverge
   const told =
     snapshot === null
       ? { state: "connecting" as const, ...UNKNOWN_SHARD, activity: "starting", caughtUp: false }
-      : toldBy(snapshot, nowMs);
+      : toldBy(snapshot, view.heardAtMs, nowMs);
   const status = { shard, ...told, silentMs, threadRestarts: restarts };
   if (!isSilent) return status;
   const seconds = Math.round(silentMs / 1000);
@@ -81,7 +81,7 @@ function shardStatus(view: ShardView, nowMs: number): Omit<ShardStatus, "diverge
 }
 
 /** Everything of a shard that its snapshot tells. */
-function toldBy(snapshot: ShardSnapshot, nowMs: number) {
+function toldBy(snapshot: ShardSnapshot, toldAtMs: number, nowMs: number) {
   const { state } = snapshot;
   const isOver = state === "failed" || state === "stopped";
   return {
@@ -97,8 +97,8 @@ function toldBy(snapshot: ShardSnapshot, nowMs: number) {
     reconnects: snapshot.reconnects,
     lastFrameMsAgo: rounded(ageMs(snapshot.lastFrameAtMs, nowMs)),
     lastFullScanMsAgo: rounded(ageMs(snapshot.lastFullScanAtMs, nowMs)),
-    durableLagMs: rounded(durableLagMs(snapshot, nowMs)),
-    lagMs: rounded(lagMs(snapshot, nowMs)),
+    durableLagMs: rounded(durableLagMs(snapshot, toldAtMs, nowMs)),
+    lagMs: rounded(lagMs(snapshot, toldAtMs, nowMs)),
     maxVersionSeen: snapshot.maxVersionSeen,
     lastError: snapshot.lastError,
     caughtUp: snapshot.lastFullScanAtMs !== null,

@@ -55,6 +55,34 @@ for (const generation of [2, 3] as const) {
   });
 }
 
+describe("figures are told to the supervisor", () => {
+  test("once a second while a live stream brings something every 10 ms", () => {
+    const stage = new SimStage();
+    const follower = stage.follow();
+    stage.until("live", () => follower.states().at(-1) === "live", 10_000);
+    const before = follower.reportsOf("snapshot").length;
+    for (let put = 1; put <= 1_000; put++) {
+      stage.leader.put(0, put % 50, put);
+      stage.clock.advance(10);
+    }
+    const told = follower.reportsOf("snapshot").length - before;
+    expect(told).toBeGreaterThanOrEqual(9);
+    expect(told).toBeLessThanOrEqual(11);
+    expect(follower.shard().appliedTotal).toBeGreaterThan(850n);
+  });
+
+  test("four times a second in a scan", () => {
+    const slots = 60_000;
+    const stage = new SimStage({ slots });
+    for (let slot = 0; slot < slots; slot++) stage.leader.put(0, slot, 1);
+    const follower = stage.follow({ settings: { limitRateBytes: 256 * 1024 } });
+    const tookMs = stage.until("live", () => follower.states().at(-1) === "live", 60_000);
+    const told = follower.reportsOf("snapshot").length;
+    expect(told).toBeGreaterThan((3 * tookMs) / 1000);
+    expect(told).toBeLessThan((6 * tookMs) / 1000);
+  });
+});
+
 describe("live batches are acked", () => {
   /** Acks that a follower sends for a put every 10 ms in two seconds, once the window's credit is given back. */
   function acksOfTwoSeconds(generation: 1 | 3): { acks: number; stage: SimStage } {

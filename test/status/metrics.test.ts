@@ -43,7 +43,7 @@ const after = documentOf(
         lastFrameAtMs: NOW_MS - 1_000,
         lastFullScanAtMs: NOW_MS - 50_000,
         lastFullScanTookMs: 501,
-        oldestUnsyncedAtMs: NOW_MS - 40,
+        oldestUnsyncedAtMs: NOW_MS - 540,
         ready: false,
         maxVersionSeen: 8,
         slowWrites: 1,

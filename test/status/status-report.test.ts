@@ -25,12 +25,20 @@ describe("lag", () => {
     ["never a future", { lastFrameAtMs: NOW_MS + 5 }, 0],
   ];
   for (const [name, changes, expected] of cases) {
-    test(name, () => expect(lagMs(snapshotOf(changes), NOW_MS)).toBe(expected));
+    test(name, () => expect(lagMs(snapshotOf(changes), NOW_MS, NOW_MS)).toBe(expected));
   }
 
   test("durable lag is 0 when all is durable", () => {
-    expect(durableLagMs(snapshotOf(), NOW_MS)).toBe(0);
-    expect(durableLagMs(snapshotOf({ oldestUnsyncedAtMs: NOW_MS - 40 }), NOW_MS)).toBe(40);
+    expect(durableLagMs(snapshotOf(), NOW_MS, NOW_MS)).toBe(0);
+    expect(durableLagMs(snapshotOf({ oldestUnsyncedAtMs: NOW_MS - 40 }), NOW_MS, NOW_MS)).toBe(40);
+  });
+
+  test("durable lag is what the shard's figures said, until new ones are overdue", () => {
+    const at = (toldAtMs: number) =>
+      durableLagMs(snapshotOf({ oldestUnsyncedAtMs: toldAtMs - 40 }), toldAtMs, NOW_MS);
+    expect(at(NOW_MS - 900)).toBe(40);
+    expect(at(NOW_MS - 2_000)).toBe(40);
+    expect(at(NOW_MS - 2_001)).toBe(2_041);
   });
 });
 

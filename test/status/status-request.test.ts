@@ -10,7 +10,7 @@ import { documentOf, NOW_MS, viewOf } from "./facts.ts";
 
 const DIVERGED = { slot: 5, kind: "missing" as const, here: 41, there: null };
 const DOCUMENT = documentOf([
-  viewOf({ lastError: "text of a \u202e leader", oldestUnsyncedAtMs: NOW_MS - 7 }),
+  viewOf({ lastError: "text of a \u202e leader", oldestUnsyncedAtMs: NOW_MS - 507 }),
   viewOf({ shard: 1, state: "diverged", divergedSlots: 1, diverged: [DIVERGED] }),
   viewOf(null, { shard: 2 }),
 ]);

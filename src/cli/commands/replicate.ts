@@ -89,7 +89,7 @@ function follow(
         locked(takeLock(disk, dir, "exclusive"));
         face.locked();
       },
-      reported: (report) => display.reported(report, supervisor.snapshots),
+      reported: (report) => display.reported(report, () => supervisor.snapshots),
       allReady: () => {
         display.ready();
         face.ready();
