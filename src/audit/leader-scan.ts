@@ -141,7 +141,14 @@ class ScanRun {
     const { host, port } = options.leader;
     const { shard, protocol } = options;
     // DELETED slots are wanted even where nothing is occupied here: isEmpty would leave them out.
-    const linkOptions = { host, port, shard, protocol, windowAcks: WINDOW_ACKS, isEmpty: false };
+    const linkOptions = {
+      host,
+      port,
+      shard,
+      protocol,
+      windowFor: () => WINDOW_ACKS,
+      isEmpty: false,
+    };
     this.#link = new ShardLink(net, clock, linkOptions, {
       received: (_link, event) => this.#guarded(() => this.#received(event)),
       chunkEnded: (link) => {

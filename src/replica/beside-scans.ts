@@ -60,7 +60,7 @@ export class BesideScans {
     figures.connections++;
     this.#scan = new BesideScan({
       ...this.#options,
-      link: { host, port, shard, windowAcks: connector.windowAcks },
+      link: { host, port, shard, windowFor: (shardCount) => connector.windowFor(shardCount) },
       body,
       hasStream: figures.streaming !== "polling",
       newPacer: (link) => newPacer(link, body),

@@ -44,15 +44,16 @@ export class Connector {
     this.#timers = new Timers(options.clock);
     this.#backoff = new Backoff(options.random);
     this.#protocol = settings.protocol;
-    this.#windowAcks = acksAhead(settings);
+    this.#windowAcks = settings.windowAcks;
   }
 
   get protocol(): ProtocolVersion {
     return this.#protocol;
   }
 
-  get windowAcks(): number {
-    return this.#windowAcks;
+  /** How many acks run ahead in a scan, at a leader of this many shards. */
+  windowFor(shardCount: number): number {
+    return acksAhead({ ...this.#options.settings, windowAcks: this.#windowAcks }, shardCount);
   }
 
   /** The leader has proved that it tells when it drops events (L3). */
@@ -170,12 +171,11 @@ export class Connector {
  * allows in a second: the leader may send that much at once, and what follows is paced.
  */
 export function acksAhead(
-  settings: Pick<FollowerSettings, "sync" | "windowAcks" | "limitRateBytes" | "geometry">,
+  settings: Pick<FollowerSettings, "sync" | "windowAcks" | "limitRateBytes">,
+  shardCount: number,
 ): number {
-  const { sync, windowAcks, limitRateBytes, geometry } = settings;
+  const { sync, windowAcks, limitRateBytes } = settings;
   if (sync === "batch") return 0;
   if (limitRateBytes === null) return windowAcks;
-  // Shard 0 of a directory that this process makes does not know how many share the limit.
-  const shards = geometry?.shardCount ?? 1;
-  return Math.min(windowAcks, Math.floor(limitRateBytes / shards / BATCH_BYTES_FULL));
+  return Math.min(windowAcks, Math.floor(limitRateBytes / shardCount / BATCH_BYTES_FULL));
 }

@@ -8,7 +8,7 @@
 
 import { BATCH_BYTES_FULL, BATCH_EVENTS_FULL, SHARDS_MAX, SLOT_BYTES_MAX } from "../limits.ts";
 import { slotSizeOf } from "../format/slot.ts";
-import { viewOf } from "../bytes.ts";
+import { readU32 } from "../bytes.ts";
 import {
   type CaughtUp,
   decodeCaughtUp,
@@ -38,19 +38,27 @@ export type SessionEvent =
   | { readonly kind: "leader-error"; readonly text: string }
   | { readonly kind: "violation"; readonly reason: string };
 
+/** How many acks run ahead at a leader of this many shards. */
+export type WindowFor = (shardCount: number) => number;
+
 export class Session {
   readonly shard: number;
   readonly protocol: ProtocolVersion;
-  /** Acks sent ahead of batches in a scan; 0 is strict. */
-  readonly windowAcks: number;
+  readonly #windowFor: WindowFor;
+  #windowAcks = 0;
   #phase: SessionPhase = "handshake";
   #eventsScanned = 0n;
   #creditToReturn = 0;
 
-  constructor(shard: number, protocol: ProtocolVersion, windowAcks: number) {
+  constructor(shard: number, protocol: ProtocolVersion, windowFor: WindowFor) {
     this.shard = shard;
     this.protocol = protocol;
-    this.windowAcks = windowAcks;
+    this.#windowFor = windowFor;
+  }
+
+  /** Acks sent ahead of batches in a scan; 0 is strict, and holds before ShardInfo. */
+  get windowAcks(): number {
+    return this.#windowAcks;
   }
 
   get phase(): SessionPhase {
@@ -89,13 +97,14 @@ export class Session {
     const problem = shardInfoProblem(info, this.shard);
     if (problem !== null) return violation(problem);
     this.#phase = "scanning";
-    this.#creditToReturn = this.windowAcks;
+    this.#windowAcks = this.#windowFor(info.shardCount);
+    this.#creditToReturn = this.#windowAcks;
     return { kind: "shard-info", info };
   }
 
   #batch(payload: Uint8Array): SessionEvent {
     if (this.#phase === "handshake") return violation("a SlotBatch before ShardInfo");
-    const count = payload.length >= 5 ? viewOf(payload).getUint32(1, true) : 0;
+    const count = payload.length >= 5 ? readU32(payload, 1) : 0;
     if (this.#phase === "scanning") this.#eventsScanned += BigInt(count);
     const full = count >= BATCH_EVENTS_FULL || payload.length >= BATCH_BYTES_FULL;
     return { kind: "batch", payload, full };

@@ -129,7 +129,7 @@ export class ShardFollower {
         port,
         shard,
         protocol: this.#protocol,
-        windowAcks: this.#connector.windowAcks,
+        windowFor: (shardCount) => this.#connector.windowFor(shardCount),
         isEmpty: this.#body === null || this.#body.applier.occupied === 0,
       },
       {

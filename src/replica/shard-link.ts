@@ -26,7 +26,7 @@ import {
   frameName,
   type ProtocolVersion,
 } from "../wire/messages.ts";
-import { Session, type SessionEvent } from "./session.ts";
+import { Session, type SessionEvent, type WindowFor } from "./session.ts";
 
 /** Why a shard's connection is over. */
 export type ShardLinkEnd =
@@ -45,7 +45,7 @@ export interface ShardLinkOptions {
   readonly port: number;
   readonly shard: number;
   readonly protocol: ProtocolVersion;
-  readonly windowAcks: number;
+  readonly windowFor: WindowFor;
   /** True when no slot here is occupied: DELETED slots need not come. */
   readonly isEmpty: boolean;
 }
@@ -80,7 +80,7 @@ export class ShardLink {
   constructor(net: Net, clock: Clock, options: ShardLinkOptions, owner: ShardLinkOwner) {
     this.#clock = clock;
     this.#owner = owner;
-    this.session = new Session(options.shard, options.protocol, options.windowAcks);
+    this.session = new Session(options.shard, options.protocol, options.windowFor);
     this.#lastFrameAtMs = clock.nowMs();
     this.#lastSentAtMs = clock.nowMs();
     const flags = options.isEmpty ? FLAG_EMPTY_STATE : 0;

@@ -8,36 +8,47 @@ import { SimStage } from "../support/sim-stage.ts";
 // Simulated time is quick; a busy machine is not.
 setDefaultTimeout(60_000);
 
-const GEOMETRY = { shardCount: 4, shardPrefixBits: 0, keyLen: 8, valueLen: 64 };
+const SHARDS = 4;
+const ACK_FRAME_BYTES = 18;
 const SETTINGS = {
   sync: "group",
   windowAcks: 64,
   limitRateBytes: null,
-  geometry: GEOMETRY,
 } as const;
 
 describe("acks run ahead", () => {
   test("as far as --window says without a limit", () => {
-    expect(acksAhead(SETTINGS)).toBe(64);
+    expect(acksAhead(SETTINGS, SHARDS)).toBe(64);
   });
 
   test("as far as a shard's share of a second goes under one, and never further than --window", () => {
-    const at = (limitRateBytes: number) => acksAhead({ ...SETTINGS, limitRateBytes });
+    const at = (limitRateBytes: number) => acksAhead({ ...SETTINGS, limitRateBytes }, SHARDS);
     expect(at(4 * 10 * BATCH_BYTES_FULL)).toBe(10);
     expect(at(4 * BATCH_BYTES_FULL - 1)).toBe(0);
     expect(at(1e9)).toBe(64);
   });
 
-  test("as far as the whole limit goes while the shards are not known", () => {
-    expect(acksAhead({ ...SETTINGS, limitRateBytes: 10 * BATCH_BYTES_FULL, geometry: null })).toBe(
-      10,
-    );
-  });
-
   test("never with a sync before each", () => {
-    expect(acksAhead({ ...SETTINGS, sync: "batch" })).toBe(0);
+    expect(acksAhead({ ...SETTINGS, sync: "batch" }, SHARDS)).toBe(0);
   });
 });
+
+test("the first shard of a new directory has its share of the limit, like the others", () => {
+  const stage = new SimStage({ shards: SHARDS });
+  const { connections } = watchConnections(stage);
+  const limitRateBytes = SHARDS * 10 * BATCH_BYTES_FULL;
+  stage.follow({ settings: { limitRateBytes } });
+  stage.clock.advance(1_000);
+  const ahead = connections.map((sends) => (sends[1]?.length ?? 0) / ACK_FRAME_BYTES);
+  expect(ahead).toEqual(Array.from({ length: SHARDS }, () => 10));
+});
+
+/** What the connecting side has sent, by connection: its SyncRequest, then the acks that run ahead. */
+function watchConnections(stage: SimStage): { readonly connections: readonly Uint8Array[][] } {
+  const connections: Uint8Array[][] = [];
+  stage.net.onConnection = ({ connecting }) => void connections.push(connecting.sends);
+  return { connections };
+}
 
 describe("a scan under --limit-rate", () => {
   const SLOTS = 60_000;

@@ -47,7 +47,7 @@ function batch(count: number, bytes = 5): Uint8Array {
 
 /** A session in a phase. */
 function session(phase: "handshake" | "scanning" | "streaming", windowAcks = 0): Session {
-  const made = new Session(SHARD, 2, windowAcks);
+  const made = new Session(SHARD, 2, () => windowAcks);
   if (phase !== "handshake") made.receive(FRAME_SHARD_INFO, info());
   if (phase === "streaming") made.receive(FRAME_CAUGHT_UP, caughtUp(0n));
   expect(made.phase).toBe(phase);
