@@ -5,7 +5,13 @@ import type { PlainError } from "../errors.ts";
 import type { Clock } from "../io/clock.ts";
 import { DIVERGED_LISTED_MAX } from "../limits.ts";
 import type { ProtocolVersion } from "../wire/messages.ts";
-import type { DivergedSlot, FollowerHost, ShardSnapshot, ShardState } from "./follower-types.ts";
+import type {
+  DivergedSlot,
+  FollowerHost,
+  FollowerSettings,
+  ShardSnapshot,
+  ShardState,
+} from "./follower-types.ts";
 import type { ScanVerdict } from "./scan-judge.ts";
 import type { ScanRun } from "./scan-run.ts";
 import type { ShardBody } from "./shard-body.ts";
@@ -15,6 +21,7 @@ const SNAPSHOT_INTERVAL_MS = 250;
 
 export class FollowerFigures {
   readonly #shard: number;
+  readonly #once: boolean;
   readonly #clock: Clock;
   readonly #host: FollowerHost;
   readonly #startedAtMs: number;
@@ -44,8 +51,13 @@ export class FollowerFigures {
   streaming: "live" | "polling" | null = null;
   lastScanTookMs: number | null = null;
 
-  constructor(shard: number, clock: Clock, host: FollowerHost) {
+  constructor(
+    { shard, once }: Pick<FollowerSettings, "shard" | "once">,
+    clock: Clock,
+    host: FollowerHost,
+  ) {
     this.#shard = shard;
+    this.#once = once;
     this.#clock = clock;
     this.#host = host;
     this.#startedAtMs = clock.nowMs();
@@ -88,7 +100,8 @@ export class FollowerFigures {
         `${this.#divergedTotal} slots differ from the leader and are not older here`,
       );
     } else if (this.streaming === "polling") {
-      this.state("polling", "scanning again and again: no live stream to be had");
+      const until = this.#once ? "one scan and no more" : "scanning again and again";
+      this.state("polling", `${until}: no live stream to be had`);
     } else if (this.streaming === "live") this.state("live", "following the live stream");
   }
 

@@ -72,7 +72,7 @@ export class ShardFollower {
     this.#host = host;
     this.#tools = tools;
     this.#timers = new Timers(tools.clock);
-    const figures = new FollowerFigures(settings.shard, tools.clock, host);
+    const figures = new FollowerFigures(settings, tools.clock, host);
     const { clock, random } = tools;
     const guard = (run: () => void) => this.#guard(run);
     this.#figures = figures;

@@ -51,11 +51,13 @@ describe("a generation 1 leader that has given its stream away", () => {
     const stage = withoutStream();
     const once = stage.follow({ settings: { ...settings, once: true }, syncMs: () => 2_000 });
     stage.until("polling", () => once.states().at(-1) === "polling", 10_000);
+    expect(once.shard().activity).toBe("one scan and no more: no live stream to be had");
     stage.until("ended", () => once.ended === null, 10_000);
     expect(tells(once.log)).toBe(false);
 
     const follower = stage.follow({ settings });
     stage.until("polling", () => follower.states().at(-1) === "polling", 10_000);
+    expect(follower.shard().activity).toContain("again and again");
     expect(tells(follower.log)).toBe(true);
   });
 
