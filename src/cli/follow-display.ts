@@ -9,8 +9,12 @@ import { formatCount, formatDuration } from "./numbers.ts";
 /** Less than the second between two snapshots of a live shard, so that one that comes early does not wait for the next. */
 const JSON_PROGRESS_INTERVAL_MS = 900;
 
+/** What the display needs of a command's surroundings. */
+export type FollowDisplayContext = Pick<Context, "messages" | "json" | "out" | "clock">;
+
 export class FollowDisplay {
-  readonly #context: Context;
+  readonly #context: FollowDisplayContext;
+  readonly #leader: string;
   readonly #dir: string;
   readonly #once: boolean;
   readonly #progress: Progress | null;
@@ -18,10 +22,11 @@ export class FollowDisplay {
   #closed = false;
 
   constructor(
-    context: Context,
+    context: FollowDisplayContext,
     options: { readonly leader: string; readonly dir: string; readonly once: boolean },
   ) {
     this.#context = context;
+    this.#leader = options.leader;
     this.#dir = options.dir;
     this.#once = options.once;
     const what = `Following ${escapeText(options.leader)} into ${escapeText(options.dir)}`;
@@ -63,7 +68,7 @@ export class FollowDisplay {
           report.total > listed.length ? ` and ${report.total - listed.length} more` : "";
         messages.warn(
           `shard ${report.shard}: ${report.total} slots differ from the leader and are not older here: ${listed.join(", ")}${more}. ` +
-            `Ours are kept. Try: armdb compare ${escapeText(this.#dir)} LEADER; --accept-leader takes the leader's`,
+            `Ours are kept. Try: armdb compare ${escapeText(this.#dir)} ${escapeText(this.#leader)}; --accept-leader takes the leader's`,
         );
         return;
       }

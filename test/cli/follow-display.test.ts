@@ -1,0 +1,141 @@
+// What scripts and people see of a running follower, report by report.
+
+import { describe, expect, test } from "bun:test";
+import { FollowDisplay } from "../../src/cli/follow-display.ts";
+import { createMessages } from "../../src/cli/messages.ts";
+import { createOutput } from "../../src/cli/output.ts";
+import { createPalette } from "../../src/cli/palette.ts";
+import type { FollowerReport, ShardSnapshot } from "../../src/replica/follower-types.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+import { MemorySink } from "./fake-machine.ts";
+
+function displayed(options: { readonly json: boolean }) {
+  const clock = new ManualClock();
+  const stdout = new MemorySink();
+  const stderr = new MemorySink();
+  const palette = createPalette(false);
+  const out = createOutput({ sink: stdout, palette, styled: false, display: null });
+  const messages = createMessages({
+    sink: stderr,
+    palette,
+    styled: false,
+    display: null,
+    level: "info",
+    format: "text",
+    json: options.json,
+    journal: false,
+    confirm: null,
+    nowMs: () => clock.nowMs(),
+    wallMs: () => clock.wallMs(),
+  });
+  const context = { messages, json: options.json, out, clock };
+  const display = new FollowDisplay(context, { leader: "db:7400", dir: "replica", once: false });
+  const written = () => {
+    out.flush();
+    return stdout.lines.map((line) => JSON.parse(line));
+  };
+  return { clock, display, written, stderr };
+}
+
+function snapshotOf(shard: number, appliedTotal = 0n): ShardSnapshot {
+  return {
+    shard,
+    state: "live",
+    activity: "following the live stream",
+    protocol: 2,
+    slots: 10,
+    occupied: 7,
+    scanned: 10,
+    scansDone: 1,
+    bytesReceived: 800,
+    appliedTotal,
+    skippedTotal: 0n,
+    healedTotal: 0,
+    rescannedTotal: 0,
+    replacedTotal: 0,
+    resetsSaved: 0,
+    tornLoaded: 0,
+    divergedSlots: 0,
+    diverged: [],
+    reconnects: 0,
+    connections: 1,
+    lastFrameAtMs: null,
+    lastFullScanAtMs: null,
+    lastFullScanTookMs: null,
+    streaming: "live",
+    currentAtMs: null,
+    oldestUnsyncedAtMs: null,
+    ready: true,
+    maxVersionSeen: 1,
+    slowWrites: 0,
+    slowestWriteMs: 0,
+    scanningShare: 0,
+    lastError: null,
+  };
+}
+
+/** Has one report of a shard shown each `everyMs`, for `forMs`. */
+function report(
+  { clock, display }: ReturnType<typeof displayed>,
+  { everyMs, forMs, shards }: { everyMs: number; forMs: number; shards: readonly ShardSnapshot[] },
+): void {
+  for (let atMs = 0; atMs < forMs; atMs += everyMs) {
+    clock.advance(everyMs);
+    const snapshot = shards[(atMs / everyMs) % shards.length] as ShardSnapshot;
+    display.reported({ kind: "snapshot", snapshot }, () => shards);
+  }
+}
+
+describe("a running follower with --json", () => {
+  test("tells the progress of all shards together, at most once in 0.9 s", () => {
+    const stage = displayed({ json: true });
+    report(stage, { everyMs: 50, forMs: 9_000, shards: [snapshotOf(0, 5n), snapshotOf(1)] });
+    const lines = stage.written();
+    expect(lines).toHaveLength(10);
+    expect(lines[0]).toEqual({
+      schema: 1,
+      type: "progress",
+      shards: [
+        { shard: 0, state: "live", scanned: "10", slots: 10, occupied: 7, appliedTotal: "5" },
+        { shard: 1, state: "live", scanned: "10", slots: 10, occupied: 7, appliedTotal: "0" },
+      ],
+    });
+  });
+
+  test("tells every figure of a shard that reports once a second, a little early or late", () => {
+    const stage = displayed({ json: true });
+    for (let second = 0; second < 20; second++) {
+      report(stage, { everyMs: 980, forMs: 980, shards: [snapshotOf(0)] });
+      report(stage, { everyMs: 1_020, forMs: 1_020, shards: [snapshotOf(0)] });
+    }
+    expect(stage.written()).toHaveLength(40);
+  });
+
+  test("is silent once it is closed", () => {
+    const stage = displayed({ json: true });
+    stage.display.close();
+    const ended: FollowerReport = {
+      kind: "ended",
+      shard: 0,
+      error: { code: "storage", message: "m" },
+    };
+    stage.display.reported(ended, () => []);
+    report(stage, { everyMs: 1_000, forMs: 3_000, shards: [snapshotOf(0)] });
+    expect(stage.written()).toEqual([]);
+  });
+});
+
+describe("a running follower with text", () => {
+  test("names ten diverged slots and counts the rest, with what to try", () => {
+    const stage = displayed({ json: false });
+    const slots = Array.from({ length: 12 }, (_, slot) => ({
+      ...{ slot, kind: "older" as const, here: 9, there: 5 },
+    }));
+    stage.display.reported({ kind: "diverged", shard: 3, slots, total: 40 }, () => []);
+    const said = stage.stderr.text;
+    expect(said).toContain("shard 3: 40 slots differ from the leader and are not older here");
+    expect(said).toContain("9 (older) and 30 more");
+    expect(said).not.toContain("10 (older)");
+    expect(said).toContain("Try: armdb compare replica db:7400;");
+  });
+});
