@@ -131,6 +131,7 @@ export class FollowerFigures {
   frame(link: ShardLink): void {
     this.#link = link;
     this.#lastFrameAtMs = link.lastFrameAtMs;
+    this.#host.heard(link.lastFrameAtMs);
     if (this.streaming === "live") this.#currentAtMs = link.lastFrameAtMs;
     this.#protocol = link.session.protocol;
   }

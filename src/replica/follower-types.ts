@@ -142,4 +142,6 @@ export interface FollowerHost {
   /** May one more connection be made? `waitMs` 0 is yes; else ask again after that long. */
   acquireConnection(protocol: ProtocolVersion, done: (waitMs: number) => void): void;
   report(report: FollowerReport): void;
+  /** A frame came on the main connection; monotonic ms. More often than anything is reported. */
+  heard(atMs: number): void;
 }

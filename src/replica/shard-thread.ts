@@ -14,21 +14,28 @@ import { CONNECT_TIMEOUT_MS, SEND_QUEUE_BYTES_MAX } from "../limits.ts";
 import { createApplier } from "./create-applier.ts";
 import { DifferenceRecorder } from "./difference-recorder.ts";
 import type { FollowerHost, FollowerReport, FollowerSettings } from "./follower-types.ts";
+import { LastFrame } from "./last-frame.ts";
 import { ShardBody } from "./shard-body.ts";
 import { type FollowerTools, ShardFollower } from "./shard-follower.ts";
 import { SpareNet } from "./spare-net.ts";
 import { threadFlusher } from "./thread-flusher.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
 
+export interface FollowCommand {
+  readonly kind: "follow";
+  readonly settings: FollowerSettings;
+  /** Of a LastFrame. */
+  readonly lastFrame: SharedArrayBuffer;
+}
+
 /** What a thread is started for. */
 export type ShardThreadStart =
-  | { readonly kind: "follow"; readonly settings: FollowerSettings }
-  | { readonly kind: "stand-by"; readonly host: string; readonly port: number };
+  FollowCommand | { readonly kind: "stand-by"; readonly host: string; readonly port: number };
 
 /** Supervisor to shard. `prepared` and `connection` answer the last request of that kind. */
 export type ShardCommand =
   /** To a thread that stands by. */
-  | { readonly kind: "follow"; readonly settings: FollowerSettings }
+  | FollowCommand
   | { readonly kind: "prepared"; readonly error: PlainError | null }
   | { readonly kind: "connection"; readonly waitMs: number }
   | { readonly kind: "rescan" }
@@ -59,8 +66,10 @@ function dialSpare(host: string, port: number): void {
 }
 
 /** Follows one shard; returns what takes the commands for it. */
-function follow(settings: FollowerSettings): (command: ShardCommand) => void {
+function follow(command: FollowCommand): (command: ShardCommand) => void {
   shortenTimeSlice();
+  const { settings } = command;
+  const lastFrame = new LastFrame(command.lastFrame);
   const acquiring: ((waitMs: number) => void)[] = [];
   let preparing: ((error: PlainError | null) => void) | null = null;
 
@@ -86,6 +95,7 @@ function follow(settings: FollowerSettings): (command: ShardCommand) => void {
       send({ kind: "report", report });
       if (report.kind === "ended") end();
     },
+    heard: (atMs) => lastFrame.note(atMs),
   };
 
   let comparison = 0;
@@ -148,7 +158,7 @@ function end(): void {
 }
 
 let commanded = (command: ShardCommand): void => {
-  if (command.kind === "follow") commanded = follow(command.settings);
+  if (command.kind === "follow") commanded = follow(command);
   else if (command.kind === "stop") end();
 };
 port.on("message", (command: ShardCommand) => commanded(command));
@@ -157,7 +167,7 @@ reportCrashes((reason) => send({ kind: "crashed", reason }));
 const start = workerData as ShardThreadStart;
 switch (start.kind) {
   case "follow":
-    commanded = follow(start.settings);
+    commanded = follow(start);
     break;
   case "stand-by":
     dialSpare(start.host, start.port);

@@ -5,6 +5,8 @@ import type { ShardCommand, ShardMessage } from "./shard-thread.ts";
 
 export interface ShardThread {
   send(command: ShardCommand): void;
+  /** When it last heard from its leader, as of now; null: not yet. */
+  readonly lastFrameAtMs: number | null;
   /** Ends it without more words. */
   kill(): void;
 }

@@ -2,6 +2,7 @@
 
 import type { Worker } from "node:worker_threads";
 import { startThread } from "../io/threads.ts";
+import { LastFrame } from "./last-frame.ts";
 import type { ShardCommand, ShardMessage, ShardThreadStart } from "./shard-thread.ts";
 import type { ShardThread, ShardThreads, StartShard } from "./shard-threads.ts";
 
@@ -9,10 +10,12 @@ import type { ShardThread, ShardThreads, StartShard } from "./shard-threads.ts";
 export function createShardThreads(): ShardThreads {
   let waiting: Worker | null = null;
   const start: StartShard = (settings, received, died) => {
-    const thread = waiting ?? startWorker({ kind: "follow", settings });
-    if (thread === waiting) thread.postMessage({ kind: "follow", settings } satisfies ShardCommand);
+    const lastFrame = new LastFrame();
+    const follow = { kind: "follow", settings, lastFrame: lastFrame.memory } as const;
+    const thread = waiting ?? startWorker(follow);
+    if (thread === waiting) thread.postMessage(follow satisfies ShardCommand);
     waiting = null;
-    return listenTo(thread, received, died);
+    return listenTo(thread, lastFrame, received, died);
   };
   return {
     start,
@@ -39,6 +42,7 @@ function startWorker(start: ShardThreadStart): Worker {
 
 function listenTo(
   thread: Worker,
+  lastFrame: LastFrame,
   received: (message: ShardMessage) => void,
   died: (reason: string) => void,
 ): ShardThread {
@@ -62,6 +66,9 @@ function listenTo(
   thread.on("exit", (code: number) => die(`it ended with code ${code}`));
   return {
     send: (command: ShardCommand) => thread.postMessage(command),
+    get lastFrameAtMs() {
+      return lastFrame.atMs;
+    },
     kill: () => void thread.terminate(),
   };
 }

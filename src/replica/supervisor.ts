@@ -127,14 +127,15 @@ export class Supervisor {
 
   /** The last snapshot of every shard that has one. */
   get snapshots(): readonly ShardSnapshot[] {
-    return this.#shards.flatMap((shard) => (shard.snapshot === null ? [] : [shard.snapshot]));
+    return this.#shards.flatMap((slot) => upToDate(slot) ?? []);
   }
 
   /** Every shard that was started, by number; all of them once the geometry is known. */
   get shards(): readonly ShardView[] {
-    return this.#shards.map(({ snapshot, heardAtMs, ended, restarts }, shard) => ({
-      ...{ shard, snapshot, heardAtMs, ended, restarts },
-    }));
+    return this.#shards.map((slot, shard) => {
+      const { heardAtMs, ended, restarts } = slot;
+      return { shard, snapshot: upToDate(slot), heardAtMs, ended, restarts };
+    });
   }
 
   /** Starts all shards of an existing directory, or the first of a new one. */
@@ -383,4 +384,13 @@ export class Supervisor {
     const snapshots = this.#shards.map((slot) => slot.snapshot);
     return { protocol: this.#protocol, created, owner: this.#owner, snapshots };
   }
+}
+
+/** A shard's last snapshot, with the time of the last frame as of now. */
+function upToDate({ snapshot, thread }: ShardSlot): ShardSnapshot | null {
+  const lastFrameAtMs = thread?.lastFrameAtMs ?? null;
+  if (snapshot === null || lastFrameAtMs === null) return snapshot;
+  if (lastFrameAtMs <= (snapshot.lastFrameAtMs ?? 0)) return snapshot;
+  const currentAtMs = snapshot.streaming === "live" ? lastFrameAtMs : snapshot.currentAtMs;
+  return { ...snapshot, lastFrameAtMs, currentAtMs };
 }

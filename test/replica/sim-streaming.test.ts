@@ -56,6 +56,29 @@ for (const generation of [2, 3] as const) {
 }
 
 describe("figures are told to the supervisor", () => {
+  test("once a second, but when the leader was last heard of is known at any moment", () => {
+    const stage = new SimStage();
+    const follower = stage.follow();
+    stage.until("live", () => follower.states().at(-1) === "live", 10_000);
+    stage.leader.put(0, 1, 1);
+    stage.clock.advance(10);
+    let oldestMs = 0;
+    for (let put = 2; put <= 300; put++) {
+      stage.leader.put(0, put % 50, put);
+      stage.clock.advance(10);
+      const { lastFrameAtMs, currentAtMs } = follower.shard();
+      expect(currentAtMs).toBe(lastFrameAtMs);
+      oldestMs = Math.max(oldestMs, stage.clock.nowMs() - (lastFrameAtMs ?? 0));
+    }
+    expect(oldestMs).toBeLessThanOrEqual(10);
+    // The last frame of a thread that is gone is no news.
+    const heardAtMs = follower.shard().lastFrameAtMs;
+    follower.killThread(0, "a bug");
+    stage.clock.advance(100);
+    expect(follower.shard().state).toBe("stalled");
+    expect(follower.shard().lastFrameAtMs).toBeLessThanOrEqual(heardAtMs ?? 0);
+  });
+
   test("once a second while a live stream brings something every 10 ms", () => {
     const stage = new SimStage();
     const follower = stage.follow();

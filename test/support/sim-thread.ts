@@ -28,6 +28,7 @@ export class SimThread implements ShardThread {
   #preparing: ((error: PlainError | null) => void) | null = null;
   #follower: ShardFollower | null = null;
   #comparison = 0;
+  lastFrameAtMs: number | null = null;
   #over = false;
   /** Compares when the supervisor asks for it. */
   recorder: DifferenceRecorder | null = null;
@@ -66,6 +67,9 @@ export class SimThread implements ShardThread {
     report: (report) => {
       this.observe(report);
       this.#post({ kind: "report", report });
+    },
+    heard: (atMs) => {
+      this.lastFrameAtMs = atMs;
     },
   };
 
