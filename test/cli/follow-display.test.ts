@@ -6,6 +6,7 @@ import { createMessages } from "../../src/cli/messages.ts";
 import { createOutput } from "../../src/cli/output.ts";
 import { createPalette } from "../../src/cli/palette.ts";
 import type { FollowerReport, ShardSnapshot } from "../../src/replica/follower-types.ts";
+import { snapshotOf } from "../status/facts.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { MemorySink } from "./fake-machine.ts";
 
@@ -37,43 +38,6 @@ function displayed(options: { readonly json: boolean }) {
   return { clock, display, written, stderr };
 }
 
-function snapshotOf(shard: number, appliedTotal = 0n): ShardSnapshot {
-  return {
-    shard,
-    state: "live",
-    activity: "following the live stream",
-    protocol: 2,
-    slots: 10,
-    occupied: 7,
-    scanned: 10,
-    scansDone: 1,
-    bytesReceived: 800,
-    appliedTotal,
-    skippedTotal: 0n,
-    healedTotal: 0,
-    rescannedTotal: 0,
-    replacedTotal: 0,
-    resetsSaved: 0,
-    tornLoaded: 0,
-    divergedSlots: 0,
-    diverged: [],
-    reconnects: 0,
-    connections: 1,
-    lastFrameAtMs: null,
-    lastFullScanAtMs: null,
-    lastFullScanTookMs: null,
-    streaming: "live",
-    currentAtMs: null,
-    oldestUnsyncedAtMs: null,
-    ready: true,
-    maxVersionSeen: 1,
-    slowWrites: 0,
-    slowestWriteMs: 0,
-    scanningShare: 0,
-    lastError: null,
-  };
-}
-
 /** Has one report of a shard shown each `everyMs`, for `forMs`. */
 function report(
   { clock, display }: ReturnType<typeof displayed>,
@@ -89,15 +53,26 @@ function report(
 describe("a running follower with --json", () => {
   test("tells the progress of all shards together, at most once in 0.9 s", () => {
     const stage = displayed({ json: true });
-    report(stage, { everyMs: 50, forMs: 9_000, shards: [snapshotOf(0, 5n), snapshotOf(1)] });
+    report(stage, {
+      everyMs: 50,
+      forMs: 9_000,
+      shards: [snapshotOf({ appliedTotal: 5n }), snapshotOf({ shard: 1 })],
+    });
     const lines = stage.written();
     expect(lines).toHaveLength(10);
     expect(lines[0]).toEqual({
       schema: 1,
       type: "progress",
       shards: [
-        { shard: 0, state: "live", scanned: "10", slots: 10, occupied: 7, appliedTotal: "5" },
-        { shard: 1, state: "live", scanned: "10", slots: 10, occupied: 7, appliedTotal: "0" },
+        { shard: 0, state: "live", scanned: "650", slots: 1000, occupied: 600, appliedTotal: "5" },
+        {
+          shard: 1,
+          state: "live",
+          scanned: "650",
+          slots: 1000,
+          occupied: 600,
+          appliedTotal: "650",
+        },
       ],
     });
   });
@@ -105,8 +80,8 @@ describe("a running follower with --json", () => {
   test("tells every figure of a shard that reports once a second, a little early or late", () => {
     const stage = displayed({ json: true });
     for (let second = 0; second < 20; second++) {
-      report(stage, { everyMs: 980, forMs: 980, shards: [snapshotOf(0)] });
-      report(stage, { everyMs: 1_020, forMs: 1_020, shards: [snapshotOf(0)] });
+      report(stage, { everyMs: 980, forMs: 980, shards: [snapshotOf()] });
+      report(stage, { everyMs: 1_020, forMs: 1_020, shards: [snapshotOf()] });
     }
     expect(stage.written()).toHaveLength(40);
   });
@@ -120,7 +95,7 @@ describe("a running follower with --json", () => {
       error: { code: "storage", message: "m" },
     };
     stage.display.reported(ended, () => []);
-    report(stage, { everyMs: 1_000, forMs: 3_000, shards: [snapshotOf(0)] });
+    report(stage, { everyMs: 1_000, forMs: 3_000, shards: [snapshotOf()] });
     expect(stage.written()).toEqual([]);
   });
 });
