@@ -77,6 +77,35 @@ describe.if(oracleAvailable())("a follower that runs", () => {
   );
 
   test(
+    "knows when a busy leader was last heard of between two reports of a shard's thread",
+    async () => {
+      const leader = await stage.leader("0.1.14");
+      const dir = stage.fresh("busy");
+      const follower = await stage.follower(leader.address, dir);
+      await eventually(
+        () => statusOf(dir),
+        ({ document }) => document.verdict === "live",
+      );
+      const load = leader.rate(500, 10, 1, 1_000);
+      // Figures come once a second: without a word between them their age passes 500 ms in any two seconds.
+      let freshSinceMs = performance.now();
+      const deadlineMs = freshSinceMs + 10_000;
+      while (performance.now() - freshSinceMs < 2_000) {
+        if (performance.now() > deadlineMs)
+          throw new Error("the last frame's age went past 500 ms");
+        const { document } = await statusOf(dir);
+        const isFresh = document.shards.every(
+          ({ lastFrameMsAgo }) => (lastFrameMsAgo ?? 1e9) < 500,
+        );
+        if (!isFresh) freshSinceMs = performance.now();
+      }
+      await load;
+      await expectGoodStop(follower);
+    },
+    LIMIT_MS,
+  );
+
+  test(
     "keeps a second follower away, which learns its pid",
     async () => {
       const leader = await stage.leader("0.15.0");
