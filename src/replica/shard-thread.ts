@@ -5,7 +5,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, type PlainError } from "../errors.ts";
 import { reportCrashes } from "../io/threads.ts";
-import { shortenTimeSlice } from "../io/time-slice.ts";
+import { shortenTimeSlice } from "../io/scheduling.ts";
 import { realDisk } from "../io/real-disk.ts";
 import { realNet } from "../io/sockets.ts";
 import { realClock, realRandom } from "../io/time.ts";
@@ -112,7 +112,13 @@ function follow(command: FollowCommand): (command: ShardCommand) => void {
     net,
     clock: realClock,
     random: realRandom,
-    newFlusher: (directory) => threadFlusher(directory, settings.owner),
+    newFlusher: (directory) =>
+      threadFlusher({
+        directory,
+        owner: settings.owner,
+        // With "batch" each Ack waits for a sync.
+        givesWay: settings.sync !== "batch",
+      }),
     newApplier: createApplier,
   };
   const follower = new ShardFollower(settings, host, tools, recorder);

@@ -3,12 +3,10 @@
 import type { PlainError } from "../errors.ts";
 import type { Flusher, FlushJob } from "../io/flusher.ts";
 import { startThread } from "../io/threads.ts";
-import type { NewFileOwner } from "../store/ownership.ts";
 import type { FlushRequest, FlushThreadData } from "./flush-thread.ts";
 
 /** Starts the thread for one shard directory. */
-export function threadFlusher(directory: string, owner: NewFileOwner): Flusher {
-  const data: FlushThreadData = { directory, owner };
+export function threadFlusher(data: FlushThreadData): Flusher {
   const thread = startThread("replica/flush-thread", data);
   let waiting: ((error: PlainError | null) => void) | null = null;
   let death: PlainError | null = null;
@@ -18,7 +16,10 @@ export function threadFlusher(directory: string, owner: NewFileOwner): Flusher {
     done?.(error);
   };
   const died = (reason: string) => {
-    death ??= { code: "unexpected", message: `The sync thread of "${directory}" died: ${reason}` };
+    death ??= {
+      code: "unexpected",
+      message: `The sync thread of "${data.directory}" died: ${reason}`,
+    };
     answer(death);
   };
   thread.on("message", (error: PlainError | null) => answer(error));

@@ -1,4 +1,4 @@
-// The time slice of a shard's thread: what is asked of the kernel, what is left as it was, and where nothing is asked.
+// What our threads ask of the kernel about their turns, what is left as it was, and where nothing is asked.
 
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
@@ -8,16 +8,20 @@ import { getScheduling } from "../../src/io/libc.ts";
 import {
   ATTRIBUTES_BYTES,
   FLAGS_OFFSET,
+  GIVE_WAY_NICE,
+  giveWay,
+  NICE_OFFSET,
   POLICY_OFFSET,
   shortenTimeSlice,
-  SLICE_NS,
+  SLICE_LONG_NS,
   SLICE_OFFSET,
+  SLICE_SHORT_NS,
   type ThreadScheduling,
-} from "../../src/io/time-slice.ts";
+} from "../../src/io/scheduling.ts";
 import { Armdb } from "../support/armdb.ts";
+import { BAD_LEADER_INFO, RealScriptedLeader } from "../support/bad-leader.ts";
 import { TempRoot } from "../support/temp.ts";
 
-const NICE_OFFSET = 16;
 const POLICY_FIFO = 1;
 
 /** A kernel that remembers what it was told. */
@@ -53,7 +57,7 @@ describe("shortenTimeSlice()", () => {
     expect(shortenTimeSlice(scheduling)).toBe(true);
     const [taken] = scheduling.taken;
     expect(scheduling.taken).toHaveLength(1);
-    expect(taken?.getBigUint64(SLICE_OFFSET, true)).toBe(SLICE_NS);
+    expect(taken?.getBigUint64(SLICE_OFFSET, true)).toBe(SLICE_SHORT_NS);
     expect(taken?.getBigUint64(FLAGS_OFFSET, true)).toBe(1n);
     expect(taken?.getInt32(NICE_OFFSET, true)).toBe(7);
   });
@@ -95,7 +99,7 @@ describe("shortenTimeSlice()", () => {
     async () => {
       const program = `
       import { getScheduling } from "./src/io/libc.ts";
-      import { shortenTimeSlice } from "./src/io/time-slice.ts";
+      import { shortenTimeSlice } from "./src/io/scheduling.ts";
       const done = shortenTimeSlice();
       const view = new DataView(new ArrayBuffer(${ATTRIBUTES_BYTES}));
       getScheduling(new Uint8Array(view.buffer));
@@ -103,7 +107,7 @@ describe("shortenTimeSlice()", () => {
       const child = Bun.spawn(["nice", "-n", "5", process.execPath, "-e", program], {
         stdin: "ignore",
       });
-      expect((await new Response(child.stdout).text()).trim()).toBe(`true ${SLICE_NS}n 5`);
+      expect((await new Response(child.stdout).text()).trim()).toBe(`true ${SLICE_SHORT_NS}n 5`);
       expect(await child.exited).toBe(0);
     },
   );
@@ -115,24 +119,91 @@ describe("shortenTimeSlice()", () => {
       // Nobody listens on port 1: the shard's thread waits and tries again.
       await using follower = Armdb.replicate("127.0.0.1:1", root.fresh());
       await follower.line({ type: "shard", shard: 0, state: "waiting" });
-      const threads = readdirSync(`/proc/${follower.pid}/task`).map(Number);
-      expect(threads.filter((thread) => sliceOf(thread) === SLICE_NS)).toHaveLength(1);
-      expect(sliceOf(follower.pid)).not.toBe(SLICE_NS);
+      expect(
+        threadsOf(follower.pid).filter((thread) => sliceOf(thread) === SLICE_SHORT_NS),
+      ).toHaveLength(1);
+      expect(sliceOf(follower.pid)).not.toBe(SLICE_SHORT_NS);
     },
   );
 });
 
-/** The time slice of a thread, ns; null when it is gone. */
-function sliceOf(thread: number): bigint | null {
-  const attributes = new Uint8Array(ATTRIBUTES_BYTES);
-  if (getScheduling(attributes, thread) !== 0) return null;
-  return viewOf(attributes).getBigUint64(SLICE_OFFSET, true);
+describe("giveWay()", () => {
+  for (const [nice, after] of [
+    [0, 3],
+    [5, 8],
+    [17, 19],
+    [-5, -2],
+  ] as const) {
+    test(`makes a nice value of ${nice} one of ${after}, with a long slice, for this thread alone`, () => {
+      const scheduling = new FakeScheduling();
+      scheduling.nice = nice;
+      expect(giveWay(scheduling)).toBe(true);
+      const [taken] = scheduling.taken;
+      expect(scheduling.taken).toHaveLength(1);
+      expect(taken?.getInt32(NICE_OFFSET, true)).toBe(after);
+      expect(taken?.getBigUint64(SLICE_OFFSET, true)).toBe(SLICE_LONG_NS);
+      expect(taken?.getBigUint64(FLAGS_OFFSET, true)).toBe(1n);
+    });
+  }
+
+  test("leaves a thread alone that somebody gave another policy, and one under a filter of system calls", () => {
+    const scheduling = new FakeScheduling();
+    scheduling.policy = POLICY_FIFO;
+    expect(giveWay(scheduling)).toBe(false);
+    scheduling.policy = 0;
+    scheduling.text = scheduling.text.replace("Seccomp:\t0", "Seccomp:\t2");
+    expect(giveWay(scheduling)).toBe(false);
+    expect(scheduling.taken).toBeEmpty();
+  });
+
+  for (const { sync, threads } of [
+    { sync: "group", threads: BAD_LEADER_INFO.shardCount },
+    { sync: "batch", threads: 0 },
+  ]) {
+    test.skipIf(!kernelTakesChanges())(
+      `is done by flush threads, and by no other, with --sync ${sync}: ${threads} threads of two shards`,
+      async () => {
+        using root = new TempRoot("give-way");
+        using leader = RealScriptedLeader.good();
+        await using follower = Armdb.replicate(leader.address, root.fresh(), ["--sync", sync]);
+        await follower.ready();
+        // The tests themselves may run at a nice value.
+        const usual = niceOf(follower.pid) ?? Number.NaN;
+        const all = threadsOf(follower.pid).map(niceOf);
+        const lower = all.filter((nice) => nice === usual + GIVE_WAY_NICE);
+        expect(lower).toHaveLength(threads);
+        expect(all.filter((nice) => nice === usual)).toHaveLength(all.length - threads);
+      },
+    );
+  }
+});
+
+function threadsOf(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).map(Number);
 }
 
-/** Linux from 6.12 on, with no filter of system calls over the tests. */
-function kernelHasSlices(): boolean {
+/** How a thread is scheduled; null when it is gone. */
+function schedulingOf(thread: number): DataView | null {
+  const attributes = new Uint8Array(ATTRIBUTES_BYTES);
+  return getScheduling(attributes, thread) === 0 ? viewOf(attributes) : null;
+}
+
+/** The time slice of a thread, ns. */
+function sliceOf(thread: number): bigint | undefined {
+  return schedulingOf(thread)?.getBigUint64(SLICE_OFFSET, true);
+}
+
+function niceOf(thread: number): number | undefined {
+  return schedulingOf(thread)?.getInt32(NICE_OFFSET, true);
+}
+
+/** Linux with no filter of system calls over the tests. */
+function kernelTakesChanges(): boolean {
   if (process.platform !== "linux") return false;
+  return /^Seccomp:\s*0$/m.test(readFileSync("/proc/self/status", "latin1"));
+}
+
+function kernelHasSlices(): boolean {
   const [major = 0, minor = 0] = release().split(".").map(Number);
-  const status = readFileSync("/proc/self/status", "latin1");
-  return (major > 6 || (major === 6 && minor >= 12)) && /^Seccomp:\s*0$/m.test(status);
+  return kernelTakesChanges() && (major > 6 || (major === 6 && minor >= 12));
 }
