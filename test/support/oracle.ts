@@ -221,17 +221,19 @@ export class OracleLeader extends OracleSession {
     return { puts: number(answer, "puts"), ms: number(answer, "ms") };
   }
 
-  /** As `rate`, and every `markMs` a put of one more key whose value begins with the time; resolves with that key, in hex. */
+  /** As `rate`, and every `markMs` a put of one more key, `marked` in hex, whose value begins with the time. */
   async rateMarked(
     putsPerSecond: number,
     seconds: number,
     seed: number,
     keys: number,
     markMs: number,
-  ): Promise<string> {
+  ): Promise<{ marked: string; puts: number; ms: number }> {
     const deadlineMs = seconds * 1000 + ANSWER_DEADLINE_MS;
     const words = `rate ${putsPerSecond} ${seconds} ${seed} ${keys} ${markMs}`;
-    return text(await this.ask(words, deadlineMs), "marked");
+    const answer = await this.ask(words, deadlineMs);
+    const [puts, ms] = [number(answer, "puts"), number(answer, "ms")];
+    return { marked: text(answer, "marked"), puts, ms };
   }
 }
 

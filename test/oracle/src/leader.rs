@@ -13,7 +13,7 @@ use crate::commands::{self, Words, done};
 use crate::content::{self, mix64, unhex};
 use crate::json::{self, Object};
 use crate::store::{self, Tree};
-use crate::watch;
+use crate::watch::{self, Mark};
 
 const BIND_ATTEMPTS: u32 = 20;
 
@@ -153,7 +153,7 @@ fn churn<const K: usize, const V: usize>(
 
 /// Puts at an even pace. When the machine cannot keep it, the time ends it and the
 /// count tells. With `mark_ms`, the key after the last one is put that often, its
-/// value beginning with the time (see `watch`).
+/// value beginning with a `Mark` (see `watch`).
 fn rate<const K: usize, const V: usize>(
     tree: &Tree<K, V>,
     per_second: f64,
@@ -165,6 +165,7 @@ fn rate<const K: usize, const V: usize>(
     if !(per_second > 0.0 && seconds > 0.0 && per_second.is_finite() && seconds.is_finite()) {
         return Err("rate and time must be positive".into());
     }
+    let start_ns = watch::now_ns();
     let start = Instant::now();
     let length = Duration::from_secs_f64(seconds);
     let wanted = (per_second * seconds).round() as u64;
@@ -175,11 +176,13 @@ fn rate<const K: usize, const V: usize>(
         if elapsed >= length {
             break;
         }
-        if mark_ms.is_some_and(|every| elapsed >= Duration::from_millis(every) * marks) {
+        if let Some(every) = mark_ms && elapsed >= Duration::from_millis(every) * marks {
             marks += 1;
-            let mut value = [0u8; V];
-            value[..8].copy_from_slice(&watch::now_ns().to_le_bytes());
-            tree.put(&content::key(keys), &value)?;
+            let mark = Mark {
+                put_ns: watch::now_ns(),
+                next_due_ns: start_ns + every * 1_000_000 * u64::from(marks),
+            };
+            tree.put(&content::key(keys), &mark.value()?)?;
         }
         let due = Duration::from_secs_f64(puts as f64 / per_second);
         if due > elapsed {

@@ -1,6 +1,7 @@
 //! `watch`: how long a put takes until it stands in a follower's file. Reads one
-//! marked slot over and over; its value begins with the time of its put (see the
-//! leader's `rate`).
+//! marked slot over and over; its value begins with the time of its put and the
+//! time at which the next one is due (see the leader's `rate`). Until then it
+//! sleeps: reading on would take a quarter of a core from those it watches.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -13,6 +14,42 @@ use crate::json;
 /// Bytes before a file's first slot.
 pub const HEADER: u64 = 4096;
 const PAUSE: Duration = Duration::from_micros(20);
+/// However late the next put may be due.
+const SLEEP_MAX: Duration = Duration::from_millis(100);
+
+/// What a marked value begins with.
+const MARK_BYTES: usize = 16;
+
+/// Times of a marked put, Unix ns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    pub put_ns: u64,
+    /// No later put of the marked key comes before this.
+    pub next_due_ns: u64,
+}
+
+impl Mark {
+    /// A value that begins with the mark.
+    pub fn value<const V: usize>(self) -> Fallible<[u8; V]> {
+        let mut value = [0u8; V];
+        let start = value
+            .get_mut(..MARK_BYTES)
+            .ok_or("a marked value has 16 bytes at least")?;
+        start[..8].copy_from_slice(&self.put_ns.to_le_bytes());
+        start[8..].copy_from_slice(&self.next_due_ns.to_le_bytes());
+        Ok(value)
+    }
+
+    fn read(file: &File, offset: u64) -> Fallible<Self> {
+        let mut words = [[0u8; 8]; 2];
+        file.read_exact_at(words.as_flattened_mut(), offset)?;
+        let [put_ns, next_due_ns] = words.map(u64::from_le_bytes);
+        Ok(Self {
+            put_ns,
+            next_due_ns,
+        })
+    }
+}
 
 /// Unix time, ns: the same clock in every process of this machine.
 pub fn now_ns() -> u64 {
@@ -30,16 +67,19 @@ pub fn run(args: &Args) -> Fallible<()> {
     let slot = find(&file, slot_size, &wanted)?;
     let offset = HEADER + slot * slot_size + 8 + key_len;
     let mut delays = Vec::new();
-    let mut last = read_stamp(&file, offset)?;
+    let mut last = Mark::read(&file, offset)?;
     let start = Instant::now();
     while start.elapsed().as_secs_f64() < seconds {
-        let stamp = read_stamp(&file, offset)?;
-        if stamp == last {
+        let mark = Mark::read(&file, offset)?;
+        if mark.put_ns == last.put_ns {
             std::thread::sleep(PAUSE);
             continue;
         }
-        last = stamp;
-        delays.push(now_ns().saturating_sub(stamp) / 1000);
+        last = mark;
+        let now = now_ns();
+        delays.push(now.saturating_sub(mark.put_ns) / 1000);
+        let due = Duration::from_nanos(mark.next_due_ns.saturating_sub(now));
+        std::thread::sleep(due.min(SLEEP_MAX));
     }
     delays.sort_unstable();
     let at = |share: f64| {
@@ -69,10 +109,4 @@ fn find(file: &File, slot_size: u64, wanted: &[u8]) -> Fallible<u64> {
         }
     }
     Err("the marked key is not in this file".into())
-}
-
-fn read_stamp(file: &File, offset: u64) -> Fallible<u64> {
-    let mut bytes = [0u8; 8];
-    file.read_exact_at(&mut bytes, offset)?;
-    Ok(u64::from_le_bytes(bytes))
 }
