@@ -1,7 +1,7 @@
 // Decides when written data is made durable (cli.md: --sync), has the flusher do it, and tells who waits. Saves the cursor
 // with a sync at most once a second. After a failed sync nothing is tried again: what was written must be taken as lost.
 //
-//   group  a sync starts at most 50 ms after the first unsynced write
+//   group  a sync starts at most 50 ms after the first unsynced write, or when the one under way ends
 //   batch  a sync before each Ack
 //   off    only when somebody waits (ready, --once, stop)
 
@@ -26,7 +26,6 @@ export class Durability {
   readonly #options: DurabilityOptions;
   #timer: Timer | null = null;
   #flushing = false;
-  #again = false;
   #stopped = false;
   #cursorSavedAtMs = Number.NEGATIVE_INFINITY;
   #whenIdle: ((error: PlainError | null) => void) | null = null;
@@ -41,8 +40,12 @@ export class Durability {
   /** Something was written. */
   wrote(): void {
     if (this.#options.policy !== "group" || this.#stopped) return;
-    if (this.#flushing) this.#again = true;
-    else this.#timer ??= this.#options.clock.after(GROUP_SYNC_DELAY_MS, () => this.#flush());
+    if (this.#flushing || this.#timer !== null) return;
+    const { clock, store } = this.#options;
+    const nowMs = clock.nowMs();
+    // What was written while a sync ran has waited for its end already.
+    const waitedMs = nowMs - (store.oldestUnsyncedAtMs ?? nowMs);
+    this.#timer = clock.after(Math.max(0, GROUP_SYNC_DELAY_MS - waitedMs), () => this.#flush());
   }
 
   /** Calls back once everything written up to now is durable; never after a failure or stop. */
@@ -52,8 +55,7 @@ export class Durability {
       return;
     }
     this.#waitingNext.push(run);
-    if (this.#flushing) this.#again = true;
-    else this.#flush();
+    if (!this.#flushing) this.#flush();
   }
 
   #flush(): void {
@@ -62,7 +64,6 @@ export class Durability {
     if (this.#stopped) return;
     const { clock, flusher, store } = this.#options;
     this.#flushing = true;
-    this.#again = false;
     this.#waitingNow = this.#waitingNext;
     this.#waitingNext = [];
     const nowMs = clock.nowMs();
@@ -91,7 +92,7 @@ export class Durability {
     this.#waitingNow = [];
     for (const run of waiting) run();
     if (this.#waitingNext.length > 0) this.#flush();
-    else if (this.#again) this.wrote();
+    else if (this.#options.store.oldestUnsyncedAtMs !== null) this.wrote();
   }
 
   /** No more syncs are started; `done` is called once none is under way, with what that last one met. */

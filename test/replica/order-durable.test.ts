@@ -128,6 +128,43 @@ describe("--sync group", () => {
   });
 });
 
+describe("--sync group under writes that never end", () => {
+  for (const { syncMs, waitMsMax, apartMs } of [
+    { syncMs: 30, waitMsMax: 50, apartMs: 50 },
+    { syncMs: 200, waitMsMax: 200, apartMs: 200 },
+  ]) {
+    test(`with syncs of ${syncMs} ms, a write waits at most ${waitMsMax} ms for the start of one that covers it`, () => {
+      const stage = filled();
+      const startsMs: number[] = [];
+      liveOf(stage, {
+        syncMs: () => {
+          startsMs.push(stage.clock.nowMs());
+          return syncMs;
+        },
+      });
+      stage.clock.advance(10_000);
+      startsMs.length = 0;
+      const from = stage.disk.calls.length;
+      for (let write = 0; write < 500; write++) {
+        stage.leader.put(0, write, 5);
+        stage.clock.advance(7);
+      }
+      stage.clock.advance(1_000);
+      const writesMs = stage.disk.calls
+        .slice(from)
+        .filter((call) => wordOf(call) === "write slots fixed.data")
+        .map((call) => call.atMs);
+      expect(writesMs.length).toBeGreaterThan(400);
+      const waitsMs = writesMs.map(
+        (atMs) => (startsMs.find((start) => start > atMs) ?? 1e9) - atMs,
+      );
+      expect(Math.max(...waitsMs)).toBeLessThanOrEqual(waitMsMax);
+      // Nor more often than needed.
+      expect(startsMs.length).toBeLessThanOrEqual(Math.ceil((500 * 7) / apartMs) + 1);
+    });
+  }
+});
+
 describe("--sync off", () => {
   test("syncs for ready and at the stop only", () => {
     const stage = filled();
