@@ -77,7 +77,7 @@ async function live(
 
 /**
  * In memory where there is such a place: the crate's put itself syncs, every 1,024 puts and 50 ms. On the disk that the
- * follower writes to it came to 25 to 60 thousand puts a second over a million keys, here to more than 100.
+ * follower writes to it comes to 25 to 70 thousand puts a second over a million keys, here to more than 100.
  */
 function leaderDirectory(root: string): string {
   const name = "live-leader";
