@@ -50,7 +50,7 @@ const CHART_NOTE =
   "The bars of followers that wait for each round trip, from 5 ms on and where no row above has them, are of one run with 300,000 slots.";
 
 const NAMES_NOTE =
-  "`crate` is its own follower, `null` the null follower; `ours` is `--sync off` unless it says more; `again` is a second run over a complete copy. Of live rows `off` and `group` are what `--sync` was, and the leader has its files in memory. `never`: in a round the watched record was not seen to change in that follower's file. Of verify `rust` is one Rust thread with the same checks, `one` and `two` are our workers, `cold` is with files that are not cached, `cold read` a plain read of them.";
+  "`crate` is its own follower, `null` the null follower; `ours` is `--sync off` unless it says more; `again` is a second run over a complete copy. Of live rows `off` and `group` are what `--sync` was, and the leader has its files in memory (Linux). `never`: in a round the watched record was not seen to change in that follower's file. Of verify `rust` is one Rust thread with the same checks, `one` and `two` are our workers, `cold` is with files that are not cached, `cold read` a plain read of them.";
 
 export function keep(group: string, rounds: number, measured: Measured): void {
   const commit = Bun.spawnSync(["git", "rev-parse", "--short", "HEAD"]).stdout.toString().trim();

@@ -21,7 +21,7 @@ const SLEEP_MAX: Duration = Duration::from_millis(100);
 const MARK_BYTES: usize = 16;
 
 /// Times of a marked put, Unix ns.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Mark {
     pub put_ns: u64,
     /// No later put of the marked key comes before this.
