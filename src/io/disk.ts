@@ -25,6 +25,8 @@ export interface DiskFile {
   blocksFetched(): number;
   /** Writes all of `bytes` at `offset`; short writes are continued. */
   write(bytes: Uint8Array, offset: number): void;
+  /** Writes the bytes [start, end) of `memory` at `offset`, as write() does, without a view of them. */
+  writePart(memory: Uint8Array, start: number, end: number, offset: number): void;
   /**
    * Makes the file at least `bytes` long with its blocks reserved. `sized`: the file system cannot reserve
    * (EOPNOTSUPP), the file has the length only.

@@ -2,7 +2,7 @@
 // uses bun:ffi. Every wrapper returns the result or minus the errno, read on the line after the call, as the next runtime call
 // may overwrite it. Offsets are checked: FFI would turn NaN into 0 without a word.
 
-import { dlopen, FFIType, type Pointer, read } from "bun:ffi";
+import { dlopen, FFIType, type Pointer, ptr, read } from "bun:ffi";
 import { constants } from "node:os";
 import { ArmdbError, assert } from "../errors.ts";
 
@@ -10,7 +10,7 @@ const isMac = process.platform === "darwin";
 
 const shared = {
   pread: { args: ["i32", "buffer", "buffer_length", "i64"], returns: FFIType.i64_fast },
-  pwrite: { args: ["i32", "buffer", "buffer_length", "i64"], returns: FFIType.i64_fast },
+  pwrite: { args: ["i32", "ptr", FFIType.u64_fast, "i64"], returns: FFIType.i64_fast },
   fsync: { args: ["i32"], returns: "i32" },
   ftruncate: { args: ["i32", "i64"], returns: "i32" },
   flock: { args: ["i32", "i32"], returns: "i32" },
@@ -82,12 +82,34 @@ export function pread(fd: number, into: Uint8Array, offset: number): number {
   return count === -1 ? failure(symbols) : Number(count);
 }
 
-/** Bytes written at `offset`, possibly fewer than given, or -errno. */
-export function pwrite(fd: number, bytes: Uint8Array, offset: number): number {
+/** Memory that writes come from, and where the process has it. */
+export interface Place {
+  readonly memory: Uint8Array;
+  readonly address: number;
+}
+
+/** Asks for the address once: it stays as long as the memory is not detached (which shows as a length of 0). */
+export function placeOf(memory: Uint8Array): Place {
+  // A small array lies among the runtime's objects until its buffer is asked for, and moves then.
+  const isThere = memory.buffer.byteLength > 0;
+  return { memory, address: isThere ? ptr(memory) : 0 };
+}
+
+/** Bytes written at `offset` of those at [start, end) of the place, possibly fewer, or -errno. */
+export function pwrite(
+  fd: number,
+  place: Place,
+  start: number,
+  end: number,
+  offset: number,
+): number {
   checkOffset(offset);
-  if (bytes.length === 0) return 0;
+  const { memory, address } = place;
+  // Detached memory has no bytes: nothing is ever written from where it was.
+  assert(start >= 0 && start <= end && end <= memory.length, "a write from outside its memory");
+  if (start === end) return 0;
   const symbols = libc();
-  const count = symbols.pwrite(fd, bytes, bytes, offset);
+  const count = symbols.pwrite(fd, (address + start) as Pointer, end - start, offset);
   return count === -1 ? failure(symbols) : Number(count);
 }
 

@@ -93,6 +93,8 @@ function openFile(path: string, mode: OpenMode, permissions: number): DiskFile {
 class RealFile implements DiskFile {
   readonly path: string;
   readonly #fd: number;
+  /** Of the memory that was written from last: mostly the same again. */
+  #place: libc.Place | null = null;
   #closed = false;
 
   constructor(path: string, fd: number) {
@@ -124,10 +126,14 @@ class RealFile implements DiskFile {
   }
 
   write(bytes: Uint8Array, offset: number): void {
-    let done = 0;
-    while (done < bytes.length) {
-      const rest = done === 0 ? bytes : bytes.subarray(done);
-      const count = libc.pwrite(this.#fd, rest, offset + done);
+    this.writePart(bytes, 0, bytes.length, offset);
+  }
+
+  writePart(memory: Uint8Array, start: number, end: number, offset: number): void {
+    if (this.#place?.memory !== memory) this.#place = libc.placeOf(memory);
+    let done = start;
+    while (done < end) {
+      const count = libc.pwrite(this.#fd, this.#place, done, end, offset + done - start);
       if (count > 0) done += count;
       else if (count === 0) throw new DiskError("write", this.path, "EIO");
       else if (count !== -libc.EINTR)

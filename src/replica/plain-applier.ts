@@ -218,7 +218,7 @@ export class PlainApplier implements BatchApplier {
 
   takeWrites(write: WriteSink): void {
     for (const run of this.#runs) {
-      write(run.slot, this.#images.subarray(run.offset, run.offset + run.bytes));
+      write(run.slot, this.#images, run.offset, run.offset + run.bytes);
     }
     this.#runs = [];
     this.#pendingBytes = 0;

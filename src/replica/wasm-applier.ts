@@ -195,7 +195,7 @@ export class WasmApplier implements BatchApplier {
     for (let run = 0; run < runs; run++, cell += cells.RUN_BYTES / 4) {
       const start = this.#words[cell + 1] as number;
       const bytes = this.#words[cell + 2] as number;
-      write(this.#words[cell] as number, this.#bytes.subarray(start, start + bytes));
+      write(this.#words[cell] as number, this.#bytes, start, start + bytes);
     }
     this.#setCell(cells.RUN_COUNT, 0);
     this.#setCell(cells.PENDING_BYTES, 0);

@@ -220,9 +220,9 @@ export class ShardStore {
     this.#markDirty();
     const startMs = this.#writeBegins();
     const { slotSize } = this.layout;
-    this.table.takeWrites((slot, bytes) => {
-      this.#file.write(bytes, slotOffset(slot, slotSize));
-      written?.(slot, Math.max(1, bytes.length / slotSize));
+    this.table.takeWrites((slot, memory, start, end) => {
+      this.#file.writePart(memory, start, end, slotOffset(slot, slotSize));
+      written?.(slot, Math.max(1, (end - start) / slotSize));
     });
     this.#noteWrite(startMs);
   }

@@ -1,7 +1,10 @@
 // What the store needs of the table of slots: the part of replica/batch-applier.ts that has to do with disk.
 
-/** Takes one finished write: whole slot images from `slot` on, or the 4 bytes of its meta word. */
-export type WriteSink = (slot: number, bytes: Uint8Array) => void;
+/**
+ * Takes one finished write: whole slot images from `slot` on, or the 4 bytes of its meta word. They lie in [start, end) of
+ * `memory`, which is the same for many writes: a view for each is garbage, 7 % of the processor time at 100,000 puts a second.
+ */
+export type WriteSink = (slot: number, memory: Uint8Array, start: number, end: number) => void;
 
 export interface SlotTable {
   readonly slotCount: number;

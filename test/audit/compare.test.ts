@@ -31,6 +31,7 @@ function torn(file: DiskFile): DiskFile {
     willRead: () => {},
     blocksFetched: () => 0,
     write: () => {},
+    writePart: () => {},
     preallocate: () => "allocated",
     truncate: () => {},
     syncData: () => {},

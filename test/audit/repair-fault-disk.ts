@@ -84,6 +84,8 @@ export class FaultDisk implements Disk {
       willRead: () => {},
       blocksFetched: () => 0,
       write: (bytes, offset) => call("write", () => file.write(bytes, offset)),
+      writePart: (memory, start, end, offset) =>
+        call("write", () => file.writePart(memory, start, end, offset)),
       preallocate: (bytes) => call("preallocate", () => file.preallocate(bytes)),
       truncate: (bytes) => call("truncate", () => file.truncate(bytes)),
       syncData: () => call("syncData", () => file.syncData()),

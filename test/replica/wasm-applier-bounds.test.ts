@@ -42,7 +42,9 @@ function longestPayload(layout: SlotLayout, meta: number): Uint8Array {
 
 function writesOf(applier: BatchApplier): string[] {
   const writes: string[] = [];
-  applier.takeWrites((slot, bytes) => writes.push(`${slot}: ${Bun.hash.crc32(bytes)}`));
+  applier.takeWrites((slot, memory, start, end) =>
+    writes.push(`${slot}: ${Bun.hash.crc32(memory.subarray(start, end))}`),
+  );
   return writes;
 }
 

@@ -43,14 +43,15 @@ class FileImage {
   writes: string[] = [];
 
   take(applier: BatchApplier, slotSize: number): void {
-    applier.takeWrites((slot, bytes) => {
-      const start = slot * slotSize;
-      if (start + bytes.length > this.bytes.length) {
-        const longer = new Uint8Array(start + bytes.length);
+    applier.takeWrites((slot, memory, start, end) => {
+      const bytes = memory.subarray(start, end);
+      const at = slot * slotSize;
+      if (at + bytes.length > this.bytes.length) {
+        const longer = new Uint8Array(at + bytes.length);
         longer.set(this.bytes);
         this.bytes = longer;
       }
-      this.bytes.set(bytes, start);
+      this.bytes.set(bytes, at);
       this.writes.push(`${slot}+${bytes.length}`);
     });
   }

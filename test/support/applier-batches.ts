@@ -59,7 +59,9 @@ export interface Written {
 /** All pending writes, as copies. */
 export function takeAll(applier: BatchApplier): Written[] {
   const writes: Written[] = [];
-  applier.takeWrites((slot, bytes) => void writes.push({ slot, bytes: new Uint8Array(bytes) }));
+  applier.takeWrites((slot, memory, start, end) => {
+    writes.push({ slot, bytes: memory.slice(start, end) });
+  });
   return writes;
 }
 

@@ -227,6 +227,10 @@ class RecordingFile implements DiskFile {
     this.#file.write(data, offset);
   }
 
+  writePart(memory: Uint8Array, start: number, end: number, offset: number): void {
+    this.write(memory.subarray(start, end), offset);
+  }
+
   preallocate(bytes: number): "allocated" {
     this.#note({ operation: "preallocate", offset: bytes });
     if (bytes > this.size()) this.#file.resize(bytes);
