@@ -90,6 +90,13 @@ function openFile(path: string, mode: OpenMode, permissions: number): DiskFile {
   return new RealFile(path, fd);
 }
 
+/**
+ * No more goes to the system at once. From some version on (seen with 6.18 and ext4) Linux caches what one call writes in one
+ * piece, and each later write into that piece, of a slot of 80 bytes too, looks through all of it: after a catch-up 20,000 puts
+ * a second take 22.9 % of a core instead of 26.3, in turns. A catch-up takes 2 % longer.
+ */
+const WRITE_BYTES_MAX = 128 * 1024;
+
 class RealFile implements DiskFile {
   readonly path: string;
   readonly #fd: number;
@@ -133,7 +140,8 @@ class RealFile implements DiskFile {
     if (this.#place?.memory !== memory) this.#place = libc.placeOf(memory);
     let done = start;
     while (done < end) {
-      const count = libc.pwrite(this.#fd, this.#place, done, end, offset + done - start);
+      const stop = Math.min(end, done + WRITE_BYTES_MAX);
+      const count = libc.pwrite(this.#fd, this.#place, done, stop, offset + done - start);
       if (count > 0) done += count;
       else if (count === 0) throw new DiskError("write", this.path, "EIO");
       else if (count !== -libc.EINTR)
