@@ -125,8 +125,12 @@ abstract class SocketLink implements Link {
   protected abstract release(): void;
 }
 
-/** Smaller ones, as a live stream's, are left to the collector: to free them gained nothing that could be measured. */
-const FREED_BYTES_MIN = 16 * 1024;
+/**
+ * Smaller ones are left to the collector. Those of 100,000 puts a second, some 5 KB, are worth it: 38.4 % of a core instead of
+ * 41.6, and 2.2 % of the puts take over 1.8 ms to be written instead of 3.7. Those of 20,000, some 1 KB, are not: 16.9 % of a
+ * core instead of 15.7.
+ */
+const FREED_BYTES_MIN = 2 * 1024;
 
 /**
  * Gives back the memory of a received chunk at once. Bun makes each a buffer of its own. Left to the collector a catch-up of
