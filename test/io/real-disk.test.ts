@@ -85,3 +85,16 @@ test("bytes past the end of memory are never written", () => {
   });
   expect(bytes.length).toBe(0);
 });
+
+test("no call goes to the system with an offset that is none", () => {
+  using root = new TempRoot("real-disk");
+  const bytes = written(root, (file) => {
+    for (const offset of [Number.NaN, -1, 0.5, Number.POSITIVE_INFINITY, 2 ** 53]) {
+      expect(() => file.writePart(new Uint8Array(4), 0, 4, offset)).toThrow(
+        `file offset ${offset}`,
+      );
+      expect(() => file.read(new Uint8Array(4), offset)).toThrow(`file offset ${offset}`);
+    }
+  });
+  expect(bytes.length).toBe(0);
+});
