@@ -72,7 +72,7 @@ export class BatchIntake {
     if (outcome.kind === "problem") {
       return { kind: "refused", reason: batchProblemText(outcome.problem) };
     }
-    assert(outcome.kind === "applied", "a batch that was to be prepared for twice");
+    assert(outcome.kind === "applied", "a batch that asks again for what was done");
     this.#takenPending += outcome.taken;
     this.skippedTotal += BigInt(outcome.events - outcome.taken);
     this.replacedTotal += outcome.replaced;

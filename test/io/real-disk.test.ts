@@ -1,9 +1,9 @@
 // Bytes that go to the real disk from within memory: only those asked for, from where they lie now.
 
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { realDisk } from "../../src/io/real-disk.ts";
+import { realDisk, WRITE_BYTES_MAX } from "../../src/io/real-disk.ts";
 import { TempRoot } from "../support/temp.ts";
 
 /** What a file holds after these writes. */
@@ -36,13 +36,39 @@ test("a part of a view counts from the view's first byte", () => {
   expect([...written(root, (file) => file.writePart(view, 1, 3, 0))]).toEqual([4, 5]);
 });
 
+/** More than five calls may have. */
+function long(): Uint8Array {
+  const memory = new Uint8Array(5 * WRITE_BYTES_MAX + 1);
+  for (let index = 0; index < memory.length; index++) memory[index] = (index * 7919) >>> 5;
+  return memory;
+}
+
 test("a part that takes several calls is whole", () => {
   using root = new TempRoot("real-disk");
-  const memory = new Uint8Array(700_001);
-  for (let index = 0; index < memory.length; index++) memory[index] = (index * 7919) >>> 5;
+  const memory = long();
   const bytes = written(root, (file) => file.writePart(memory, 3, memory.length, 5));
   expect(bytes.subarray(5).equals(memory.subarray(3))).toBe(true);
 });
+
+/** Writes that this thread has asked the system for; null where the kernel does not count them. */
+function writesAsked(): number | null {
+  const counts = "/proc/thread-self/io";
+  if (!existsSync(counts)) return null;
+  return Number(/^syscw: (\d+)$/m.exec(readFileSync(counts, "latin1"))?.[1]);
+}
+
+test.skipIf(writesAsked() === null)(
+  "no call has more than the bound, and none less than it has to",
+  () => {
+    using root = new TempRoot("real-disk");
+    written(root, (file) => {
+      const memory = long();
+      const before = writesAsked() ?? 0;
+      file.write(memory, 0);
+      expect((writesAsked() ?? 0) - before).toBe(6);
+    });
+  },
+);
 
 test("what memory holds at the time of a write is written, also of an array that the runtime has moved", () => {
   using root = new TempRoot("real-disk");
