@@ -80,7 +80,7 @@ export class DuplicateSearch {
   async #readPass(file: DiskFile, pass: number, tools: SearchTools): Promise<DuplicatePass | null> {
     const { layout, slotCount } = this.#task;
     const checker = new SlotChecker(layout, null);
-    const reader = new OrderedReader(file);
+    const reader = new OrderedReader(file, tools.clock);
     const found = this.#newPass(pass);
     for (let first = 0; first < slotCount; first += checker.slotsMax) {
       if (tools.shouldStop()) return null;

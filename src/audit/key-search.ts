@@ -3,6 +3,7 @@
 
 import { SHARD_HEADER_BYTES, slotOffset } from "../format/shard-header.ts";
 import { SLOT_KEY_OFFSET } from "../format/slot.ts";
+import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import { OrderedReader } from "../io/ordered-reader.ts";
 import { breathe } from "./pacing.ts";
@@ -17,7 +18,7 @@ export interface KeySlots {
 
 /** Searches the first `slotCount` slots of a shard. */
 export async function findKey(
-  tools: { readonly disk: Disk; readonly stop: AbortSignal },
+  tools: { readonly disk: Disk; readonly clock: Clock; readonly stop: AbortSignal },
   shard: ReadableShard,
   slotCount: number,
   key: Uint8Array,
@@ -29,7 +30,7 @@ export async function findKey(
   const chunk = Buffer.alloc(perChunk * slotSize);
   const slots: SlotView[] = [];
   const file = tools.disk.open(shard.look.data.path, "read");
-  const reader = new OrderedReader(file);
+  const reader = new OrderedReader(file, tools.clock);
   try {
     for (let first = 0; first < end; first += perChunk) {
       if (tools.stop.aborted) return { slots, isWhole: false };

@@ -61,7 +61,7 @@ class BlockScan implements Disposable {
     this.#task = task;
     this.#file = file;
     this.#tools = tools;
-    this.#reader = new OrderedReader(file);
+    this.#reader = new OrderedReader(file, tools.clock);
     this.#checker = new SlotChecker(layout, routing);
     this.#sidecar = SidecarReader.tryOpen(tools.disk, sidecarPath);
   }

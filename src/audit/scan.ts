@@ -88,7 +88,7 @@ class ShardScan {
     try {
       this.#file = this.#tools.disk.open(this.#task.path, "read");
       this.#sidecar = SidecarReader.tryOpen(this.#tools.disk, this.#task.sidecarPath);
-      await this.#scanAll(new OrderedReader(this.#file));
+      await this.#scanAll(new OrderedReader(this.#file, this.#tools.clock));
       this.#slotFindings.finish(this.#checker.versionMax);
       if (!this.#stopped) await this.#afterwards(this.#file);
     } catch (thrown) {

@@ -25,7 +25,7 @@ export interface LoadedCounts {
 /** Reads all slots of `table.slotCount`; throws DiskError where the disk cannot. */
 export function loadSlots(file: DiskFile, layout: SlotLayout, table: SlotTable): LoadedCounts {
   const scanner = createSlotScanner(layout, null);
-  const reader = new OrderedReader(file);
+  const reader = new OrderedReader(file, null);
   const counts = { occupied: 0, deleted: 0, free: 0, torn: 0 };
   for (let first = 0; first < table.slotCount; first += scanner.slotsMax) {
     const slots = Math.min(scanner.slotsMax, table.slotCount - first);

@@ -1,32 +1,49 @@
-// What is asked ahead while a file is read in order: nothing where all is cached, and each place once where the disk decides.
+// What is asked ahead while a file is read in order: nothing where all is cached or the disk is fast, and each place once where
+// the disk decides.
 
 import { expect, test } from "bun:test";
 import { mkdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
-import { OrderedReader, READ_AHEAD_BYTES } from "../../src/io/ordered-reader.ts";
+import { JUDGED_BYTES, OrderedReader, READ_AHEAD_BYTES } from "../../src/io/ordered-reader.ts";
+import type { Clock } from "../../src/io/clock.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { TempRoot } from "../support/temp.ts";
 
 const MIB = 1024 * 1024;
 const AHEAD_MIB = READ_AHEAD_BYTES / MIB;
+const JUDGED_MIB = JUDGED_BYTES / MIB;
 type Source = "cache" | "disk";
+/** ms for a MiB. */
+const FAST = 0.9;
+const SLOW = 1.1;
 
 /** A file that is read in order, a MiB at a time. */
 class Reading implements Disposable {
   /** [from, to] of what was asked ahead, MiB. */
   asked: [from: number, to: number][] = [];
   readonly #file = realDisk.open(import.meta.path, "read");
-  readonly #reader = new OrderedReader(this.#file);
+  readonly #reader: OrderedReader;
   #source: Source = "cache";
+  #nowMs = 1000;
+  #extraMs = 0;
   #fetched = 8;
   #done = 0;
 
-  constructor() {
+  /** Reads take so many ms for each MiB; without this no clock is given. */
+  constructor(msAMib?: number) {
+    const clock: Clock = {
+      nowMs: () => this.#nowMs,
+      wallMs: () => 0,
+      after: () => ({ cancel: () => {} }),
+    };
+    this.#reader = new OrderedReader(this.#file, msAMib === undefined ? null : clock);
     this.#file.willRead = (offset, bytes) =>
       void this.asked.push([offset / MIB, (offset + bytes) / MIB]);
     this.#file.blocksFetched = () => this.#fetched;
     this.#file.read = (into) => {
       if (this.#source === "disk") this.#fetched += 2048;
+      this.#nowMs += (msAMib ?? 0) * (into.length / MIB) + this.#extraMs;
+      this.#extraMs = 0;
       return into.length;
     };
   }
@@ -40,6 +57,11 @@ class Reading implements Disposable {
       this.#done += bytes;
       this.#fetched += 8;
     }
+  }
+
+  /** The next read takes so many ms more. */
+  slowDown(ms: number): void {
+    this.#extraMs = ms;
   }
 
   /** The next read begins this much before the end of the last. */
@@ -94,6 +116,44 @@ test("a range that is read again in halves asks for nothing again", () => {
   reading.rewind(MIB);
   reading.read(2, "disk", MIB / 2);
   expect(reading.asked).toEqual(asked);
+});
+
+test("a fast disk is left to the system", () => {
+  using reading = new Reading(FAST);
+  reading.read(200, "disk");
+  expect(reading.asked).toEqual([]);
+});
+
+test("a disk that many reads have shown to be slow is helped from then on", () => {
+  using reading = new Reading(SLOW);
+  reading.read(JUDGED_MIB, "disk");
+  expect(reading.asked).toEqual([]);
+  reading.read(1, "disk");
+  expect(reading.asked).toEqual([[JUDGED_MIB + 1, JUDGED_MIB + 1 + AHEAD_MIB]]);
+  reading.read(200, "cache");
+  const before = reading.asked.length;
+  reading.read(2, "disk");
+  expect(reading.asked).toHaveLength(before + 1);
+});
+
+test("slow reads of what is cached, for want of a processor, say nothing of the disk", () => {
+  using reading = new Reading(SLOW);
+  reading.read(2 * JUDGED_MIB, "cache");
+  reading.read(2, "disk");
+  expect(reading.asked).toEqual([]);
+});
+
+test("one slow stretch among fast ones is enough, a single slow read is not", () => {
+  using single = new Reading(FAST);
+  single.read(JUDGED_MIB - 1, "disk");
+  single.slowDown(0.5);
+  single.read(1 + JUDGED_MIB, "disk");
+  expect(single.asked).toEqual([]);
+  using stretch = new Reading(FAST);
+  stretch.read(JUDGED_MIB, "disk");
+  stretch.slowDown(JUDGED_MIB);
+  stretch.read(JUDGED_MIB + 1, "disk");
+  expect(stretch.asked).toHaveLength(1);
 });
 
 /** statfs types of ext4 and xfs. */
