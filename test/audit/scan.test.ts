@@ -18,6 +18,7 @@ import {
 import type { Clock } from "../../src/io/clock.ts";
 import type { Disk } from "../../src/io/disk.ts";
 import { slotsPerChunk } from "../../src/format/slot-scanner.ts";
+import { JUDGED_BYTES } from "../../src/io/ordered-reader.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { realClock } from "../../src/io/time.ts";
 import { places, SampleDatabase, verify } from "./sample-databases.ts";
@@ -124,19 +125,25 @@ function toolsOf(tools: Partial<ScanTools> = {}): ScanTools {
 /** A database of one shard with these keys, 8 bytes each, and values of 8 bytes. */
 function writeKeys(db: SampleDatabase, keys: readonly Uint8Array[]): void {
   const layout = slotLayout(8, 8);
-  db.write("db.meta", encodeDbMeta({ shardCount: 1, shardPrefixBits: 0 }));
-  for (const name of ["shard_001"]) db.remove(name);
-  const header = encodeShardHeader({
-    ...layout,
-    slotCount: keys.length,
-    shardId: 0,
-    cleanShutdown: 0,
-  });
   const slots = Buffer.alloc(keys.length * layout.slotSize);
   for (const [slot, key] of keys.entries()) {
     const image = slots.subarray(slot * layout.slotSize, (slot + 1) * layout.slotSize);
     encodeOccupiedSlot(image, layout, packMeta(STATUS_OCCUPIED, 1), key, new Uint8Array(8));
   }
+  writeSlots(db, slots);
+}
+
+/** Makes it a database of one shard of 8x8 in which no slot was ever used. */
+function writeNeverUsed(db: SampleDatabase, slotCount: number): void {
+  writeSlots(db, Buffer.alloc(slotCount * slotLayout(8, 8).slotSize));
+}
+
+function writeSlots(db: SampleDatabase, slots: Buffer): void {
+  const layout = slotLayout(8, 8);
+  db.write("db.meta", encodeDbMeta({ shardCount: 1, shardPrefixBits: 0 }));
+  for (const name of ["shard_001"]) db.remove(name);
+  const slotCount = slots.length / layout.slotSize;
+  const header = encodeShardHeader({ ...layout, slotCount, shardId: 0, cleanShutdown: 0 });
   db.write(DATA, Buffer.concat([header, slots]));
 }
 
@@ -242,13 +249,12 @@ describe("pacing", () => {
   });
 });
 
-test("a scan has the disk read ahead of its checks", async () => {
+test("a scan has a slow disk read ahead of its checks", async () => {
   using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
-  writeKeys(
-    db,
-    Array.from({ length: 50_000 }, () => randomBytes(8)),
-  );
-  const calls: string[] = [];
+  const chunkSlots = slotsPerChunk(slotLayout(8, 8));
+  const judgedChunks = Math.ceil(JUDGED_BYTES / (chunkSlots * 24));
+  writeNeverUsed(db, (judgedChunks + 2) * chunkSlots);
+  const calls: ("ahead" | "read")[] = [];
   let fetched = 0;
   const disk: Disk = {
     ...realDisk,
@@ -258,22 +264,17 @@ test("a scan has the disk read ahead of its checks", async () => {
       file.willRead = () => void calls.push("ahead");
       file.blocksFetched = () => fetched;
       file.read = (into, offset) => {
-        calls.push(`read ${offset}`);
+        calls.push("read");
         fetched += 8;
         return read(into, offset);
       };
       return file;
     },
   };
-  await scanShard({ ...taskOf(db), duplicateBytesMax: 0 }, toolsOf({ disk }));
-  const chunk = slotsPerChunk(slotLayout(8, 8)) * 24;
-  expect(calls).toEqual([
-    "read 4096",
-    "ahead",
-    `read ${4096 + chunk}`,
-    "ahead",
-    `read ${4096 + 2 * chunk}`,
-  ]);
+  const clock: Clock = { ...realClock, nowMs: () => calls.length * 1000 };
+  await scanShard({ ...taskOf(db), duplicateBytesMax: 0 }, toolsOf({ disk, clock }));
+  const judged = Array.from({ length: judgedChunks }, () => "read" as const);
+  expect(calls).toEqual([...judged, "ahead", "read", "ahead", "read"]);
 });
 
 describe("threads", () => {
