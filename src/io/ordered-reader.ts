@@ -28,7 +28,7 @@ const BYTES_PER_MS_MIN = 1024 * 1024;
  * A fast disk is left to the system's own read-ahead, which takes less of the processors (8x64: 373 ms instead of 456). A verify
  * of files that are not cached on a disk of 4 to 8 GB/s then took, in two series of shuffled turns, 0.79 and 0.81 of the time with
  * one worker, 0.75 and 0.72 with two at 8x64; 0.95, 0.83 and 0.87, 0.81 at 32x1000. Held to 700 MB/s: no difference. Held to 800
- * reads a second: 1.05 to 1.09 of it where the system reads 128 KiB ahead, less than a third where it reads 8 MiB.
+ * reads a second: 1.01 to 1.09 of it where the system reads 128 KiB ahead, 0.5 and 0.8 where it reads 8 MiB (runs that swing).
  */
 export class OrderedReader {
   readonly file: DiskFile;
