@@ -1,8 +1,9 @@
 // Cuts argv into positional arguments and options by a command's table. Pure: values are still text here, and where
 // else an option may come from is settled in precedence.ts. Every refusal is a usage error that names the word.
 
+import { parseArgs, type ParseArgsOptionDescriptor, type ParseArgsOptionsConfig } from "node:util";
 import { ArmdbError } from "../errors.ts";
-import type { CommandSpec, OptionSpec } from "./command.ts";
+import type { CommandSpec, OptionSpec } from "./spec.ts";
 import { escapeText } from "./escape.ts";
 import { nearest } from "./nearest.ts";
 import { optionsOf } from "./options.ts";
@@ -22,86 +23,36 @@ export interface GivenArguments {
 /** Reads the words after the command's name. Options may stand anywhere; after `--` all words are arguments. */
 export function readArguments(spec: CommandSpec, words: readonly string[]): GivenArguments {
   const known = optionsOf(spec);
+  const settings = { strict: false, allowPositionals: true, tokens: true } as const;
+  const { tokens } = parseArgs({ args: [...words], options: shapeOf(known), ...settings });
   const positionals: string[] = [];
   const options: GivenOption[] = [];
-  let index = 0;
-  while (index < words.length) {
-    const word = words[index] ?? "";
-    if (word === "--") {
-      positionals.push(...words.slice(index + 1));
-      break;
-    }
-    if (word === "-" || !word.startsWith("-")) {
-      positionals.push(word);
-      index += 1;
-      continue;
-    }
-    const next = words[index + 1];
-    const taken = word.startsWith("--")
-      ? readLong(spec, known, word, next, options)
-      : readShort(spec, known, word, next, options);
-    index += taken;
+  for (const token of tokens) {
+    if (token.kind === "positional") positionals.push(token.value);
+    if (token.kind !== "option") continue;
+    const { name, rawName, index, value, inlineValue } = token;
+    const option = known.find((candidate) => candidate.name === name);
+    // `-json` is `--json` with a dash missing far more often than five short options.
+    if (option === undefined) throw unknownOption(spec, known, wordOf(words[index] ?? rawName));
+    const isForgotten = value === undefined || (!inlineValue && isOption(known, value));
+    if (option.kind !== "flag" && isForgotten) throw missingValue(spec, option, rawName);
+    options.push({ option, text: value ?? "true" });
   }
   return { positionals, options };
 }
 
-/** `--name`, `--name value`, `--name=value`. Returns how many words it took. */
-function readLong(
-  spec: CommandSpec,
-  known: readonly OptionSpec[],
-  word: string,
-  next: string | undefined,
-  into: GivenOption[],
-): number {
-  const equals = word.indexOf("=");
-  const name = word.slice(2, equals === -1 ? undefined : equals);
-  const option = known.find((candidate) => candidate.name === name);
-  if (option === undefined) throw unknownOption(spec, known, `--${name}`);
-  if (equals !== -1) {
-    into.push({ option, text: word.slice(equals + 1) });
-    return 1;
-  }
-  return readValue(spec, known, option, `--${name}`, next, into);
+/** The table as the runtime's parser takes it. */
+function shapeOf(known: readonly OptionSpec[]): ParseArgsOptionsConfig {
+  const rows = known.map(({ name, short, kind }): [string, ParseArgsOptionDescriptor] => [
+    name,
+    { type: kind === "flag" ? "boolean" : "string", ...(short === undefined ? {} : { short }) },
+  ]);
+  return Object.fromEntries(rows);
 }
 
-/** `-q`, `-qv`, `-o value`. Only the last of a bundle may take a value. */
-function readShort(
-  spec: CommandSpec,
-  known: readonly OptionSpec[],
-  word: string,
-  next: string | undefined,
-  into: GivenOption[],
-): number {
-  const letters = [...word.slice(1)];
-  let taken = 1;
-  for (const [position, letter] of letters.entries()) {
-    const option = known.find((candidate) => candidate.short === letter);
-    if (option === undefined) {
-      // `-json` is `--json` with a dash missing far more often than five short options.
-      throw unknownOption(spec, known, letters.length > 1 ? word : `-${letter}`);
-    }
-    const isLast = position === letters.length - 1;
-    if (option.kind !== "flag" && !isLast) throw missingValue(spec, option, `-${letter}`);
-    taken = readValue(spec, known, option, `-${letter}`, isLast ? next : undefined, into);
-  }
-  return taken;
-}
-
-function readValue(
-  spec: CommandSpec,
-  known: readonly OptionSpec[],
-  option: OptionSpec,
-  written: string,
-  next: string | undefined,
-  into: GivenOption[],
-): number {
-  if (option.kind === "flag") {
-    into.push({ option, text: "true" });
-    return 1;
-  }
-  if (next === undefined || isOption(known, next)) throw missingValue(spec, option, written);
-  into.push({ option, text: next });
-  return 2;
+/** The option in a word, without the value behind `=`. */
+function wordOf(word: string): string {
+  return word.startsWith("--") ? (word.split("=")[0] ?? word) : word;
 }
 
 /** True when a word where a value is due is rather the next option, so that the value was forgotten. */

@@ -1,93 +1,11 @@
-// What a command is: a row of the table that help, completion, the man page and the README's reference are made of, and
-// a function that runs. Commands get everything they touch through the context, so that tests can drive them.
+// What a command is, and everything it may touch: tests drive commands through a context of their own.
 
 import type { Clock, RandomSource } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Net } from "../io/net.ts";
 import type { Surroundings } from "./precedence.ts";
-
-/** How the value of an option is written and checked (cli.md: opening lines). */
-export type OptionKind =
-  | "flag"
-  | "text"
-  | "integer"
-  /** `64KiB`, `10MB`: bytes. */
-  | "size"
-  /** A size a second, or `off`. */
-  | "rate"
-  /** `500ms`, `5s`, `10m`, `1h`, or `off` where `offAllowed`. */
-  | "duration"
-  | "choice"
-  /** `A..B`, slots. */
-  | "range";
-
-export interface OptionSpec {
-  /** Without the dashes: `leader-connections`. */
-  readonly name: string;
-  readonly short?: string;
-  readonly kind: OptionKind;
-  /** Placeholder of the value in help: `DIR`, `HOST:PORT`. Absent for flags. */
-  readonly value?: string;
-  readonly summary: string;
-  /** As the user would write it. */
-  readonly default?: string;
-  readonly choices?: readonly string[];
-  readonly offAllowed?: boolean;
-  readonly repeatable?: boolean;
-  /** Only on the command line, never from environment or file (cli.md: Common options). */
-  readonly commandLineOnly?: boolean;
-  /** What a shell completes for the value. */
-  readonly complete?: "directory" | "file";
-}
-
-export interface ArgumentSpec {
-  /** `DIR`, `LEADER`, `SHARD`. */
-  readonly name: string;
-  readonly required: boolean;
-  readonly summary: string;
-  readonly complete?: "directory" | "file";
-  /** The only words that are accepted. */
-  readonly choices?: readonly string[];
-}
-
-export interface Example {
-  readonly command: string;
-  readonly explains: string;
-}
-
-export interface CommandSpec {
-  /** `replicate`, `inspect shard`. */
-  readonly name: string;
-  readonly summary: string;
-  /** A short paragraph or two for help and man page. */
-  readonly description: string;
-  readonly arguments: readonly ArgumentSpec[];
-  /** Besides the common options. */
-  readonly options: readonly OptionSpec[];
-  /** Two to four, one of them with `--json | jq`. */
-  readonly examples: readonly Example[];
-  /** Exit status and when. */
-  readonly exits: readonly (readonly [number, string])[];
-  /** What to run next. */
-  readonly next: readonly string[];
-}
-
-/** Values of arguments and options after precedence (flag, environment, file, default) and checks. */
-export interface ParsedArguments {
-  /** A positional argument, null when it is optional and absent. */
-  argument(name: string): string | null;
-  flag(name: string): boolean;
-  /** Text or choice; null when absent and without default. */
-  text(name: string): string | null;
-  texts(name: string): readonly string[];
-  integer(name: string): number | null;
-  /** Bytes, or bytes a second for a rate; null for `off` or absent. */
-  bytes(name: string): number | null;
-  /** ms; null for `off` or absent. */
-  durationMs(name: string): number | null;
-  /** Both ends included; null when absent. */
-  range(name: string): { readonly first: number; readonly last: number } | null;
-}
+import type { ParsedArguments } from "./settled.ts";
+import type { CommandSpec } from "./spec.ts";
 
 /** Wraps text in colour where the stream shows colour, and returns it unchanged elsewhere. */
 export interface Palette {

@@ -1,6 +1,6 @@
 // The bash script of `armdb completion bash`. Needs nothing but bash 4: no bash-completion package.
 
-import type { CommandSpec } from "./command.ts";
+import type { CommandSpec } from "./spec.ts";
 import {
   type CompletedCommand,
   type Completion,

@@ -1,6 +1,6 @@
 // The zsh script of `armdb completion zsh`: a #compdef function over _arguments.
 
-import type { ArgumentSpec, CommandSpec, OptionSpec } from "./command.ts";
+import type { ArgumentSpec, CommandSpec, OptionSpec } from "./spec.ts";
 import {
   type CompletedCommand,
   type Completion,

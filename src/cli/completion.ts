@@ -1,7 +1,7 @@
 // What shells complete, taken from the tables of the commands: one list per command, from which each shell's script
 // (completion-bash.ts, -zsh.ts, -fish.ts) is written. Pure.
 
-import type { ArgumentSpec, CommandSpec, OptionSpec } from "./command.ts";
+import type { ArgumentSpec, CommandSpec, OptionSpec } from "./spec.ts";
 import { optionsOf } from "./options.ts";
 
 /** What stands in a place of the command line. */

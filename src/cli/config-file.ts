@@ -4,7 +4,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { ArmdbError } from "../errors.ts";
-import type { CommandSpec, OptionSpec } from "./command.ts";
+import type { CommandSpec, OptionSpec } from "./spec.ts";
 import { escapeText } from "./escape.ts";
 import { nearest } from "./nearest.ts";
 import { COMMON_OPTIONS, isAllowedInFile, optionsOf } from "./options.ts";

@@ -1,6 +1,7 @@
 // Help for people, made from the tables of the commands: one screen, examples first. Pure: returns lines.
 
-import type { CommandSpec, Palette } from "./command.ts";
+import type { Palette } from "./command.ts";
+import type { CommandSpec } from "./spec.ts";
 import { usageLine } from "./arguments.ts";
 import { COMMON_OPTIONS, optionUsage } from "./options.ts";
 import { definitionLines, wrapText } from "./tables.ts";

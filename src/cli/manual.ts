@@ -2,7 +2,7 @@
 
 import { EXIT_STATUS } from "../errors.ts";
 import { usageLine } from "./arguments.ts";
-import type { CommandSpec, OptionSpec } from "./command.ts";
+import type { CommandSpec, OptionSpec } from "./spec.ts";
 import { meaningOf, paragraphsOf } from "./help.ts";
 import { COMMON_OPTIONS, optionUsage } from "./options.ts";
 

@@ -1,7 +1,7 @@
 // The options that every command has, and what is true of options in general. Used by the parser, help, completion,
 // the man page and `armdb config`. Holds tables only: nothing here reads argv, the environment or a file.
 
-import type { CommandSpec, OptionSpec } from "./command.ts";
+import type { CommandSpec, OptionSpec } from "./spec.ts";
 
 /** Options of every command, in the order in which help shows them (cli.md: Common options). */
 export const COMMON_OPTIONS: readonly OptionSpec[] = [

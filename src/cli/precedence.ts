@@ -3,7 +3,7 @@
 
 import { ArmdbError, assert } from "../errors.ts";
 import type { GivenArguments } from "./arguments.ts";
-import type { CommandSpec, OptionSpec, ParsedArguments } from "./command.ts";
+import type { CommandSpec, OptionSpec } from "./spec.ts";
 import type { ConfigFile } from "./config-file.ts";
 import { escapeText } from "./escape.ts";
 import { environmentName, isAllowedInFile, isCommandLineOnly, optionsOf } from "./options.ts";
@@ -143,40 +143,4 @@ export function unknownVariables(
 ): string[] {
   const known = new Set(specs.flatMap((spec) => optionsOf(spec).map(environmentName)));
   return Object.keys(env).filter((name) => name.startsWith("ARMDB_") && !known.has(name));
-}
-
-/** The form in which a command asks for its arguments. Asking for one that is not in its table is a bug. */
-export function createParsedArguments(
-  positionals: ReadonlyMap<string, string | null>,
-  resolved: readonly ResolvedOption[],
-): ParsedArguments {
-  const values = (name: string, ...kinds: OptionSpec["kind"][]): readonly OptionValue[] => {
-    const found = resolved.find((candidate) => candidate.option.name === name);
-    assert(found !== undefined, `option --${name} is in no table`);
-    assert(kinds.includes(found.option.kind), `option --${name} is a ${found.option.kind}`);
-    return found.values;
-  };
-  const numberOf = (value: OptionValue | undefined) =>
-    value?.kind === "number" ? value.number : null;
-  const textsOf = (name: string) =>
-    values(name, "text", "choice").flatMap((value) => (value.kind === "text" ? [value.text] : []));
-  return {
-    argument(name) {
-      assert(positionals.has(name), `argument ${name} is in no table`);
-      return positionals.get(name) ?? null;
-    },
-    flag(name) {
-      const value = values(name, "flag")[0];
-      return value?.kind === "flag" && value.on;
-    },
-    text: (name) => textsOf(name)[0] ?? null,
-    texts: textsOf,
-    integer: (name) => numberOf(values(name, "integer")[0]),
-    bytes: (name) => numberOf(values(name, "size", "rate")[0]),
-    durationMs: (name) => numberOf(values(name, "duration")[0]),
-    range(name) {
-      const value = values(name, "range")[0];
-      return value?.kind === "range" ? value.range : null;
-    },
-  };
 }

@@ -1,7 +1,7 @@
 // The reference section of the README, in Markdown, from the tables of the commands. Used by a script; pure.
 
 import { usageLine } from "./arguments.ts";
-import type { CommandSpec, OptionSpec } from "./command.ts";
+import type { CommandSpec, OptionSpec } from "./spec.ts";
 import { meaningOf, paragraphsOf } from "./help.ts";
 import { COMMON_OPTIONS, environmentName, isCommandLineOnly, optionUsage } from "./options.ts";
 

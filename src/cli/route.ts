@@ -2,7 +2,7 @@
 // are not understood are usage errors with the nearest command.
 
 import { ArmdbError } from "../errors.ts";
-import type { OptionSpec } from "./command.ts";
+import type { OptionSpec } from "./spec.ts";
 import { escapeText } from "./escape.ts";
 import { nearest } from "./nearest.ts";
 import { COMMON_OPTIONS, optionsOf } from "./options.ts";

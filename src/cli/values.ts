@@ -2,7 +2,7 @@
 // and what is accepted; where it was given (flag, variable, file) is added by the caller.
 
 import { unreachable } from "../errors.ts";
-import type { OptionSpec } from "./command.ts";
+import type { OptionSpec } from "./spec.ts";
 import { nearest } from "./nearest.ts";
 
 export interface SlotRange {

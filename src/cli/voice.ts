@@ -1,7 +1,7 @@
 // Builds what a run says things with (output, messages, colours, the display) from the common options. Built twice: first
 // from a tolerant look at argv, so that even a usage error comes out as asked, then from the options that hold.
 
-import type { ParsedArguments } from "./command.ts";
+import type { ParsedArguments } from "./settled.ts";
 import { createDisplay, type Display } from "./display.ts";
 import { createMessages, type ProcessMessages } from "./messages.ts";
 import { createOutput, type FlushedOutput } from "./output.ts";

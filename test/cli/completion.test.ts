@@ -1,7 +1,7 @@
 // Completion, asked of the real shells.
 
 import { describe, expect, test } from "bun:test";
-import type { CommandSpec } from "../../src/cli/command.ts";
+import type { CommandSpec } from "../../src/cli/spec.ts";
 import { bashScript } from "../../src/cli/completion-bash.ts";
 import { fishScript } from "../../src/cli/completion-fish.ts";
 import { topLevelNames } from "../../src/cli/completion.ts";

@@ -2,14 +2,10 @@
 
 import { describe, expect, test } from "bun:test";
 import { readArguments } from "../../src/cli/arguments.ts";
-import type { CommandSpec } from "../../src/cli/command.ts";
+import type { CommandSpec } from "../../src/cli/spec.ts";
 import { settingsOf } from "../../src/cli/config-file.ts";
-import {
-  createParsedArguments,
-  describeSource,
-  resolveOptions,
-  unknownVariables,
-} from "../../src/cli/precedence.ts";
+import { describeSource, resolveOptions, unknownVariables } from "../../src/cli/precedence.ts";
+import { createParsedArguments } from "../../src/cli/settled.ts";
 import { ArmdbError, Bug } from "../../src/errors.ts";
 import { FOLLOW, LOOK, LOOK_SHARD, SAMPLE_SPECS } from "./sample-specs.ts";
 

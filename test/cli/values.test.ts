@@ -1,7 +1,7 @@
 // Kinds of option values: what is taken, and what it means.
 
 import { describe, expect, test } from "bun:test";
-import type { OptionSpec } from "../../src/cli/command.ts";
+import type { OptionSpec } from "../../src/cli/spec.ts";
 import { acceptedBy, parseDuration, parseSize, parseValue } from "../../src/cli/values.ts";
 
 function option(kind: OptionSpec["kind"], more: Partial<OptionSpec> = {}): OptionSpec {

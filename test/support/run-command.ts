@@ -10,7 +10,8 @@ import type {
   Palette,
   ProgressRow,
 } from "../../src/cli/command.ts";
-import { createParsedArguments, resolveOptions } from "../../src/cli/precedence.ts";
+import { resolveOptions } from "../../src/cli/precedence.ts";
+import { createParsedArguments } from "../../src/cli/settled.ts";
 import type { Clock } from "../../src/io/clock.ts";
 import type { Disk } from "../../src/io/disk.ts";
 import { realDisk } from "../../src/io/real-disk.ts";

@@ -12,7 +12,8 @@ import { ArmdbError } from "../../errors.ts";
 import { type Address, parseAddress } from "../../io/address.ts";
 import { formatAddress } from "../../io/sockets.ts";
 import { unixSockets } from "../../io/unix-socket.ts";
-import { type Command, type CommandSpec, type Context, signalStatus } from "../command.ts";
+import { type Command, type Context, signalStatus } from "../command.ts";
+import type { CommandSpec } from "../spec.ts";
 import { escapeText } from "../escape.ts";
 import { compareDocument, differenceLine, summaryLines } from "../render/compare.ts";
 

@@ -1,7 +1,8 @@
 // `armdb completion SHELL`: prints the shell's script. Completing itself never runs armdb.
 
 import { assert } from "../../errors.ts";
-import type { Command, CommandSpec } from "../command.ts";
+import type { Command } from "../command.ts";
+import type { CommandSpec } from "../spec.ts";
 import { bashScript } from "../completion-bash.ts";
 import { fishScript } from "../completion-fish.ts";
 import { zshScript } from "../completion-zsh.ts";

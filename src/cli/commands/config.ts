@@ -2,7 +2,8 @@
 // the same usage errors as when the command runs. Reads the files that a run would read and nothing else.
 
 import { ArmdbError } from "../../errors.ts";
-import type { Command, CommandSpec, Context, OptionSpec } from "../command.ts";
+import type { Command, Context } from "../command.ts";
+import type { CommandSpec, OptionSpec } from "../spec.ts";
 import { configPaths } from "../config-file.ts";
 import { escapeText } from "../escape.ts";
 import { nearest } from "../nearest.ts";

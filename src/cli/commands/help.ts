@@ -1,7 +1,8 @@
 // `armdb help [COMMAND]`: the overview, or the page of one command.
 
 import { ArmdbError } from "../../errors.ts";
-import type { Command, CommandSpec } from "../command.ts";
+import type { Command } from "../command.ts";
+import type { CommandSpec } from "../spec.ts";
 import { escapeText } from "../escape.ts";
 import { commandLines, overviewLines } from "../help.ts";
 import { nearest } from "../nearest.ts";

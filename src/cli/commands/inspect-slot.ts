@@ -10,7 +10,8 @@ import {
 } from "../../audit/slot-view.ts";
 import { ArmdbError } from "../../errors.ts";
 import type { Disk } from "../../io/disk.ts";
-import type { Command, CommandSpec, Context } from "../command.ts";
+import type { Command, Context } from "../command.ts";
+import type { CommandSpec } from "../spec.ts";
 import { renderSlot, slotDocument } from "../render/slots.ts";
 import { FORMAT_OPTION, formatOf, requiredArgument, requiredNumber } from "./audit-arguments.ts";
 

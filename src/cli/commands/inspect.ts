@@ -10,13 +10,8 @@ import {
   type VerifyReport,
   verifyDirectory,
 } from "../../audit/verify.ts";
-import {
-  type Command,
-  type CommandSpec,
-  type Context,
-  type Output,
-  signalStatus,
-} from "../command.ts";
+import { type Command, type Context, type Output, signalStatus } from "../command.ts";
+import type { CommandSpec } from "../spec.ts";
 import { escapeText } from "../escape.ts";
 import { formatBytes, formatCount } from "../numbers.ts";
 import { cursorDocument, shortAge } from "../render/cursor.ts";

@@ -1,7 +1,8 @@
 // `armdb man`: prints armdb(1), for a package or for `armdb man | man -l -`.
 
 import { buildFacts } from "../build.ts";
-import type { Command, CommandSpec } from "../command.ts";
+import type { Command } from "../command.ts";
+import type { CommandSpec } from "../spec.ts";
 import { manualPage } from "../manual.ts";
 
 const spec: CommandSpec = {

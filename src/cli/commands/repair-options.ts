@@ -9,7 +9,8 @@ import { parseAddress } from "../../io/address.ts";
 import { slotSizeOf } from "../../format/slot.ts";
 import { formatAddress } from "../../io/sockets.ts";
 import { SHARDS_MAX, SLOT_BYTES_MAX } from "../../limits.ts";
-import type { CommandSpec, Context } from "../command.ts";
+import type { Context } from "../command.ts";
+import type { CommandSpec } from "../spec.ts";
 import { escapeText } from "../escape.ts";
 
 export const repairSpec: CommandSpec = {

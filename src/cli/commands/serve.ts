@@ -10,7 +10,8 @@ import type { FollowerReport } from "../../serve/report.ts";
 import { openAtRest } from "../../serve/open-at-rest.ts";
 import { LeaderServer } from "../../serve/server.ts";
 import { fileStamp } from "../../store/holders.ts";
-import type { Command, CommandSpec, Context } from "../command.ts";
+import type { Command, Context } from "../command.ts";
+import type { CommandSpec } from "../spec.ts";
 import { FollowerLines } from "./serve-lines.ts";
 
 const spec: CommandSpec = {

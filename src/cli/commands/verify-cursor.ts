@@ -6,13 +6,8 @@ import {
   verifyCursors,
 } from "../../audit/cursor-verify.ts";
 import { findingToJson, verdictStatus } from "../../audit/findings.ts";
-import {
-  type Command,
-  type CommandSpec,
-  type Context,
-  type Output,
-  signalStatus,
-} from "../command.ts";
+import { type Command, type Context, type Output, signalStatus } from "../command.ts";
+import type { CommandSpec } from "../spec.ts";
 import { escapeText } from "../escape.ts";
 import { formatCount } from "../numbers.ts";
 import { cursorDocument, renderCursor } from "../render/cursor.ts";

@@ -6,7 +6,8 @@ import { verdictStatus } from "../../audit/findings.ts";
 import { type VerifyReport, verifyDirectory } from "../../audit/verify.ts";
 import { ArmdbError } from "../../errors.ts";
 import type { Disk } from "../../io/disk.ts";
-import { type Command, type CommandSpec, type Context, signalStatus } from "../command.ts";
+import { type Command, type Context, signalStatus } from "../command.ts";
+import type { CommandSpec } from "../spec.ts";
 import { progressRow, requiredArgument } from "./audit-arguments.ts";
 import { renderVerify, verifyDocument } from "../render/verify.ts";
 
