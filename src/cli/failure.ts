@@ -2,7 +2,7 @@
 // an ArmdbError is a bug of ours: it is said as one, and its stack shown only with --verbose.
 
 import { ArmdbError, EXIT_STATUS } from "../errors.ts";
-import type { Palette } from "./command.ts";
+import type { Palette } from "./surface.ts";
 import { escapeText } from "./escape.ts";
 
 /** How a failure is shown. */

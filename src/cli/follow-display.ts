@@ -2,7 +2,8 @@
 // (cli.md: replicate). Shows what is reported and decides nothing.
 
 import type { FollowerReport, ShardSnapshot } from "../replica/follower-types.ts";
-import type { Context, Progress, ProgressRow } from "./command.ts";
+import type { Context } from "./command.ts";
+import type { Progress, ProgressRow } from "./surface.ts";
 import { escapeText } from "./escape.ts";
 import { formatCount, formatDuration } from "./numbers.ts";
 

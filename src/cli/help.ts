@@ -1,6 +1,6 @@
 // Help for people, made from the tables of the commands: one screen, examples first. Pure: returns lines.
 
-import type { Palette } from "./command.ts";
+import type { Palette } from "./surface.ts";
 import type { CommandSpec } from "./spec.ts";
 import { usageLine } from "./arguments.ts";
 import { COMMON_OPTIONS, optionUsage } from "./options.ts";

@@ -1,7 +1,7 @@
 // stderr for commands: levels, progress, questions, and the last words of a failed command. Text for people or, under
 // --log-format json, one object a line. Never a key's value: commands do not pass them here.
 
-import type { Messages, Palette, Progress } from "./command.ts";
+import type { Messages, Palette, Progress } from "./surface.ts";
 import type { Display } from "./display.ts";
 import { defuse, escapeJson } from "./escape.ts";
 import { createProgress } from "./progress.ts";

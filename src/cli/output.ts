@@ -1,7 +1,7 @@
 // stdout for commands. Text of a burst goes out in one write; a terminal gets each line at once. Never throws: a reader
 // that went away sets `closed`, any other failure (a full disk behind `>`) is kept for the end of the command.
 
-import type { Output, Palette } from "./command.ts";
+import type { Output, Palette } from "./surface.ts";
 import type { Display } from "./display.ts";
 import { defuse, escapeJson } from "./escape.ts";
 import type { Sink } from "./streams.ts";

@@ -1,7 +1,7 @@
 // Decides once per stream whether it shows colour. picocolors and clack would each decide for themselves, and differ:
 // so the answer is taken here and handed on.
 
-import type { Palette } from "./command.ts";
+import type { Palette } from "./surface.ts";
 import { createColors } from "./terminal.ts";
 
 /** What the decision rests on. */

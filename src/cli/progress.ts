@@ -1,7 +1,7 @@
 // How far long work has come: rows with a bar on a terminal, one plain line per interval elsewhere, one JSON object per
 // interval under --json or --log-format json. Rate and time left are worked out from successive updates.
 
-import type { Palette, Progress, ProgressRow } from "./command.ts";
+import type { Palette, Progress, ProgressRow } from "./surface.ts";
 import type { Display } from "./display.ts";
 import { escapeText } from "./escape.ts";
 import { formatBytes, formatCount, formatDuration, formatRough, formatShare } from "./numbers.ts";

@@ -1,14 +1,8 @@
 // Every command, in the order in which help lists them. Each is loaded when it is run or its table is needed, so that
 // `armdb status` does not wait for the code of `armdb repair`.
 
-import type { Command } from "./command.ts";
+import type { RegistryEntry } from "./command.ts";
 import type { CommandSpec } from "./spec.ts";
-
-export interface RegistryEntry {
-  /** The one or two words that are typed. */
-  readonly name: string;
-  load(): Promise<Command>;
-}
 
 export const REGISTRY: readonly RegistryEntry[] = [
   {

@@ -6,7 +6,7 @@ import type { OptionSpec } from "./spec.ts";
 import { escapeText } from "./escape.ts";
 import { nearest } from "./nearest.ts";
 import { COMMON_OPTIONS, optionsOf } from "./options.ts";
-import type { RegistryEntry } from "./registry.ts";
+import type { RegistryEntry } from "./command.ts";
 
 export type Route =
   /** A command and the words that are left for it. */

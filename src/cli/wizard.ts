@@ -6,7 +6,7 @@ import { parseAddress } from "../io/address.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Net } from "../io/net.ts";
-import type { Output } from "./command.ts";
+import type { Output } from "./surface.ts";
 import { checkLines } from "./commands/doctor.ts";
 import { type Check, verdictOf } from "./doctor/check.ts";
 import { examine } from "./doctor/examine.ts";

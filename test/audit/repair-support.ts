@@ -5,7 +5,8 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nameArguments, readArguments } from "../../src/cli/arguments.ts";
-import type { Command, Context, Messages, Output, Palette } from "../../src/cli/command.ts";
+import type { Command, Context } from "../../src/cli/command.ts";
+import type { Messages, Output, Palette } from "../../src/cli/surface.ts";
 import { resolveOptions } from "../../src/cli/precedence.ts";
 import { createParsedArguments } from "../../src/cli/settled.ts";
 import { ArmdbError } from "../../src/errors.ts";

@@ -1,7 +1,7 @@
 // Progress: bars that fit a terminal, plain lines per interval elsewhere, objects for scripts.
 
 import { describe, expect, test } from "bun:test";
-import type { ProgressRow } from "../../src/cli/command.ts";
+import type { ProgressRow } from "../../src/cli/surface.ts";
 import { createDisplay } from "../../src/cli/display.ts";
 import { createMessages } from "../../src/cli/messages.ts";
 import { createPalette } from "../../src/cli/palette.ts";

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import type { CommandSpec } from "../../src/cli/spec.ts";
-import type { RegistryEntry } from "../../src/cli/registry.ts";
+import type { RegistryEntry } from "../../src/cli/command.ts";
 import { route } from "../../src/cli/route.ts";
 import { SAMPLE_SPECS } from "./sample-specs.ts";
 

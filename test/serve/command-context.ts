@@ -1,6 +1,7 @@
 // A Context for running a command in a test: real disk, net and clock, and everything it says kept.
 
-import type { Context, Messages, Output, Palette } from "../../src/cli/command.ts";
+import type { Context } from "../../src/cli/command.ts";
+import type { Messages, Output, Palette } from "../../src/cli/surface.ts";
 import type { ParsedArguments } from "../../src/cli/settled.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { realNet } from "../../src/io/sockets.ts";

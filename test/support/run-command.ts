@@ -2,14 +2,8 @@
 
 import { ArmdbError } from "../../src/errors.ts";
 import { nameArguments, readArguments } from "../../src/cli/arguments.ts";
-import type {
-  Command,
-  Context,
-  Messages,
-  Output,
-  Palette,
-  ProgressRow,
-} from "../../src/cli/command.ts";
+import type { Command, Context } from "../../src/cli/command.ts";
+import type { Messages, Output, Palette, ProgressRow } from "../../src/cli/surface.ts";
 import { resolveOptions } from "../../src/cli/precedence.ts";
 import { createParsedArguments } from "../../src/cli/settled.ts";
 import type { Clock } from "../../src/io/clock.ts";

@@ -1,7 +1,8 @@
 // Arguments and options that the commands over a directory share. Used by inspect, verify and verify-cursor.
 
 import { ArmdbError } from "../../errors.ts";
-import type { Context, ProgressRow } from "../command.ts";
+import type { Context } from "../command.ts";
+import type { ProgressRow } from "../surface.ts";
 import type { OptionSpec } from "../spec.ts";
 import type { VerifyProgress } from "../../audit/verify.ts";
 import { type ByteFormat, byteFormat } from "../render/bytes.ts";

@@ -1,6 +1,7 @@
 // `armdb doctor [LEADER] [--data DIR]`: everything that would stop or slow a follower, before a byte is written.
 
-import type { Command, Context, Palette } from "../command.ts";
+import type { Command, Context } from "../command.ts";
+import type { Palette } from "../surface.ts";
 import type { CommandSpec } from "../spec.ts";
 import { type Check, type CheckResult, exitStatusOf, verdictOf } from "../doctor/check.ts";
 import { examine } from "../doctor/examine.ts";

@@ -10,7 +10,8 @@ import {
   type VerifyReport,
   verifyDirectory,
 } from "../../audit/verify.ts";
-import { type Command, type Context, type Output, signalStatus } from "../command.ts";
+import { type Command, type Context, signalStatus } from "../command.ts";
+import type { Output } from "../surface.ts";
 import type { CommandSpec } from "../spec.ts";
 import { escapeText } from "../escape.ts";
 import { formatBytes, formatCount } from "../numbers.ts";

@@ -14,7 +14,8 @@ import type { Finding } from "../../audit/findings.ts";
 import { Stopped } from "../../audit/stopped.ts";
 import { ArmdbError } from "../../errors.ts";
 import { removeDirectory } from "../../io/remove-directory.ts";
-import { type Command, type Context, type Progress, signalStatus } from "../command.ts";
+import { type Command, type Context, signalStatus } from "../command.ts";
+import type { Progress } from "../surface.ts";
 import type { CommandSpec } from "../spec.ts";
 import {
   outcomeLines,

@@ -6,7 +6,8 @@ import {
   verifyCursors,
 } from "../../audit/cursor-verify.ts";
 import { findingToJson, verdictStatus } from "../../audit/findings.ts";
-import { type Command, type Context, type Output, signalStatus } from "../command.ts";
+import { type Command, type Context, signalStatus } from "../command.ts";
+import type { Output } from "../surface.ts";
 import type { CommandSpec } from "../spec.ts";
 import { escapeText } from "../escape.ts";
 import { formatCount } from "../numbers.ts";

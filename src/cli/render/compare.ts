@@ -3,7 +3,7 @@
 import { type SideWord, DIFFERENCE_KINDS, sideStatus } from "../../audit/compare-kinds.ts";
 import type { CompareReport, ShardDifference } from "../../audit/compare-report.ts";
 import { versionOf } from "../../format/slot.ts";
-import type { Palette } from "../command.ts";
+import type { Palette } from "../surface.ts";
 import { escapeText } from "../escape.ts";
 import { formatCount, formatCounted } from "../numbers.ts";
 

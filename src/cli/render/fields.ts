@@ -1,7 +1,7 @@
 // Fields of a header, a slot or a cursor as a table: offset, bytes, field, raw, meaning. The meaning is wrapped under
 // itself; only a word that is longer than a line is cut. Used by the inspect commands.
 
-import type { Output } from "../command.ts";
+import type { Output } from "../surface.ts";
 import { cutText, wrapText } from "../tables.ts";
 
 export interface FieldRow {

@@ -7,7 +7,7 @@ import {
   type FindingKind,
   type Severity,
 } from "../../audit/findings.ts";
-import type { Output } from "../command.ts";
+import type { Output } from "../surface.ts";
 import { escapeText } from "../escape.ts";
 import { formatCount, formatCounted } from "../numbers.ts";
 import { wrapText } from "../tables.ts";

@@ -2,7 +2,7 @@
 
 import type { ReadableShard, SlotView } from "../../audit/slot-view.ts";
 import { toHex, u32Hex } from "../../bytes.ts";
-import type { Output } from "../command.ts";
+import type { Output } from "../surface.ts";
 import { formatCount } from "../numbers.ts";
 import { type Column, tableLines } from "../tables.ts";
 import { type ByteFormat, hexDump, showKey, showRaw, showValue } from "./bytes.ts";

@@ -7,7 +7,7 @@ import type {
   StatusDocument,
   StatusVerdict,
 } from "../../status/status-types.ts";
-import type { Palette } from "../command.ts";
+import type { Palette } from "../surface.ts";
 import { escapeText } from "../escape.ts";
 import { formatCount, formatCounted, formatDuration, formatRough } from "../numbers.ts";
 import { type Column, cutText, tableLines, wrapText } from "../tables.ts";

@@ -4,7 +4,7 @@
 import { findingToJson } from "../../audit/findings.ts";
 import type { ShardReport, VerifyReport } from "../../audit/verify.ts";
 import type { DatabaseDirectory } from "../../audit/directory.ts";
-import type { Output } from "../command.ts";
+import type { Output } from "../surface.ts";
 import { escapeText } from "../escape.ts";
 import { formatBytes, formatCount, formatCounted, formatDuration } from "../numbers.ts";
 import { type Column, tableLines } from "../tables.ts";

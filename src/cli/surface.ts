@@ -1,0 +1,59 @@
+// What a command says things through: stdout for data, stderr for people. Interfaces only; imports nothing. Their real forms stand
+// beside this file, tests pass in others.
+
+/** Wraps text in colour where the stream shows colour, and returns it unchanged elsewhere. */
+export interface Palette {
+  bold(text: string): string;
+  dim(text: string): string;
+  red(text: string): string;
+  green(text: string): string;
+  yellow(text: string): string;
+  cyan(text: string): string;
+}
+
+/** stdout: data for scripts and people. Never throws: a closed pipe sets `closed`. */
+export interface Output {
+  readonly isTerminal: boolean;
+  readonly columns: number;
+  readonly palette: Palette;
+  /** True after the reader went away (`| head`): long work may stop. */
+  readonly closed: boolean;
+  line(text: string): void;
+  /** One JSON document (or NDJSON object) and a newline. bigint becomes a string. */
+  json(document: unknown): void;
+}
+
+/** One row of a progress display. */
+export interface ProgressRow {
+  /** `shard 3` */
+  readonly label: string;
+  /** What is happening: `scanning`, `live`. */
+  readonly state: string;
+  readonly done: number;
+  /** 0 when unknown. */
+  readonly total: number;
+  /** `slots`, `bytes`: bytes are shown as KiB, MiB. */
+  readonly unit: "slots" | "bytes";
+}
+
+/** Rate and time left are worked out from successive updates. On a terminal redrawn in place, else a line per interval. */
+export interface Progress {
+  update(rows: readonly ProgressRow[]): void;
+  /** Removes or finishes the display. */
+  stop(): void;
+}
+
+/** stderr: everything for people, and `--json`'s error objects. */
+export interface Messages {
+  readonly isTerminal: boolean;
+  readonly columns: number;
+  readonly palette: Palette;
+  /** Level debug needs `--verbose`; info is silent with `--quiet`. */
+  debug(text: string): void;
+  info(text: string): void;
+  warn(text: string): void;
+  error(text: string): void;
+  progress(title: string): Progress;
+  /** Only where both ends are a terminal and CI is not set; elsewhere null: the caller then demands `--yes`. */
+  readonly confirm: ((question: string) => Promise<boolean>) | null;
+}
