@@ -2,7 +2,7 @@
 // with --check only says whether it is up to date. Used by a test too.
 
 import { readFileSync, writeFileSync } from "node:fs";
-import { referenceMarkdown } from "../src/cli/reference.ts";
+import { referenceMarkdown } from "../src/cli/pages/reference.ts";
 import { loadSpecs } from "../src/cli/registry.ts";
 
 const README = "README.md";

@@ -1,11 +1,11 @@
 // The program: gives a run its machine and ends the process with its status. The only process.exit is here.
 
 import { isatty } from "node:tty";
-import { readConfigText } from "./cli/config-file.ts";
-import { restoreCursor } from "./cli/display.ts";
+import { readConfigText } from "./cli/words/config-file.ts";
+import { restoreCursor } from "./cli/surface/display.ts";
 import { runArmdb, tellFailure } from "./cli/run.ts";
 import { listenToSignals } from "./cli/signals.ts";
-import { isJournal, processSink } from "./cli/streams.ts";
+import { isJournal, processSink } from "./cli/surface/streams.ts";
 import { createVoice, guessManner, type Streams } from "./cli/voice.ts";
 import { realDisk } from "./io/real-disk.ts";
 import { realNet } from "./io/sockets.ts";

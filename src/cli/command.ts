@@ -3,10 +3,10 @@
 import type { Clock, RandomSource } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Net } from "../io/net.ts";
-import type { Surroundings } from "./precedence.ts";
-import type { ParsedArguments } from "./settled.ts";
-import type { CommandSpec } from "./spec.ts";
-import type { Messages, Output } from "./surface.ts";
+import type { Surroundings } from "./words/precedence.ts";
+import type { ParsedArguments } from "./words/settled.ts";
+import type { CommandSpec } from "./words/spec.ts";
+import type { Messages, Output } from "./surface/surface.ts";
 
 /** Everything a command may touch. */
 export interface Context {

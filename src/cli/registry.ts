@@ -2,7 +2,7 @@
 // `armdb status` does not wait for the code of `armdb repair`.
 
 import type { RegistryEntry } from "./command.ts";
-import type { CommandSpec } from "./spec.ts";
+import type { CommandSpec } from "./words/spec.ts";
 
 export const REGISTRY: readonly RegistryEntry[] = [
   {

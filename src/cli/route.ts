@@ -2,10 +2,10 @@
 // are not understood are usage errors with the nearest command.
 
 import { ArmdbError } from "../errors.ts";
-import type { OptionSpec } from "./spec.ts";
-import { escapeText } from "./escape.ts";
-import { nearest } from "./nearest.ts";
-import { COMMON_OPTIONS, optionsOf } from "./options.ts";
+import type { OptionSpec } from "./words/spec.ts";
+import { escapeText } from "./surface/escape.ts";
+import { nearest } from "./words/nearest.ts";
+import { COMMON_OPTIONS, optionsOf } from "./words/options.ts";
 import type { RegistryEntry } from "./command.ts";
 
 export type Route =

@@ -6,18 +6,18 @@ import { ArmdbError } from "../errors.ts";
 import type { Clock, RandomSource } from "../io/clock.ts";
 import { type Disk, DiskError } from "../io/disk.ts";
 import type { Net } from "../io/net.ts";
-import { nameArguments, readArguments } from "./arguments.ts";
+import { nameArguments, readArguments } from "./words/arguments.ts";
 import { type Command, type Context, type RegistryEntry, signalStatus } from "./command.ts";
-import { type ConfigReader, configPaths, readConfig } from "./config-file.ts";
-import { restoreCursor } from "./display.ts";
-import { explain, failureLines, failureObject } from "./failure.ts";
-import { commandLines, overviewLines } from "./help.ts";
-import { resolveOptions, type Surroundings } from "./precedence.ts";
-import { createParsedArguments } from "./settled.ts";
+import { type ConfigReader, configPaths, readConfig } from "./words/config-file.ts";
+import { restoreCursor } from "./surface/display.ts";
+import { explain, failureLines, failureObject } from "./surface/failure.ts";
+import { commandLines, overviewLines } from "./pages/help.ts";
+import { resolveOptions, type Surroundings } from "./words/precedence.ts";
+import { createParsedArguments } from "./words/settled.ts";
 import { loadSpecs, REGISTRY } from "./registry.ts";
 import { misspeltChild, route } from "./route.ts";
 import { createStopControl, type StopControl } from "./signals.ts";
-import { Interrupted } from "./terminal.ts";
+import { Interrupted } from "./surface/terminal.ts";
 import {
   canPrompt,
   createVoice,
@@ -112,7 +112,7 @@ class Run {
 
   /** Without a command on a terminal: the steps of setting up a follower. */
   async #setUp(): Promise<number> {
-    const { setUpFollower } = await import("./wizard.ts");
+    const { setUpFollower } = await import("./commands/wizard.ts");
     const { disk, net, clock } = this.#machine;
     const stop = this.#control.signal;
     return await setUpFollower({ out: this.#voice.out, disk, net, clock, stop });

@@ -1,13 +1,13 @@
 // Builds what a run says things with (output, messages, colours, the display) from the common options. Built twice: first
 // from a tolerant look at argv, so that even a usage error comes out as asked, then from the options that hold.
 
-import type { ParsedArguments } from "./settled.ts";
-import { createDisplay, type Display } from "./display.ts";
-import { createMessages, type ProcessMessages } from "./messages.ts";
-import { createOutput, type FlushedOutput } from "./output.ts";
-import { createPalette, showsColor } from "./palette.ts";
-import type { Sink } from "./streams.ts";
-import { loadPrompts } from "./terminal.ts";
+import type { ParsedArguments } from "./words/settled.ts";
+import { createDisplay, type Display } from "./surface/display.ts";
+import { createMessages, type ProcessMessages } from "./surface/messages.ts";
+import { createOutput, type FlushedOutput } from "./surface/output.ts";
+import { createPalette, showsColor } from "./surface/palette.ts";
+import type { Sink } from "./surface/streams.ts";
+import { loadPrompts } from "./surface/terminal.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -4,11 +4,11 @@
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { nameArguments, readArguments } from "../../src/cli/arguments.ts";
+import { nameArguments, readArguments } from "../../src/cli/words/arguments.ts";
 import type { Command, Context } from "../../src/cli/command.ts";
-import type { Messages, Output, Palette } from "../../src/cli/surface.ts";
-import { resolveOptions } from "../../src/cli/precedence.ts";
-import { createParsedArguments } from "../../src/cli/settled.ts";
+import type { Messages, Output, Palette } from "../../src/cli/surface/surface.ts";
+import { resolveOptions } from "../../src/cli/words/precedence.ts";
+import { createParsedArguments } from "../../src/cli/words/settled.ts";
 import { ArmdbError } from "../../src/errors.ts";
 import { SHARD_FILE, slotOffset } from "../../src/format/shard-header.ts";
 import { shardDirectory } from "../../src/format/routing.ts";

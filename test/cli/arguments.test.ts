@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { nameArguments, readArguments, usageLine } from "../../src/cli/arguments.ts";
-import type { CommandSpec } from "../../src/cli/spec.ts";
-import { resolveOptions } from "../../src/cli/precedence.ts";
+import { nameArguments, readArguments, usageLine } from "../../src/cli/words/arguments.ts";
+import type { CommandSpec } from "../../src/cli/words/spec.ts";
+import { resolveOptions } from "../../src/cli/words/precedence.ts";
 import { ArmdbError } from "../../src/errors.ts";
 import { FOLLOW, LOOK_SHARD, PAINT } from "./sample-specs.ts";
 

@@ -1,11 +1,11 @@
 // Completion, asked of the real shells.
 
 import { describe, expect, test } from "bun:test";
-import type { CommandSpec } from "../../src/cli/spec.ts";
-import { bashScript } from "../../src/cli/completion-bash.ts";
-import { fishScript } from "../../src/cli/completion-fish.ts";
-import { topLevelNames } from "../../src/cli/completion.ts";
-import { zshScript } from "../../src/cli/completion-zsh.ts";
+import type { CommandSpec } from "../../src/cli/words/spec.ts";
+import { bashScript } from "../../src/cli/pages/completion-bash.ts";
+import { fishScript } from "../../src/cli/pages/completion-fish.ts";
+import { topLevelNames } from "../../src/cli/pages/completion.ts";
+import { zshScript } from "../../src/cli/pages/completion-zsh.ts";
 import { loadSpecs } from "../../src/cli/registry.ts";
 import { SAMPLE_SPECS } from "./sample-specs.ts";
 import { complete, hasShell, type Shell } from "./shells.ts";

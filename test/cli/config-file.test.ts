@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { configPaths, readConfig, readConfigText } from "../../src/cli/config-file.ts";
+import { configPaths, readConfig, readConfigText } from "../../src/cli/words/config-file.ts";
 import { SAMPLE_SPECS } from "./sample-specs.ts";
 
 async function settings(text: string) {

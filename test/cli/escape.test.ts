@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { defuse, escapeBytes, escapeJson, escapeText } from "../../src/cli/escape.ts";
+import { defuse, escapeBytes, escapeJson, escapeText } from "../../src/cli/surface/escape.ts";
 
 const ALL_BYTES = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 const SAFE = /^[^\p{C}\p{Zl}\p{Zp}]*$/u;

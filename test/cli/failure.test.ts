@@ -1,8 +1,8 @@
 // The last words of a failed command.
 
 import { describe, expect, test } from "bun:test";
-import { explain, failureLines, failureObject } from "../../src/cli/failure.ts";
-import { createPalette } from "../../src/cli/palette.ts";
+import { explain, failureLines, failureObject } from "../../src/cli/surface/failure.ts";
+import { createPalette } from "../../src/cli/surface/palette.ts";
 import { ArmdbError, Bug } from "../../src/errors.ts";
 
 const style = { palette: createPalette(false), verbose: false };

@@ -3,7 +3,7 @@
 
 import { type Machine, runArmdb } from "../../src/cli/run.ts";
 import type { StopControl } from "../../src/cli/signals.ts";
-import type { Sink } from "../../src/cli/streams.ts";
+import type { Sink } from "../../src/cli/surface/streams.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { MemoryNet } from "../support/memory-net.ts";

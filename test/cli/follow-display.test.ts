@@ -1,10 +1,10 @@
 // What scripts and people see of a running follower, report by report.
 
 import { describe, expect, test } from "bun:test";
-import { FollowDisplay } from "../../src/cli/follow-display.ts";
-import { createMessages } from "../../src/cli/messages.ts";
-import { createOutput } from "../../src/cli/output.ts";
-import { createPalette } from "../../src/cli/palette.ts";
+import { FollowDisplay } from "../../src/cli/render/follow-display.ts";
+import { createMessages } from "../../src/cli/surface/messages.ts";
+import { createOutput } from "../../src/cli/surface/output.ts";
+import { createPalette } from "../../src/cli/surface/palette.ts";
 import type { FollowerReport, ShardSnapshot } from "../../src/replica/follower-types.ts";
 import { snapshotOf } from "../status/facts.ts";
 import { ManualClock } from "../support/manual-clock.ts";

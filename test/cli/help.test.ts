@@ -1,13 +1,13 @@
 // Help, reference and man page come from the tables, and the tables of all commands are sound.
 
 import { describe, expect, test } from "bun:test";
-import { commandLines, overviewLines } from "../../src/cli/help.ts";
-import { manualPage } from "../../src/cli/manual.ts";
-import { COMMON_OPTIONS, isCommandLineOnly, optionsOf } from "../../src/cli/options.ts";
-import { createPalette } from "../../src/cli/palette.ts";
-import { referenceMarkdown } from "../../src/cli/reference.ts";
+import { commandLines, overviewLines } from "../../src/cli/pages/help.ts";
+import { manualPage } from "../../src/cli/pages/manual.ts";
+import { COMMON_OPTIONS, isCommandLineOnly, optionsOf } from "../../src/cli/words/options.ts";
+import { createPalette } from "../../src/cli/surface/palette.ts";
+import { referenceMarkdown } from "../../src/cli/pages/reference.ts";
 import { loadSpecs, REGISTRY } from "../../src/cli/registry.ts";
-import { parseValue } from "../../src/cli/values.ts";
+import { parseValue } from "../../src/cli/words/values.ts";
 import { EXIT_STATUS } from "../../src/errors.ts";
 import { FOLLOW, LOOK_SHARD, PAINT, SAMPLE_SPECS } from "./sample-specs.ts";
 

@@ -1,8 +1,8 @@
 // stderr: levels, formats, the journal.
 
 import { describe, expect, test } from "bun:test";
-import { createMessages, type MessagesOptions } from "../../src/cli/messages.ts";
-import { createPalette } from "../../src/cli/palette.ts";
+import { createMessages, type MessagesOptions } from "../../src/cli/surface/messages.ts";
+import { createPalette } from "../../src/cli/surface/palette.ts";
 import { MemorySink } from "./fake-machine.ts";
 
 function messagesOf(sink: MemorySink, more: Partial<MessagesOptions> = {}) {

@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { editDistance, nearest } from "../../src/cli/nearest.ts";
+import { editDistance, nearest } from "../../src/cli/words/nearest.ts";
 
 const WORDS = ["replicate", "status", "inspect", "verify", "verify-cursor", "compare", "repair"];
 

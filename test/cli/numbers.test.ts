@@ -9,7 +9,7 @@ import {
   formatRough,
   formatShare,
   formatTime,
-} from "../../src/cli/numbers.ts";
+} from "../../src/cli/surface/numbers.ts";
 
 test.each([
   [0, "0"],

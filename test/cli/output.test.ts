@@ -1,9 +1,9 @@
 // stdout: bursts, closed pipes, full disks, hostile text.
 
 import { describe, expect, test } from "bun:test";
-import { createDisplay } from "../../src/cli/display.ts";
-import { createOutput } from "../../src/cli/output.ts";
-import { createPalette } from "../../src/cli/palette.ts";
+import { createDisplay } from "../../src/cli/surface/display.ts";
+import { createOutput } from "../../src/cli/surface/output.ts";
+import { createPalette } from "../../src/cli/surface/palette.ts";
 import { MemorySink } from "./fake-machine.ts";
 
 function outputOf(sink: MemorySink, styled = false) {

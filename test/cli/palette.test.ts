@@ -1,7 +1,7 @@
 // When a stream shows colour.
 
 import { describe, expect, test } from "bun:test";
-import { createPalette, showsColor } from "../../src/cli/palette.ts";
+import { createPalette, showsColor } from "../../src/cli/surface/palette.ts";
 
 interface Row {
   readonly choice: string;

@@ -1,11 +1,15 @@
 // Flags over environment over file over default, and what each may say.
 
 import { describe, expect, test } from "bun:test";
-import { readArguments } from "../../src/cli/arguments.ts";
-import type { CommandSpec } from "../../src/cli/spec.ts";
-import { settingsOf } from "../../src/cli/config-file.ts";
-import { describeSource, resolveOptions, unknownVariables } from "../../src/cli/precedence.ts";
-import { createParsedArguments } from "../../src/cli/settled.ts";
+import { readArguments } from "../../src/cli/words/arguments.ts";
+import type { CommandSpec } from "../../src/cli/words/spec.ts";
+import { settingsOf } from "../../src/cli/words/config-file.ts";
+import {
+  describeSource,
+  resolveOptions,
+  unknownVariables,
+} from "../../src/cli/words/precedence.ts";
+import { createParsedArguments } from "../../src/cli/words/settled.ts";
 import { ArmdbError, Bug } from "../../src/errors.ts";
 import { FOLLOW, LOOK, LOOK_SHARD, SAMPLE_SPECS } from "./sample-specs.ts";
 

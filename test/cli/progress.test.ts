@@ -1,12 +1,16 @@
 // Progress: bars that fit a terminal, plain lines per interval elsewhere, objects for scripts.
 
 import { describe, expect, test } from "bun:test";
-import type { ProgressRow } from "../../src/cli/surface.ts";
-import { createDisplay } from "../../src/cli/display.ts";
-import { createMessages } from "../../src/cli/messages.ts";
-import { createPalette } from "../../src/cli/palette.ts";
-import { type ProgressFacts, progressLine, progressScreen } from "../../src/cli/progress.ts";
-import { RateMeter } from "../../src/cli/rate.ts";
+import type { ProgressRow } from "../../src/cli/surface/surface.ts";
+import { createDisplay } from "../../src/cli/surface/display.ts";
+import { createMessages } from "../../src/cli/surface/messages.ts";
+import { createPalette } from "../../src/cli/surface/palette.ts";
+import {
+  type ProgressFacts,
+  progressLine,
+  progressScreen,
+} from "../../src/cli/surface/progress.ts";
+import { RateMeter } from "../../src/cli/surface/rate.ts";
 import { MemorySink } from "./fake-machine.ts";
 
 const PLAIN = createPalette(false);

@@ -1,7 +1,7 @@
 // Which command a line means.
 
 import { describe, expect, test } from "bun:test";
-import type { CommandSpec } from "../../src/cli/spec.ts";
+import type { CommandSpec } from "../../src/cli/words/spec.ts";
 import type { RegistryEntry } from "../../src/cli/command.ts";
 import { route } from "../../src/cli/route.ts";
 import { SAMPLE_SPECS } from "./sample-specs.ts";

@@ -1,7 +1,7 @@
 // A small table of commands that has one of everything, for tests of parsing, help, completion and the man page. Real
 // commands change; these do not.
 
-import type { CommandSpec } from "../../src/cli/spec.ts";
+import type { CommandSpec } from "../../src/cli/words/spec.ts";
 
 export const FOLLOW: CommandSpec = {
   name: "follow",

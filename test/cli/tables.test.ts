@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { createPalette } from "../../src/cli/palette.ts";
-import { cutText, definitionLines, tableLines, wrapText } from "../../src/cli/tables.ts";
+import { createPalette } from "../../src/cli/surface/palette.ts";
+import { cutText, definitionLines, tableLines, wrapText } from "../../src/cli/surface/tables.ts";
 
 const TABLE = [
   { title: "SHARD", align: "right" },

@@ -1,8 +1,8 @@
 // Kinds of option values: what is taken, and what it means.
 
 import { describe, expect, test } from "bun:test";
-import type { OptionSpec } from "../../src/cli/spec.ts";
-import { acceptedBy, parseDuration, parseSize, parseValue } from "../../src/cli/values.ts";
+import type { OptionSpec } from "../../src/cli/words/spec.ts";
+import { acceptedBy, parseDuration, parseSize, parseValue } from "../../src/cli/words/values.ts";
 
 function option(kind: OptionSpec["kind"], more: Partial<OptionSpec> = {}): OptionSpec {
   return { name: "x", kind, summary: "", ...more };

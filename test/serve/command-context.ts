@@ -1,8 +1,8 @@
 // A Context for running a command in a test: real disk, net and clock, and everything it says kept.
 
 import type { Context } from "../../src/cli/command.ts";
-import type { Messages, Output, Palette } from "../../src/cli/surface.ts";
-import type { ParsedArguments } from "../../src/cli/settled.ts";
+import type { Messages, Output, Palette } from "../../src/cli/surface/surface.ts";
+import type { ParsedArguments } from "../../src/cli/words/settled.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { realNet } from "../../src/io/sockets.ts";
 import { realClock, realRandom } from "../../src/io/time.ts";

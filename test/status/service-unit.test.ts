@@ -4,7 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { systemdUnit } from "../../src/cli/unit.ts";
+import { systemdUnit } from "../../src/cli/pages/unit.ts";
 import { TempRoot } from "../support/temp.ts";
 
 const PATH = resolve(import.meta.dir, "../../contrib/armdb-replicate.service");

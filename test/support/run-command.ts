@@ -1,11 +1,11 @@
 // Runs a command as main.ts would, with everything it says captured. Arguments are parsed by the program's own parser.
 
 import { ArmdbError } from "../../src/errors.ts";
-import { nameArguments, readArguments } from "../../src/cli/arguments.ts";
+import { nameArguments, readArguments } from "../../src/cli/words/arguments.ts";
 import type { Command, Context } from "../../src/cli/command.ts";
-import type { Messages, Output, Palette, ProgressRow } from "../../src/cli/surface.ts";
-import { resolveOptions } from "../../src/cli/precedence.ts";
-import { createParsedArguments } from "../../src/cli/settled.ts";
+import type { Messages, Output, Palette, ProgressRow } from "../../src/cli/surface/surface.ts";
+import { resolveOptions } from "../../src/cli/words/precedence.ts";
+import { createParsedArguments } from "../../src/cli/words/settled.ts";
 import type { Clock } from "../../src/io/clock.ts";
 import type { Disk } from "../../src/io/disk.ts";
 import { realDisk } from "../../src/io/real-disk.ts";

@@ -2,8 +2,8 @@
 
 import { ArmdbError } from "../../errors.ts";
 import type { Context } from "../command.ts";
-import type { ProgressRow } from "../surface.ts";
-import type { OptionSpec } from "../spec.ts";
+import type { ProgressRow } from "../surface/surface.ts";
+import type { OptionSpec } from "../words/spec.ts";
 import type { VerifyProgress } from "../../audit/verify.ts";
 import { type ByteFormat, byteFormat } from "../render/bytes.ts";
 

@@ -13,8 +13,8 @@ import { type Address, parseAddress } from "../../io/address.ts";
 import { formatAddress } from "../../io/sockets.ts";
 import { unixSockets } from "../../io/unix-socket.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
-import type { CommandSpec } from "../spec.ts";
-import { escapeText } from "../escape.ts";
+import type { CommandSpec } from "../words/spec.ts";
+import { escapeText } from "../surface/escape.ts";
 import { compareDocument, differenceLine, summaryLines } from "../render/compare.ts";
 
 const ROUNDS_MAX = 100;

@@ -2,10 +2,10 @@
 
 import { assert } from "../../errors.ts";
 import type { Command } from "../command.ts";
-import type { CommandSpec } from "../spec.ts";
-import { bashScript } from "../completion-bash.ts";
-import { fishScript } from "../completion-fish.ts";
-import { zshScript } from "../completion-zsh.ts";
+import type { CommandSpec } from "../words/spec.ts";
+import { bashScript } from "../pages/completion-bash.ts";
+import { fishScript } from "../pages/completion-fish.ts";
+import { zshScript } from "../pages/completion-zsh.ts";
 
 const SCRIPTS: Readonly<Record<string, (specs: readonly CommandSpec[]) => string>> = {
   bash: bashScript,

@@ -3,19 +3,19 @@
 
 import { ArmdbError } from "../../errors.ts";
 import type { Command, Context } from "../command.ts";
-import type { CommandSpec, OptionSpec } from "../spec.ts";
-import { configPaths } from "../config-file.ts";
-import { escapeText } from "../escape.ts";
-import { nearest } from "../nearest.ts";
-import { COMMON_OPTIONS, environmentName } from "../options.ts";
+import type { CommandSpec, OptionSpec } from "../words/spec.ts";
+import { configPaths } from "../words/config-file.ts";
+import { escapeText } from "../surface/escape.ts";
+import { nearest } from "../words/nearest.ts";
+import { COMMON_OPTIONS, environmentName } from "../words/options.ts";
 import {
   describeSource,
   type ResolvedOption,
   resolveOptions,
   type Surroundings,
   unknownVariables,
-} from "../precedence.ts";
-import { tableLines } from "../tables.ts";
+} from "../words/precedence.ts";
+import { tableLines } from "../surface/tables.ts";
 
 type ConfigContext = Pick<Context, "args" | "out">;
 

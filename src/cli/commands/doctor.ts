@@ -1,12 +1,12 @@
 // `armdb doctor [LEADER] [--data DIR]`: everything that would stop or slow a follower, before a byte is written.
 
 import type { Command, Context } from "../command.ts";
-import type { Palette } from "../surface.ts";
-import type { CommandSpec } from "../spec.ts";
+import type { Palette } from "../surface/surface.ts";
+import type { CommandSpec } from "../words/spec.ts";
 import { type Check, type CheckResult, exitStatusOf, verdictOf } from "../doctor/check.ts";
 import { examine } from "../doctor/examine.ts";
-import { escapeText } from "../escape.ts";
-import { wrapText } from "../tables.ts";
+import { escapeText } from "../surface/escape.ts";
+import { wrapText } from "../surface/tables.ts";
 
 const spec: CommandSpec = {
   name: "doctor",

@@ -2,10 +2,10 @@
 
 import { ArmdbError } from "../../errors.ts";
 import type { Command } from "../command.ts";
-import type { CommandSpec } from "../spec.ts";
-import { escapeText } from "../escape.ts";
-import { commandLines, overviewLines } from "../help.ts";
-import { nearest } from "../nearest.ts";
+import type { CommandSpec } from "../words/spec.ts";
+import { escapeText } from "../surface/escape.ts";
+import { commandLines, overviewLines } from "../pages/help.ts";
+import { nearest } from "../words/nearest.ts";
 
 const spec: CommandSpec = {
   name: "help",

@@ -12,7 +12,7 @@ import {
 import { shardOf } from "../../audit/slot-view.ts";
 import { hasCursor } from "../../audit/verify.ts";
 import type { Command, Context } from "../command.ts";
-import type { CommandSpec } from "../spec.ts";
+import type { CommandSpec } from "../words/spec.ts";
 import { cursorDocument, renderCursor } from "../render/cursor.ts";
 import { renderFindings } from "../render/findings.ts";
 import { numberArgument, requiredArgument } from "./audit-arguments.ts";

@@ -13,7 +13,7 @@ import { ArmdbError } from "../../errors.ts";
 import { toHex } from "../../bytes.ts";
 import { shardOfKey } from "../../format/routing.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
-import type { CommandSpec } from "../spec.ts";
+import type { CommandSpec } from "../words/spec.ts";
 import { type ByteFormat, showKey } from "../render/bytes.ts";
 import { renderSlot, renderSlotTable, slotDocument } from "../render/slots.ts";
 import { FORMAT_OPTION, formatOf, requiredArgument } from "./audit-arguments.ts";

@@ -33,7 +33,7 @@ import {
 } from "../../audit/slot-view.ts";
 import { hasCursor, scanTaskOf } from "../../audit/verify.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
-import type { CommandSpec } from "../spec.ts";
+import type { CommandSpec } from "../words/spec.ts";
 import type { ByteFormat } from "../render/bytes.ts";
 import { cursorDocument, describeAge } from "../render/cursor.ts";
 import { renderFindings } from "../render/findings.ts";

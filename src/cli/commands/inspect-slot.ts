@@ -11,7 +11,7 @@ import {
 import { ArmdbError } from "../../errors.ts";
 import type { Disk } from "../../io/disk.ts";
 import type { Command, Context } from "../command.ts";
-import type { CommandSpec } from "../spec.ts";
+import type { CommandSpec } from "../words/spec.ts";
 import { renderSlot, slotDocument } from "../render/slots.ts";
 import { FORMAT_OPTION, formatOf, requiredArgument, requiredNumber } from "./audit-arguments.ts";
 

@@ -11,14 +11,14 @@ import {
   verifyDirectory,
 } from "../../audit/verify.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
-import type { Output } from "../surface.ts";
-import type { CommandSpec } from "../spec.ts";
-import { escapeText } from "../escape.ts";
-import { formatBytes, formatCount } from "../numbers.ts";
+import type { Output } from "../surface/surface.ts";
+import type { CommandSpec } from "../words/spec.ts";
+import { escapeText } from "../surface/escape.ts";
+import { formatBytes, formatCount } from "../surface/numbers.ts";
 import { cursorDocument, shortAge } from "../render/cursor.ts";
 import { renderFindings } from "../render/findings.ts";
 import { geometryLine, geometryFields } from "../render/verify.ts";
-import { type Column, tableLines } from "../tables.ts";
+import { type Column, tableLines } from "../surface/tables.ts";
 import { progressRow, requiredArgument } from "./audit-arguments.ts";
 
 const spec: CommandSpec = {

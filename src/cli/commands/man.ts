@@ -2,8 +2,8 @@
 
 import { buildFacts } from "../build.ts";
 import type { Command } from "../command.ts";
-import type { CommandSpec } from "../spec.ts";
-import { manualPage } from "../manual.ts";
+import type { CommandSpec } from "../words/spec.ts";
+import { manualPage } from "../pages/manual.ts";
 
 const spec: CommandSpec = {
   name: "man",

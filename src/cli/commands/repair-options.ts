@@ -10,8 +10,8 @@ import { slotSizeOf } from "../../format/slot.ts";
 import { formatAddress } from "../../io/sockets.ts";
 import { SHARDS_MAX, SLOT_BYTES_MAX } from "../../limits.ts";
 import type { Context } from "../command.ts";
-import type { CommandSpec } from "../spec.ts";
-import { escapeText } from "../escape.ts";
+import type { CommandSpec } from "../words/spec.ts";
+import { escapeText } from "../surface/escape.ts";
 
 export const repairSpec: CommandSpec = {
   name: "repair",

@@ -15,8 +15,8 @@ import { Stopped } from "../../audit/stopped.ts";
 import { ArmdbError } from "../../errors.ts";
 import { removeDirectory } from "../../io/remove-directory.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
-import type { Progress } from "../surface.ts";
-import type { CommandSpec } from "../spec.ts";
+import type { Progress } from "../surface/surface.ts";
+import type { CommandSpec } from "../words/spec.ts";
 import {
   outcomeLines,
   planLines,

@@ -1,6 +1,6 @@
 // The table row of `armdb replicate`: arguments, options, examples, exit codes (cli.md: replicate).
 
-import type { CommandSpec } from "../spec.ts";
+import type { CommandSpec } from "../words/spec.ts";
 
 export const replicateSpec: CommandSpec = {
   name: "replicate",

@@ -11,7 +11,7 @@ import { writersOf } from "../../store/holders.ts";
 import { type HeldLock, takeLock } from "../../store/lock.ts";
 import { lookAtTarget, type ReplicaTarget } from "../../store/replica-dir.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
-import { FollowDisplay } from "../follow-display.ts";
+import { FollowDisplay } from "../render/follow-display.ts";
 import { FollowerFace } from "./follower-services.ts";
 import { replicateSpec } from "./replicate-spec.ts";
 

@@ -5,8 +5,8 @@ import type { SlotTally } from "../../serve/catch-up-scan.ts";
 import type { DirectoryChange } from "../../serve/change-watch.ts";
 import type { FollowerReport } from "../../serve/report.ts";
 import type { ServedDatabase } from "../../serve/served-database.ts";
-import type { Messages } from "../surface.ts";
-import { formatCounted } from "../numbers.ts";
+import type { Messages } from "../surface/surface.ts";
+import { formatCounted } from "../surface/numbers.ts";
 
 export class FollowerLines {
   readonly #messages: Messages;

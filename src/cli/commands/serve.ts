@@ -11,7 +11,7 @@ import { openAtRest } from "../../serve/open-at-rest.ts";
 import { LeaderServer } from "../../serve/server.ts";
 import { fileStamp } from "../../store/holders.ts";
 import type { Command, Context } from "../command.ts";
-import type { CommandSpec } from "../spec.ts";
+import type { CommandSpec } from "../words/spec.ts";
 import { FollowerLines } from "./serve-lines.ts";
 
 const spec: CommandSpec = {

@@ -12,13 +12,13 @@ import type { StatusDocument } from "../../status/status-types.ts";
 import { verdictStatus } from "../../status/verdict.ts";
 import { lockHolder } from "../../store/holders.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
-import type { CommandSpec } from "../spec.ts";
-import { createDisplay, type Display } from "../display.ts";
-import { escapeText } from "../escape.ts";
-import { formatTime } from "../numbers.ts";
+import type { CommandSpec } from "../words/spec.ts";
+import { createDisplay, type Display } from "../surface/display.ts";
+import { escapeText } from "../surface/escape.ts";
+import { formatTime } from "../surface/numbers.ts";
 import { statusLines } from "../render/status.ts";
-import { processSink } from "../streams.ts";
-import { cutText } from "../tables.ts";
+import { processSink } from "../surface/streams.ts";
+import { cutText } from "../surface/tables.ts";
 
 const spec: CommandSpec = {
   name: "status",

@@ -7,10 +7,10 @@ import {
 } from "../../audit/cursor-verify.ts";
 import { findingToJson, verdictStatus } from "../../audit/findings.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
-import type { Output } from "../surface.ts";
-import type { CommandSpec } from "../spec.ts";
-import { escapeText } from "../escape.ts";
-import { formatCount } from "../numbers.ts";
+import type { Output } from "../surface/surface.ts";
+import type { CommandSpec } from "../words/spec.ts";
+import { escapeText } from "../surface/escape.ts";
+import { formatCount } from "../surface/numbers.ts";
 import { cursorDocument, renderCursor } from "../render/cursor.ts";
 import { renderFindings } from "../render/findings.ts";
 import { numberArgument, progressRow, requiredArgument } from "./audit-arguments.ts";

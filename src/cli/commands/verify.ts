@@ -7,7 +7,7 @@ import { type VerifyReport, verifyDirectory } from "../../audit/verify.ts";
 import { ArmdbError } from "../../errors.ts";
 import type { Disk } from "../../io/disk.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
-import type { CommandSpec } from "../spec.ts";
+import type { CommandSpec } from "../words/spec.ts";
 import { progressRow, requiredArgument } from "./audit-arguments.ts";
 import { renderVerify, verifyDocument } from "../render/verify.ts";
 

@@ -8,7 +8,7 @@ import type { Disk } from "../../io/disk.ts";
 import { GROW_SLOTS_MIN } from "../../limits.ts";
 import type { LockHolder, Writers } from "../../store/holders.ts";
 import { lookAtTarget, type ReplicaTarget } from "../../store/replica-dir.ts";
-import { formatBytes, formatCounted, formatTime } from "../numbers.ts";
+import { formatBytes, formatCounted, formatTime } from "../surface/numbers.ts";
 import { type Check, fail, ok, warn } from "./check.ts";
 
 /** What DIR turned out to hold. */

@@ -7,7 +7,7 @@ import { type Address, parseAddress } from "../../io/address.ts";
 import type { Clock } from "../../io/clock.ts";
 import type { Net } from "../../io/net.ts";
 import type { ProtocolVersion } from "../../wire/messages.ts";
-import { escapeText } from "../escape.ts";
+import { escapeText } from "../surface/escape.ts";
 import { type Check, fail, ok, warn } from "./check.ts";
 
 /** The address behind LEADER, or a usage error. */

@@ -4,7 +4,7 @@
 import { dirname, resolve } from "node:path";
 import type { Disk, FileFacts } from "../../io/disk.ts";
 import { DiskError } from "../../io/disk.ts";
-import { formatBytes, formatCount } from "../numbers.ts";
+import { formatBytes, formatCount } from "../surface/numbers.ts";
 import { type Check, fail, ok, warn } from "./check.ts";
 import type { FileSystemFacts, SystemFacts } from "./system.ts";
 

@@ -1,7 +1,7 @@
 // Doctor on the process and the machine: system calls, limits, memory, clock. Pure over SystemFacts.
 
 import { ArmdbError } from "../../errors.ts";
-import { formatBytes, formatCount, formatTime } from "../numbers.ts";
+import { formatBytes, formatCount, formatTime } from "../surface/numbers.ts";
 import { type Check, fail, ok, warn } from "./check.ts";
 import type { SystemFacts } from "./system.ts";
 

@@ -2,7 +2,7 @@
 // kept private (cli.md: inspect, --format). Used by the inspect commands. Output is always safe to show.
 
 import { isZero, toHex } from "../../bytes.ts";
-import { escapeBytes } from "../escape.ts";
+import { escapeBytes } from "../surface/escape.ts";
 
 export type ByteFormat = "auto" | "hex" | "text" | "redacted";
 

@@ -3,9 +3,9 @@
 import { type SideWord, DIFFERENCE_KINDS, sideStatus } from "../../audit/compare-kinds.ts";
 import type { CompareReport, ShardDifference } from "../../audit/compare-report.ts";
 import { versionOf } from "../../format/slot.ts";
-import type { Palette } from "../surface.ts";
-import { escapeText } from "../escape.ts";
-import { formatCount, formatCounted } from "../numbers.ts";
+import type { Palette } from "../surface/surface.ts";
+import { escapeText } from "../surface/escape.ts";
+import { formatCount, formatCounted } from "../surface/numbers.ts";
 
 /** The document of `--json` (cli.md: JSON, compare). */
 export function compareDocument(report: CompareReport): Record<string, unknown> {

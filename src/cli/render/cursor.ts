@@ -2,8 +2,8 @@
 
 import type { ShardLook } from "../../audit/directory.ts";
 import { CURSOR_BYTES, type CursorFields } from "../../format/cursor.ts";
-import type { Output } from "../surface.ts";
-import { formatCount, formatDuration, formatTime } from "../numbers.ts";
+import type { Output } from "../surface/surface.ts";
+import { formatCount, formatDuration, formatTime } from "../surface/numbers.ts";
 import { showRaw } from "./bytes.ts";
 import { type FieldRow, renderFields } from "./fields.ts";
 

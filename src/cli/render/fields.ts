@@ -1,8 +1,8 @@
 // Fields of a header, a slot or a cursor as a table: offset, bytes, field, raw, meaning. The meaning is wrapped under
 // itself; only a word that is longer than a line is cut. Used by the inspect commands.
 
-import type { Output } from "../surface.ts";
-import { cutText, wrapText } from "../tables.ts";
+import type { Output } from "../surface/surface.ts";
+import { cutText, wrapText } from "../surface/tables.ts";
 
 export interface FieldRow {
   readonly offset: number;

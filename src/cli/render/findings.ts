@@ -7,10 +7,10 @@ import {
   type FindingKind,
   type Severity,
 } from "../../audit/findings.ts";
-import type { Output } from "../surface.ts";
-import { escapeText } from "../escape.ts";
-import { formatCount, formatCounted } from "../numbers.ts";
-import { wrapText } from "../tables.ts";
+import type { Output } from "../surface/surface.ts";
+import { escapeText } from "../surface/escape.ts";
+import { formatCount, formatCounted } from "../surface/numbers.ts";
+import { wrapText } from "../surface/tables.ts";
 
 const TITLES: Readonly<Record<Severity, string>> = {
   damage: "DAMAGE",

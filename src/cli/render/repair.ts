@@ -4,9 +4,9 @@ import { toHex } from "../../bytes.ts";
 import type { Finding } from "../../audit/findings.ts";
 import { type Change, placeName, type Step } from "../../audit/repair-changes.ts";
 import type { LeftDamage, RepairPlan } from "../../audit/plan-types.ts";
-import type { Palette } from "../surface.ts";
-import { escapeText } from "../escape.ts";
-import { formatCount, formatCounted } from "../numbers.ts";
+import type { Palette } from "../surface/surface.ts";
+import { escapeText } from "../surface/escape.ts";
+import { formatCount, formatCounted } from "../surface/numbers.ts";
 
 export type RepairVerdict = "nothing-to-do" | "planned" | "repaired" | "incomplete";
 

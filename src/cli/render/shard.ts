@@ -4,9 +4,9 @@ import type { DatabaseDirectory, ShardLook } from "../../audit/directory.ts";
 import type { ScanCounts } from "../../audit/scan-task.ts";
 import type { SpreadCell, VersionSpread } from "../../audit/shard-spread.ts";
 import { SHARD_HEADER_BYTES, SHARD_MAGIC, shardFileBytes } from "../../format/shard-header.ts";
-import type { Output } from "../surface.ts";
-import { formatBytes, formatCount, formatShare } from "../numbers.ts";
-import { type Column, tableLines, wrapText } from "../tables.ts";
+import type { Output } from "../surface/surface.ts";
+import { formatBytes, formatCount, formatShare } from "../surface/numbers.ts";
+import { type Column, tableLines, wrapText } from "../surface/tables.ts";
 import { showRaw } from "./bytes.ts";
 import { type FieldRow, renderFields } from "./fields.ts";
 

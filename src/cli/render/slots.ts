@@ -2,9 +2,9 @@
 
 import type { ReadableShard, SlotView } from "../../audit/slot-view.ts";
 import { toHex, u32Hex } from "../../bytes.ts";
-import type { Output } from "../surface.ts";
-import { formatCount } from "../numbers.ts";
-import { type Column, tableLines } from "../tables.ts";
+import type { Output } from "../surface/surface.ts";
+import { formatCount } from "../surface/numbers.ts";
+import { type Column, tableLines } from "../surface/tables.ts";
 import { type ByteFormat, hexDump, showKey, showRaw, showValue } from "./bytes.ts";
 import { type FieldRow, renderFields } from "./fields.ts";
 

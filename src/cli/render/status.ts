@@ -7,10 +7,10 @@ import type {
   StatusDocument,
   StatusVerdict,
 } from "../../status/status-types.ts";
-import type { Palette } from "../surface.ts";
-import { escapeText } from "../escape.ts";
-import { formatCount, formatCounted, formatDuration, formatRough } from "../numbers.ts";
-import { type Column, cutText, tableLines, wrapText } from "../tables.ts";
+import type { Palette } from "../surface/surface.ts";
+import { escapeText } from "../surface/escape.ts";
+import { formatCount, formatCounted, formatDuration, formatRough } from "../surface/numbers.ts";
+import { type Column, cutText, tableLines, wrapText } from "../surface/tables.ts";
 
 export interface StatusStyle {
   readonly palette: Palette;

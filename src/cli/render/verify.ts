@@ -4,10 +4,10 @@
 import { findingToJson } from "../../audit/findings.ts";
 import type { ShardReport, VerifyReport } from "../../audit/verify.ts";
 import type { DatabaseDirectory } from "../../audit/directory.ts";
-import type { Output } from "../surface.ts";
-import { escapeText } from "../escape.ts";
-import { formatBytes, formatCount, formatCounted, formatDuration } from "../numbers.ts";
-import { type Column, tableLines } from "../tables.ts";
+import type { Output } from "../surface/surface.ts";
+import { escapeText } from "../surface/escape.ts";
+import { formatBytes, formatCount, formatCounted, formatDuration } from "../surface/numbers.ts";
+import { type Column, tableLines } from "../surface/tables.ts";
 import { renderFindings, summariseFindings } from "./findings.ts";
 
 /** The document of `verify --json` and of a report. */

@@ -3,9 +3,9 @@
 
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
-import { ArmdbError } from "../errors.ts";
+import { ArmdbError } from "../../errors.ts";
 import type { CommandSpec, OptionSpec } from "./spec.ts";
-import { escapeText } from "./escape.ts";
+import { escapeText } from "../surface/escape.ts";
 import { nearest } from "./nearest.ts";
 import { COMMON_OPTIONS, isAllowedInFile, optionsOf } from "./options.ts";
 

@@ -1,10 +1,10 @@
 // The man page armdb(1) in roff, from the tables of the commands. Used by `armdb man` and the packages; pure.
 
-import { EXIT_STATUS } from "../errors.ts";
-import { usageLine } from "./arguments.ts";
-import type { CommandSpec, OptionSpec } from "./spec.ts";
+import { EXIT_STATUS } from "../../errors.ts";
+import { usageLine } from "../words/arguments.ts";
+import type { CommandSpec, OptionSpec } from "../words/spec.ts";
 import { meaningOf, paragraphsOf } from "./help.ts";
-import { COMMON_OPTIONS, optionUsage } from "./options.ts";
+import { COMMON_OPTIONS, optionUsage } from "../words/options.ts";
 
 /** The whole page. `version` stands at its foot. */
 export function manualPage(specs: readonly CommandSpec[], version: string): string {

@@ -1,9 +1,14 @@
 // The reference section of the README, in Markdown, from the tables of the commands. Used by a script; pure.
 
-import { usageLine } from "./arguments.ts";
-import type { CommandSpec, OptionSpec } from "./spec.ts";
+import { usageLine } from "../words/arguments.ts";
+import type { CommandSpec, OptionSpec } from "../words/spec.ts";
 import { meaningOf, paragraphsOf } from "./help.ts";
-import { COMMON_OPTIONS, environmentName, isCommandLineOnly, optionUsage } from "./options.ts";
+import {
+  COMMON_OPTIONS,
+  environmentName,
+  isCommandLineOnly,
+  optionUsage,
+} from "../words/options.ts";
 
 /** All commands, each with usage, options, exit codes and examples. Headings begin at `level`. */
 export function referenceMarkdown(specs: readonly CommandSpec[], level = 3): string {

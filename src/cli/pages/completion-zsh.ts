@@ -1,6 +1,6 @@
 // The zsh script of `armdb completion zsh`: a #compdef function over _arguments.
 
-import type { ArgumentSpec, CommandSpec, OptionSpec } from "./spec.ts";
+import type { ArgumentSpec, CommandSpec, OptionSpec } from "../words/spec.ts";
 import {
   type CompletedCommand,
   type Completion,
@@ -8,7 +8,7 @@ import {
   topLevelNames,
   valueCompletion,
 } from "./completion.ts";
-import { optionsOf } from "./options.ts";
+import { optionsOf } from "../words/options.ts";
 
 /** The whole script: sourced, or a file `_armdb` in fpath. */
 export function zshScript(specs: readonly CommandSpec[]): string {

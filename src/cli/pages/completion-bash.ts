@@ -1,6 +1,6 @@
 // The bash script of `armdb completion bash`. Needs nothing but bash 4: no bash-completion package.
 
-import type { CommandSpec } from "./spec.ts";
+import type { CommandSpec } from "../words/spec.ts";
 import {
   type CompletedCommand,
   type Completion,
@@ -9,7 +9,7 @@ import {
   topLevelNames,
   valueCompletion,
 } from "./completion.ts";
-import { COMMON_OPTIONS } from "./options.ts";
+import { COMMON_OPTIONS } from "../words/options.ts";
 
 /** The whole script, ready for `eval` or a file in bash-completion's directory. */
 export function bashScript(specs: readonly CommandSpec[]): string {

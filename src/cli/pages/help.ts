@@ -1,10 +1,10 @@
 // Help for people, made from the tables of the commands: one screen, examples first. Pure: returns lines.
 
-import type { Palette } from "./surface.ts";
-import type { CommandSpec } from "./spec.ts";
-import { usageLine } from "./arguments.ts";
-import { COMMON_OPTIONS, optionUsage } from "./options.ts";
-import { definitionLines, wrapText } from "./tables.ts";
+import type { Palette } from "../surface/surface.ts";
+import type { CommandSpec } from "../words/spec.ts";
+import { usageLine } from "../words/arguments.ts";
+import { COMMON_OPTIONS, optionUsage } from "../words/options.ts";
+import { definitionLines, wrapText } from "../surface/tables.ts";
 
 /** Help is set in at most this many columns: longer lines are hard to read. */
 const COLUMNS_MAX = 110;

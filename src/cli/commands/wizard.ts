@@ -2,16 +2,16 @@
 // and a systemd unit to keep. Writes nothing and starts nothing; all of it can be had without a prompt.
 
 import { resolve } from "node:path";
-import { parseAddress } from "../io/address.ts";
-import type { Clock } from "../io/clock.ts";
-import type { Disk } from "../io/disk.ts";
-import type { Net } from "../io/net.ts";
-import type { Output } from "./surface.ts";
-import { checkLines } from "./commands/doctor.ts";
-import { type Check, verdictOf } from "./doctor/check.ts";
-import { examine } from "./doctor/examine.ts";
-import { loadPrompts, type Prompts } from "./terminal.ts";
-import { replicateWords, shellWord, systemdUnit } from "./unit.ts";
+import { parseAddress } from "../../io/address.ts";
+import type { Clock } from "../../io/clock.ts";
+import type { Disk } from "../../io/disk.ts";
+import type { Net } from "../../io/net.ts";
+import type { Output } from "../surface/surface.ts";
+import { checkLines } from "./doctor.ts";
+import { type Check, verdictOf } from "../doctor/check.ts";
+import { examine } from "../doctor/examine.ts";
+import { loadPrompts, type Prompts } from "../surface/terminal.ts";
+import { replicateWords, shellWord, systemdUnit } from "../pages/unit.ts";
 
 /** What the wizard works with. */
 export interface WizardContext {

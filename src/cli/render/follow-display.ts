@@ -1,11 +1,11 @@
 // What people and scripts see of a running follower: a row per shard on a terminal, plain lines elsewhere, NDJSON with --json
 // (cli.md: replicate). Shows what is reported and decides nothing.
 
-import type { FollowerReport, ShardSnapshot } from "../replica/follower-types.ts";
-import type { Context } from "./command.ts";
-import type { Progress, ProgressRow } from "./surface.ts";
-import { escapeText } from "./escape.ts";
-import { formatCount, formatDuration } from "./numbers.ts";
+import type { FollowerReport, ShardSnapshot } from "../../replica/follower-types.ts";
+import type { Context } from "../command.ts";
+import type { Progress, ProgressRow } from "../surface/surface.ts";
+import { escapeText } from "../surface/escape.ts";
+import { formatCount, formatDuration } from "../surface/numbers.ts";
 
 /** Less than the second between two snapshots of a live shard, so that one that comes early does not wait for the next. */
 const JSON_PROGRESS_INTERVAL_MS = 900;

@@ -1,11 +1,11 @@
 // Where each option's value comes from: command line, then ARMDB_ variable, then config file, then default. Used by
 // run.ts for the command that runs and by `armdb config`, which shows the same answer.
 
-import { ArmdbError, assert } from "../errors.ts";
+import { ArmdbError, assert } from "../../errors.ts";
 import type { GivenArguments } from "./arguments.ts";
 import type { CommandSpec, OptionSpec } from "./spec.ts";
 import type { ConfigFile } from "./config-file.ts";
-import { escapeText } from "./escape.ts";
+import { escapeText } from "../surface/escape.ts";
 import { environmentName, isAllowedInFile, isCommandLineOnly, optionsOf } from "./options.ts";
 import { type OptionValue, parseValue } from "./values.ts";
 

@@ -2,9 +2,9 @@
 // else an option may come from is settled in precedence.ts. Every refusal is a usage error that names the word.
 
 import { parseArgs, type ParseArgsOptionDescriptor, type ParseArgsOptionsConfig } from "node:util";
-import { ArmdbError } from "../errors.ts";
+import { ArmdbError } from "../../errors.ts";
 import type { CommandSpec, OptionSpec } from "./spec.ts";
-import { escapeText } from "./escape.ts";
+import { escapeText } from "../surface/escape.ts";
 import { nearest } from "./nearest.ts";
 import { optionsOf } from "./options.ts";
 import { acceptedBy } from "./values.ts";

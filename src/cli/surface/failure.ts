@@ -1,7 +1,7 @@
 // The last words of a command that failed: what, where, why and `Try:` for people, one object for scripts. What is not
 // an ArmdbError is a bug of ours: it is said as one, and its stack shown only with --verbose.
 
-import { ArmdbError, EXIT_STATUS } from "../errors.ts";
+import { ArmdbError, EXIT_STATUS } from "../../errors.ts";
 import type { Palette } from "./surface.ts";
 import { escapeText } from "./escape.ts";
 

@@ -1,7 +1,7 @@
 // The kinds of option values (cli.md, opening lines): text in, checked value out. Pure. A refusal says what was given
 // and what is accepted; where it was given (flag, variable, file) is added by the caller.
 
-import { unreachable } from "../errors.ts";
+import { unreachable } from "../../errors.ts";
 import type { OptionSpec } from "./spec.ts";
 import { nearest } from "./nearest.ts";
 

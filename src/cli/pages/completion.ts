@@ -1,8 +1,8 @@
 // What shells complete, taken from the tables of the commands: one list per command, from which each shell's script
 // (completion-bash.ts, -zsh.ts, -fish.ts) is written. Pure.
 
-import type { ArgumentSpec, CommandSpec, OptionSpec } from "./spec.ts";
-import { optionsOf } from "./options.ts";
+import type { ArgumentSpec, CommandSpec, OptionSpec } from "../words/spec.ts";
+import { optionsOf } from "../words/options.ts";
 
 /** What stands in a place of the command line. */
 export type Completion =

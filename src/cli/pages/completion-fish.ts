@@ -1,6 +1,6 @@
 // The fish script of `armdb completion fish`: one `complete` line per command, option and argument.
 
-import type { CommandSpec, OptionSpec } from "./spec.ts";
+import type { CommandSpec, OptionSpec } from "../words/spec.ts";
 import {
   type Completion,
   completedCommands,

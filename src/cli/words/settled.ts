@@ -1,6 +1,6 @@
 // How a command asks for its arguments and options, once they are settled. Asking for one that is not in its table is a bug.
 
-import { assert } from "../errors.ts";
+import { assert } from "../../errors.ts";
 import type { ResolvedOption } from "./precedence.ts";
 import type { OptionSpec } from "./spec.ts";
 import type { OptionValue } from "./values.ts";
