@@ -101,7 +101,13 @@ export class Stage implements AsyncDisposable {
 
   static async start(): Promise<Stage> {
     const root = mkdtempSync(join(tmpdir(), "armdb-docs-"));
-    const words = ["scripts/sample-leader.ts", "--data", join(root, "leader"), "--rate", "20"];
+    const words = [
+      "scripts/sample/sample-leader.ts",
+      "--data",
+      join(root, "leader"),
+      "--rate",
+      "20",
+    ];
     const env = environment(root);
     const leader = new Kept([process.execPath, ...words, "--sessions", "400"], PROJECT, env);
     await leader.until('"listening"');

@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { signAdHoc, signatureFault } from "../../scripts/mach-o-signature.ts";
+import { signAdHoc, signatureFault } from "../../scripts/releasing/mach-o-signature.ts";
 
 const SEGMENT_COMMAND = 0x19;
 const SIGNATURE_COMMAND = 0x1d;

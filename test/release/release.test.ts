@@ -5,8 +5,12 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { signatureFault } from "../../scripts/mach-o-signature.ts";
-import { RELEASE_TARGETS, releaseFileName, targetFault } from "../../scripts/release-targets.ts";
+import { signatureFault } from "../../scripts/releasing/mach-o-signature.ts";
+import {
+  RELEASE_TARGETS,
+  releaseFileName,
+  targetFault,
+} from "../../scripts/releasing/release-targets.ts";
 
 const PROJECT = resolve(import.meta.dir, "../..");
 const LIMIT_MS = 300_000;
@@ -24,7 +28,7 @@ function target(name: string) {
 }
 
 async function release(...words: string[]) {
-  const child = Bun.spawn([process.execPath, "scripts/release.ts", ...words], {
+  const child = Bun.spawn([process.execPath, "scripts/releasing/release.ts", ...words], {
     cwd: PROJECT,
     stdin: "ignore",
     stdout: "pipe",

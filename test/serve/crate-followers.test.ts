@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { SampleStore } from "../../scripts/sample-store.ts";
+import { SampleStore } from "../../scripts/sample/sample-store.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import {
   buildOracle,

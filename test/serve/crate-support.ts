@@ -2,7 +2,7 @@
 
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { SampleStore } from "../../scripts/sample-store.ts";
+import type { SampleStore } from "../../scripts/sample/sample-store.ts";
 import { shardDirectory } from "../../src/format/routing.ts";
 import { decodeShardHeader, slotOffset } from "../../src/format/shard-header.ts";
 import { STATUS_OCCUPIED, statusOf } from "../../src/format/slot.ts";

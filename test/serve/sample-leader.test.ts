@@ -12,7 +12,7 @@ import { TempDirectory } from "./holding.ts";
 import { TestFollower } from "./test-follower.ts";
 
 const LIMIT_MS = 30_000;
-const SCRIPTS = join(import.meta.dir, "../../scripts");
+const SCRIPTS = join(import.meta.dir, "../../scripts/sample");
 const LAYOUT = slotLayout(24, 64);
 
 /** Lines of a program's stdout, one JSON object each. */

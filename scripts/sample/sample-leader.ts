@@ -1,18 +1,18 @@
 // A leader to try armdb against: owns a directory, keeps changing it (sessions and counters of a shop) and serves it, as a
 // program on the real crate would, protocols 1 and 2.
 //
-//   bun scripts/sample-leader.ts --data DIR [--listen 127.0.0.1:0] [--rate 500] [--sessions 20000] [--shards 4]
+//   bun scripts/sample/sample-leader.ts --data DIR [--listen 127.0.0.1:0] [--rate 500] [--sessions 20000] [--shards 4]
 //
 // Says {"type":"listening","at":"host:port"} on stdout once followers may come. SIGUSR1 stops the changes and nothing else.
 // SIGTERM or SIGINT: the changes stop, live followers get the last of them, sidecar and flag are written, then
 // {"type":"stopped",...} and exit 0.
 
 import { parseArgs } from "node:util";
-import { realDisk } from "../src/io/real-disk.ts";
-import { realNet } from "../src/io/sockets.ts";
-import { realClock } from "../src/io/time.ts";
-import { parseListenAddress } from "../src/serve/listen-address.ts";
-import { LeaderServer } from "../src/serve/server.ts";
+import { realDisk } from "../../src/io/real-disk.ts";
+import { realNet } from "../../src/io/sockets.ts";
+import { realClock } from "../../src/io/time.ts";
+import { parseListenAddress } from "../../src/serve/listen-address.ts";
+import { LeaderServer } from "../../src/serve/server.ts";
 import { SampleData } from "./sample-data.ts";
 import { SampleStore } from "./sample-store.ts";
 

@@ -1,15 +1,15 @@
 // Looks at the sample leader's directory and at a replica of it, both perhaps in use, for the demo.
 //
-//   bun scripts/sample-look.ts LEADER_DIR REPLICA_DIR               one line: what each holds at this moment
-//   bun scripts/sample-look.ts LEADER_DIR REPLICA_DIR --until-same  waits up to 10 s until both hold the same; exit 0, or 4
+//   bun scripts/sample/sample-look.ts LEADER_DIR REPLICA_DIR               one line: what each holds at this moment
+//   bun scripts/sample/sample-look.ts LEADER_DIR REPLICA_DIR --until-same  waits up to 10 s until both hold the same; exit 0, or 4
 //
 // Reads only. A slot that is being written just now fails its checksum and is passed over.
 
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
-import { decodeSlot, type Slot, slotCrc, STATUS_OCCUPIED } from "../src/format/slot.ts";
-import { realDisk } from "../src/io/real-disk.ts";
-import { ServedDirectory } from "../src/serve/served-database.ts";
+import { decodeSlot, type Slot, slotCrc, STATUS_OCCUPIED } from "../../src/format/slot.ts";
+import { realDisk } from "../../src/io/real-disk.ts";
+import { ServedDirectory } from "../../src/serve/served-database.ts";
 
 const WATCHED_COUNTER = "counter:views/cart";
 const SAME_WITHIN_MS = 10_000;

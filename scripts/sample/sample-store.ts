@@ -4,14 +4,14 @@
 // It is simple on purpose: one process, one thread, everything synchronous.
 
 import { join } from "node:path";
-import { DB_META_FILE, decodeDbMeta, encodeDbMeta, dbMetaFault } from "../src/format/db-meta.ts";
-import { shardDirectory, shardOfKey } from "../src/format/routing.ts";
-import type { SlotLayout } from "../src/format/slot.ts";
-import { slotLayout } from "../src/format/slot.ts";
-import type { Disk } from "../src/io/disk.ts";
-import type { LiveSink, LiveSource } from "../src/serve/live-source.ts";
-import type { ServedDatabase } from "../src/serve/served-database.ts";
-import { type HeldLock, takeLock } from "../src/store/lock.ts";
+import { DB_META_FILE, decodeDbMeta, encodeDbMeta, dbMetaFault } from "../../src/format/db-meta.ts";
+import { shardDirectory, shardOfKey } from "../../src/format/routing.ts";
+import type { SlotLayout } from "../../src/format/slot.ts";
+import { slotLayout } from "../../src/format/slot.ts";
+import type { Disk } from "../../src/io/disk.ts";
+import type { LiveSink, LiveSource } from "../../src/serve/live-source.ts";
+import type { ServedDatabase } from "../../src/serve/served-database.ts";
+import { type HeldLock, takeLock } from "../../src/store/lock.ts";
 import { SampleShard } from "./sample-shard.ts";
 
 export interface SampleGeometry {

@@ -2,7 +2,7 @@
 // fixed.versions).
 
 import { join } from "node:path";
-import { viewOf } from "../src/bytes.ts";
+import { viewOf } from "../../src/bytes.ts";
 import {
   decodeShardHeader,
   encodeShardHeader,
@@ -12,7 +12,7 @@ import {
   shardFileBytes,
   shardHeaderFault,
   slotOffset,
-} from "../src/format/shard-header.ts";
+} from "../../src/format/shard-header.ts";
 import {
   decodeSlot,
   encodeOccupiedSlot,
@@ -26,10 +26,10 @@ import {
   STATUS_OCCUPIED,
   statusOf,
   versionOf,
-} from "../src/format/slot.ts";
-import { encodeSidecar, SIDECAR_FILE } from "../src/format/versions-sidecar.ts";
-import type { Disk, DiskFile } from "../src/io/disk.ts";
-import type { LiveEvent } from "../src/serve/live-source.ts";
+} from "../../src/format/slot.ts";
+import { encodeSidecar, SIDECAR_FILE } from "../../src/format/versions-sidecar.ts";
+import type { Disk, DiskFile } from "../../src/io/disk.ts";
+import type { LiveEvent } from "../../src/serve/live-source.ts";
 
 export class SampleShard {
   readonly #disk: Disk;
