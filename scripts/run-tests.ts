@@ -1,78 +1,82 @@
-// Runs the gate in order and prints the closing line that CI reads. `bun scripts/run-tests.ts [PATH ...]`; paths limit the
-// tests, never the checks. Tests drive dist/armdb, so it is built first; the programs of test/oracle are built where cargo is.
+// The gate (CONTRIBUTING.md, "Build and test"): `bun scripts/run-tests.ts [PATH ...]`. Checks, then every test side by side, a
+// second try for a few, the look for left-overs, and the closing lines; the last one is what CI reads.
+//
+//   --changed [REF]   types, format, and the tests that import what changed since REF (default: since the last commit)
+//   --slow            the tests that wait longer than the gate may (*.slow.test.ts), and nothing else
+//   --timings         the gate, and test/timings.json anew: the order in which files start
+//   --hold-cpu        more processor time than the gate may take is a failure, not a warning
+//   --tests-only, --timeout MS, --limit MS   no checks; of a test; of a whole run: for the gate's own test
 
-import { resolve } from "node:path";
-import { buildOracle, oracleAvailable } from "../test/support/oracle.ts";
-import { type Outcome, TestReport } from "./test-report.ts";
+import { existsSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { buildOracle, oraclePaths } from "../test/oracle/build.ts";
+import { type Gate, startGate } from "./gate-count.ts";
+import { changedTests, slowTests, TIDY_TEST, timingWords, writeTimings } from "./test-choice.ts";
 
-const paths = process.argv.slice(2);
-let passed = 0;
-let failed = 0;
-/** More files than this with failures are no accident. */
-const SECOND_TRY_FILES_MAX = 5;
+const CPU_SECONDS_MAX = 600;
 
-/** Runs a step that counts as one test. */
-function step(name: string, command: readonly string[]): void {
-  const started = performance.now();
-  const { success } = Bun.spawnSync([...command], { stdio: ["ignore", "inherit", "inherit"] });
-  const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  console.log(`${success ? "ok  " : "FAIL"} ${name} (${seconds} s)`);
-  if (success) passed++;
-  else failed++;
-}
+const { values: flags, positionals: paths } = parseArgs({
+  allowPositionals: true,
+  options: {
+    changed: { type: "boolean", default: false },
+    slow: { type: "boolean", default: false },
+    timings: { type: "boolean", default: false },
+    "hold-cpu": { type: "boolean", default: false },
+    "tests-only": { type: "boolean", default: false },
+    timeout: { type: "string", default: "60000" },
+    limit: { type: "string", default: String(25 * 60_000) },
+  },
+});
+const isLoop = flags.changed;
+const isWhole = !flags.changed && !flags.slow && paths.length === 0;
 
-step("types (bun check)", [process.execPath, "check"]);
-step("format (bun fmt --check)", [process.execPath, "fmt", "--check", "."]);
-step("executable (scripts/build)", ["sh", "scripts/build"]);
+const gate = startGate({ timeoutMs: Number(flags.timeout), limitMs: Number(flags.limit) });
+const isReady = flags["tests-only"] || (await checks(gate));
+if (isReady) await tests(gate);
+await gate.end(flags["hold-cpu"] ? { cpuSecondsMax: CPU_SECONDS_MAX } : {});
 
-if (oracleAvailable()) {
-  console.log("building the oracle on the real crate (the first time takes two minutes) ...");
-  await buildOracle();
-} else {
-  console.log("cargo is not installed: the tests against the real crate are skipped");
-}
-
-/** Runs bun's tests, shows what they print as it comes, and reads its closing lines. */
-async function runTests(words: readonly string[]): Promise<Outcome> {
-  const child = Bun.spawn([process.execPath, "test", "--timeout", "60000", ...words], {
-    stdio: ["ignore", "inherit", "pipe"],
-    env: { ...process.env, ARMDB_TEST_PROGRAM: resolve("dist/armdb") },
-  });
-  const report = new TestReport();
-  let rest = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of child.stderr) {
-    process.stderr.write(chunk);
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) report.add(line);
+/** What comes before the tests; false when they cannot run. */
+async function checks(gate: Gate): Promise<boolean> {
+  if (!flags.slow) {
+    gate.step("types (bun check)", [process.execPath, "check"]);
+    gate.step("format (bun fmt --check)", [process.execPath, "fmt", "--check", "."]);
   }
-  return report.outcome(await child.exited);
+  // The loop runs armdb from source: it needs no executable.
+  const isBuilt = isLoop
+    ? gate.step("inner loops (scripts/build-wasm)", ["sh", "scripts/build-wasm"])
+    : gate.step("executable (scripts/build)", ["sh", "scripts/build"]);
+  // A broken rule of the house is told before minutes of tests.
+  if (!flags.slow && existsSync(TIDY_TEST)) await gate.run([`./${TIDY_TEST}`]);
+  if (isBuilt) await findOracle(gate);
+  return isBuilt;
 }
 
-const first = await runTests(paths);
-passed += first.passed;
-failed += first.failed + first.errors;
-// Tests with real leaders and deadlines can fail on a machine that is busy with other things: a few get a second try,
-// and it is said.
-let secondTry = "failed";
-if (first.failed > 0 && first.files.size > 0 && first.files.size <= SECOND_TRY_FILES_MAX) {
-  const second = await runTests([...first.files]);
-  if (second.failed + second.errors === 0) {
-    passed += first.failed;
-    failed -= first.failed;
-    secondTry = "passed at the second try";
+/** The whole gate builds the programs on the real crate; the loop takes them as they are. */
+async function findOracle(gate: Gate): Promise<void> {
+  if ((isWhole || flags.slow) && Bun.which("cargo") !== null) {
+    console.log("building the oracle on the real crate (the first time takes two minutes) ...");
+    const folder = await gate.attempt("oracle (cargo build)", buildOracle);
+    if (folder !== null) process.env["ARMDB_TEST_ORACLE"] = folder;
+  } else if (oraclePaths() === null) {
+    const how =
+      Bun.which("cargo") === null
+        ? "cargo is not installed"
+        : "bun test/oracle/build.ts builds it, or the whole gate";
+    console.log(`the tests on the real crate are skipped: no oracle (${how})`);
   }
 }
-if (process.env["CI"] && paths.length === 0)
-  step("benchmark (scripts/bench --quick)", [
-    process.execPath,
-    "scripts/benchmark/main.ts",
-    "--quick",
-  ]);
-// Again where it is seen: of a long log often only the end is at hand.
-for (const text of first.unhandled) console.log(text);
-for (const name of new Set(first.names)) console.log(`${secondTry}: ${name}`);
-const skipped = first.skipped > 0 ? `, ${first.skipped} skipped` : "";
-console.log(`${passed} passed, ${failed} failed${skipped}`);
-process.exit(failed === 0 ? 0 : 1);
+
+async function tests(gate: Gate): Promise<void> {
+  if (!isLoop) gate.handOver("ARMDB_TEST_PROGRAM", "dist/armdb");
+  if (flags.slow) {
+    for (const file of slowTests()) await gate.run([`./${file}`]);
+  } else if (isLoop) {
+    for (const words of changedTests(paths[0])) await gate.run([...words, gate.parallel]);
+  } else if (isWhole) {
+    const apart = [TIDY_TEST, "**/*.alone.test.ts", "**/*.slow.test.ts"];
+    const ignored = apart.map((pattern) => `--path-ignore-patterns=${pattern}`);
+    await gate.run([gate.parallel, ...timingWords(flags.timings), ...ignored]);
+    if (flags.timings) writeTimings();
+    await gate.run(["--max-concurrency=1", "--pass-with-no-tests", ".alone.test.ts"]);
+  } else await gate.run(paths);
+}

@@ -2,7 +2,7 @@
 
 import { catchUp, type Contestant, prepareLoad, type Run } from "./contestants.ts";
 import { atLeast, atMost, interleaved, median, type Row, spread } from "./figures.ts";
-import type { Measured, Point } from "./results.ts";
+import type { Measured } from "./results.ts";
 
 export interface Scale {
   readonly rounds: number;
@@ -45,15 +45,7 @@ function detailOf(runs: Runs): string {
   return [...runs.keys()].map((name) => `${name} ${spread(times(runs, name), 0)} ms`).join(", ");
 }
 
-function point(at: number, slots: number, runs: Runs): Point {
-  const entries = [...runs.keys()].map((name): [string, number] => [
-    name,
-    slots / (median(times(runs, name)) / 1000),
-  ]);
-  return { at, slotsPerSecond: Object.fromEntries(entries) };
-}
-
-/** 8x64 over 1, 2, 4 shards, also with the default sync; the null follower is for the chart. */
+/** 8x64 over 1, 2, 4 shards, also with the default sync. */
 export async function shardRows(root: string, scale: Scale): Promise<Measured> {
   const goals = [
     [1, 12],
@@ -61,9 +53,8 @@ export async function shardRows(root: string, scale: Scale): Promise<Measured> {
     [4, 8],
   ] as const;
   const rows: Row[] = [];
-  const points: Point[] = [];
   for (const [shards, goal] of goals) {
-    const names: Contestant[] = ["crate", "null", "ours", "ours, --sync group"];
+    const names: Contestant[] = ["crate", "ours", "ours, --sync group"];
     const { slots } = scale;
     const runs = await measure(root, scale.rounds, { key: 8, value: 64, shards, slots, names });
     const detail = detailOf(runs);
@@ -74,9 +65,8 @@ export async function shardRows(root: string, scale: Scale): Promise<Measured> {
       atLeast(crates, ratio(runs, "ours", "crate"), goal, "times", detail),
       atLeast(`${title}, --sync group instead of off`, grouped, 0.7, "of it", detail),
     );
-    points.push(point(shards, slots, runs));
   }
-  return { rows, points };
+  return { rows };
 }
 
 /**
@@ -121,53 +111,28 @@ export async function sizeRows(root: string, scale: Scale): Promise<Measured> {
   return { rows };
 }
 
-const SHORT_SLOTS = 300_000;
-/** Below this the fixed cost of a start would count in a short run. */
-const SHORT_ROUND_TRIP_MS_MIN = 5;
-
-/**
- * 8x64 over 2 shards through a network. The crate's and the null follower take a round trip a batch, minutes of waiting, and
- * are as steady as a clock there: from 5 ms on, what only the chart shows runs once, with fewer slots, and is scaled up.
- */
+/** 8x64 over 2 shards through a network, by round trips that have a goal. */
 export async function roundTripRows(
   root: string,
   scale: Scale,
-  roundTripsMs: readonly number[],
+  roundTripsMs: readonly (5 | 20)[],
 ): Promise<Measured> {
-  const goals = new Map([
-    [5, 40],
-    [20, 45],
-  ]);
+  const goals = { 5: 40, 20: 45 } as const;
   const rows: Row[] = [];
-  const points: Point[] = [];
-  const names: readonly Contestant[] = ["crate", "null", "ours", "ours, --window 256"];
+  const names: readonly Contestant[] = ["crate", "ours", "ours, --window 256"];
   await using load = await prepareLoad(root, 8, 64, 2, scale.slots);
-  await using short = await prepareLoad(root, 8, 64, 2, SHORT_SLOTS, "short-");
   for (const roundTripMs of roundTripsMs) {
-    const isWaiting = (name: Contestant) =>
-      roundTripMs >= SHORT_ROUND_TRIP_MS_MIN &&
-      (name === "null" || (name === "crate" && !goals.has(roundTripMs)));
-    const roundsOf = (name: Contestant) => {
-      if (isWaiting(name)) return 1;
-      return goals.has(roundTripMs) ? scale.rounds : Math.min(3, scale.rounds);
-    };
-    const runOnce = async (name: Contestant): Promise<Run> => {
-      if (!isWaiting(name)) return await catchUp(load, name, root, roundTripMs);
-      const run = await catchUp(short, name, root, roundTripMs);
-      return { ...run, ms: (run.ms * scale.slots) / SHORT_SLOTS };
-    };
-    const runs = await interleaved(names, scale.rounds, runOnce, roundsOf);
+    const runOnce = (name: Contestant) => catchUp(load, name, root, roundTripMs);
+    const runs = await interleaved(names, scale.rounds, runOnce);
     const what = `catch-up, 8x64, 2 shards, ${roundTripMs} ms round trip, against the crate's follower`;
-    const goal = goals.get(roundTripMs);
-    if (goal !== undefined)
-      rows.push(atLeast(what, ratio(runs, "ours", "crate"), goal, "times", detailOf(runs)));
+    const times = ratio(runs, "ours", "crate");
+    rows.push(atLeast(what, times, goals[roundTripMs], "times", detailOf(runs)));
     if (roundTripMs === 20) {
       const wide = ratio(runs, "ours, --window 256", "crate");
       rows.push(atLeast(`${what}, --window 256`, wide, 60, "times", detailOf(runs)));
     }
-    points.push(point(roundTripMs, scale.slots, runs));
   }
-  return { rows, points };
+  return { rows };
 }
 
 /** Peak memory over so many shards, of a million slots each. */

@@ -49,11 +49,10 @@ export async function prepareLoad(
   value: number,
   shards: number,
   slots: number,
-  prefix = "",
 ): Promise<Load> {
   const growStep = Math.ceil((slots / shards) * 1.02) + 1000;
   const shape = { shards, prefixBits: 0, key, value, growStep };
-  const dir = join(root, `${prefix}leader-${key}x${value}-${shards}`);
+  const dir = join(root, `leader-${key}x${value}-${shards}`);
   const leader = await OracleLeader.start({ version: VERSION, dir, ...shape });
   await leader.fill(0, slots, 1, DEADLINE_MS);
   const { digest } = await leader.digest(DEADLINE_MS);

@@ -15,20 +15,18 @@ export function spread(values: readonly number[], digits: number): string {
 }
 
 /**
- * Runs every contestant once a round, in an order that rotates, so that a drifting machine favours nobody. `roundsOf` may
- * give one fewer rounds: it then sits out the last ones.
+ * Runs every contestant once a round, in an order that rotates, so that a drifting machine favours nobody.
  */
 export async function interleaved<Name extends string, Result>(
   names: readonly Name[],
   rounds: number,
   run: (name: Name) => Promise<Result>,
-  roundsOf: (name: Name) => number = () => rounds,
 ): Promise<Map<Name, Result[]>> {
   const results = new Map<Name, Result[]>(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (let index = 0; index < names.length; index++) {
       const name = names[(index + round) % names.length] as Name;
-      if (round < roundsOf(name)) results.get(name)?.push(await run(name));
+      results.get(name)?.push(await run(name));
     }
   }
   return results;

@@ -1,23 +1,14 @@
 // What a group of rows came to, kept in bench-results/ from run to run, so that one group can be measured again without the
-// others; and how the README and its charts are written from what is kept.
+// others; and how the README is written from what is kept.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { chart } from "./chart.ts";
 import type { Row } from "./figures.ts";
-
-/** One point of a chart: slots a second, by contestant. */
-export interface Point {
-  readonly at: number;
-  readonly slotsPerSecond: Readonly<Record<string, number>>;
-}
 
 export interface Measured {
   readonly rows: readonly Row[];
   /** Where they are not those that were asked for. */
   readonly rounds?: number;
-  /** For the group's chart, where it has one. */
-  readonly points?: readonly Point[];
 }
 
 interface Kept extends Measured {
@@ -27,27 +18,6 @@ interface Kept extends Measured {
 }
 
 const FOLDER = "bench-results";
-
-/** The groups' charts in docs/. */
-const CHARTS = [
-  {
-    group: "shards",
-    file: "docs/bench-shards.svg",
-    title: "Catch-up, 8-byte keys, 64-byte values",
-    axis: "shards",
-    text: "Slots a second by shards",
-  },
-  {
-    group: "network",
-    file: "docs/bench-round-trip.svg",
-    title: "Catch-up over a network, 2 shards",
-    axis: "round trip, ms",
-    text: "Slots a second by round trip",
-  },
-] as const;
-
-const CHART_NOTE =
-  "The bars of followers that wait for each round trip, from 5 ms on and where no row above has them, are of one run with 300,000 slots.";
 
 const NAMES_NOTE =
   "`crate` is its own follower, `null` the null follower; `ours` is `--sync off` unless it says more; `again` is a second run over a complete copy. Of live rows `off` and `group` are what `--sync` was, and the leader has its files in memory (Linux). `never`: in a round the watched record was not seen to change in that follower's file. Of verify `rust` is one Rust thread with the same checks, `one` and `two` are our workers, `cold` is with files that are not cached, `cold read` a plain read of them.";
@@ -63,7 +33,7 @@ function processor(): string {
   return `${cpus().length} cores of ${cpus()[0]?.model ?? "unknown"}`;
 }
 
-/** Writes the table between the markers of the README and the charts, from the kept groups in this order. */
+/** Writes the table between the markers of the README, from the kept groups in this order. */
 export function writeReadme(groups: readonly string[]): void {
   const found = new Set(readdirSync(FOLDER));
   const kept = groups
@@ -84,14 +54,8 @@ export function writeReadme(groups: readonly string[]): void {
     "| --- | --- | --- |",
     ...rows.map((row) => `| ${row.what} | ${row.measured} | ${row.goal} |`),
     "",
+    ...spreads(rows, rounds),
   ];
-  for (const { group, file, title, axis, text } of CHARTS) {
-    const points = kept.find(([name]) => name === group)?.[1].points;
-    if (points === undefined) continue;
-    writeFileSync(file, chart(title, axis, points));
-    lines.push(`![${text}](${file})`);
-  }
-  lines.push("", CHART_NOTE, "", ...spreads(rows, rounds));
   const readme = readFileSync("README.md", "utf8");
   const marked = /<!-- bench -->[\s\S]*<!-- \/bench -->/;
   // A function, as `$` in a replacement string means something.

@@ -1,11 +1,10 @@
 // armdb compare with leaders of the real crate: writes in flight are no difference, a real difference is one, and a leader
 // that serves another follower says so.
 
-import { beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { compareCommand } from "../../src/cli/commands/compare.ts";
 import { slotLayout, STATUS_OCCUPIED } from "../../src/format/slot.ts";
 import {
-  buildOracle,
   oracleAvailable,
   OracleFollower,
   OracleLeader,
@@ -18,10 +17,6 @@ const LAYOUT = slotLayout(8, 16);
 const LIMIT_MS = 120_000;
 
 describe.if(oracleAvailable())("compare with the real crate", () => {
-  beforeAll(async () => {
-    await buildOracle();
-  }, 20 * 60_000);
-
   const start = (version: OracleVersion, root: string) =>
     OracleLeader.start({ ...SHAPE, version, dir: `${root}/leader` });
   const follow = (version: OracleVersion, root: string, leader: OracleLeader) =>

@@ -8,7 +8,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
-  buildOracle,
   ORACLE_SIZES,
   ORACLE_VERSIONS,
   oracleAvailable,
@@ -36,7 +35,6 @@ describe.if(oracleAvailable())("verify finds no damage in what the crate wrote",
 
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), "armdb-healthy-"));
-    await buildOracle();
   }, BUILD_LIMIT_MS);
 
   afterAll(async () => {

@@ -14,6 +14,7 @@ import {
   type State,
   verify,
 } from "./sample-databases.ts";
+import { has } from "../support/needs.ts";
 
 const SEED = Number(process.env["ARMDB_SEED"] ?? 20_260_801);
 const CASES_PER_DATABASE = 84;
@@ -167,7 +168,7 @@ function staleBlock(db: SampleDatabase, roll: Roll, shards: number, shape: Shape
 const DAMAGES: readonly Damage[] = [flipBits, cut, append, zeroPage, swapFiles, staleBlock];
 
 /** In CI the checker has to be there. */
-const hasPython = Bun.which("python3") !== null || Boolean(process.env["CI"]);
+const hasPython = has("python3") || Boolean(process.env["CI"]);
 
 describe.skipIf(!hasPython)(`random damage, seed ${SEED}`, () => {
   let checker: Checker;

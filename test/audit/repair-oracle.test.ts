@@ -7,7 +7,6 @@ import { compareCommand } from "../../src/cli/commands/compare.ts";
 import { repairCommand } from "../../src/cli/commands/repair.ts";
 import { decodeSlot, slotLayout, STATUS_OCCUPIED } from "../../src/format/slot.ts";
 import {
-  buildOracle,
   type Digest,
   oracleAvailable,
   oracleDigest,
@@ -88,10 +87,6 @@ function harm(name: string, files: DatabaseFiles): void {
 }
 
 describe.if(oracleAvailable())("the crate after a repair", () => {
-  beforeAll(async () => {
-    await buildOracle(VERSIONS);
-  }, 20 * 60_000);
-
   for (const version of VERSIONS) {
     describe(`leader ${version}`, () => {
       let pair: Pair;

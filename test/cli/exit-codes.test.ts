@@ -14,6 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { programEnv, programWords, runProgram, TerminalProgram } from "../support/program.ts";
+import { need } from "../support/needs.ts";
 
 const FIXTURE = "test/fixtures/8x16-2-shards";
 const NOBODY = "127.0.0.1:1";
@@ -176,15 +177,18 @@ test("13: what listens there is no leader", async () => {
   }
 });
 
-test.if(process.platform === "linux")("14: no space for what is printed", async () => {
-  const words = [...programWords(), "verify", sound];
-  const child = Bun.spawn(["sh", "-c", '"$@" > /dev/full', "sh", ...words], {
-    env: programEnv(),
-    stderr: "pipe",
-  });
-  expect(await child.stderr.text()).toContain("ENOSPC");
-  expect(await child.exited).toBe(14);
-});
+test.if(need("linux", process.platform === "linux"))(
+  "14: no space for what is printed",
+  async () => {
+    const words = [...programWords(), "verify", sound];
+    const child = Bun.spawn(["sh", "-c", '"$@" > /dev/full', "sh", ...words], {
+      env: programEnv(),
+      stderr: "pipe",
+    });
+    expect(await child.stderr.text()).toContain("ENOSPC");
+    expect(await child.exited).toBe(14);
+  },
+);
 
 test.each([
   ["SIGINT", 130],

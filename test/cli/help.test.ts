@@ -5,17 +5,18 @@ import { commandLines, overviewLines } from "../../src/cli/pages/help.ts";
 import { manualPage } from "../../src/cli/pages/manual.ts";
 import { COMMON_OPTIONS, isCommandLineOnly, optionsOf } from "../../src/cli/words/options.ts";
 import { createPalette } from "../../src/cli/surface/palette.ts";
-import { referenceMarkdown } from "../../src/cli/pages/reference.ts";
 import { loadSpecs, REGISTRY } from "../../src/cli/registry.ts";
 import { parseValue } from "../../src/cli/words/values.ts";
 import { EXIT_STATUS } from "../../src/errors.ts";
 import { FOLLOW, LOOK_SHARD, PAINT, SAMPLE_SPECS } from "./sample-specs.ts";
+import { has } from "../support/needs.ts";
 
 const palette = createPalette(false);
 const specs = await loadSpecs();
 
 describe("help of the sample table", () => {
-  test.each([80, 132])("at %d columns", (columns) => {
+  test("at 80 columns", () => {
+    const columns = 80;
     const pages = [
       overviewLines(SAMPLE_SPECS, { columns, palette }),
       commandLines(FOLLOW, { columns, palette }),
@@ -33,13 +34,14 @@ describe("help of the sample table", () => {
   });
 });
 
-test("referenceMarkdown() of the sample table", () => {
-  expect(referenceMarkdown(SAMPLE_SPECS)).toMatchSnapshot();
-});
-
 describe("manualPage()", () => {
-  test("of the sample table", () => {
-    expect(manualPage(SAMPLE_SPECS, "1.2.3")).toMatchSnapshot();
+  test("names every option, argument and exit status of the tables", () => {
+    const page = manualPage(SAMPLE_SPECS, "1.2.3").replaceAll("\\-", "-");
+    for (const spec of SAMPLE_SPECS) {
+      for (const { name } of optionsOf(spec)) expect(page).toContain(`--${name}`);
+      for (const { name } of spec.arguments) expect(page).toContain(name);
+      for (const [, when] of spec.exits) expect(page).toContain(when);
+    }
   });
 
   test("leaves roff nothing to stumble over", () => {
@@ -50,7 +52,7 @@ describe("manualPage()", () => {
     }
   });
 
-  test.if(Bun.which("groff") !== null)("is taken by groff without a warning", async () => {
+  test.if(has("groff"))("is taken by groff without a warning", async () => {
     const page = manualPage(specs, "1.2.3");
     const groff = Bun.spawn(["groff", "-man", "-Tutf8", "-ww", "-z", "-K", "utf8"], {
       stdin: Buffer.from(page),

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { programEnv, programWords, runProgram } from "../support/program.ts";
+import { has, need } from "../support/needs.ts";
 
 const isBuilt = Boolean(process.env["ARMDB_TEST_PROGRAM"]);
 const TRAPS = [
@@ -21,7 +22,7 @@ const TRAPS = [
   "node_modules",
 ];
 
-describe.if(isBuilt)("in a hostile directory", () => {
+describe.if(need("executable (ARMDB_TEST_PROGRAM)", isBuilt))("in a hostile directory", () => {
   let place = "";
   let mark = "";
   beforeAll(() => {
@@ -65,7 +66,7 @@ describe.if(isBuilt)("in a hostile directory", () => {
     },
   );
 
-  test.if(Bun.which("strace") !== null)("opens none of the traps", async () => {
+  test.if(has("strace"))("opens none of the traps", async () => {
     const log = join(place, "strace.log");
     const words = ["-f", "-e", "trace=open,openat,openat2,stat,lstat,newfstatat,readlink,access"];
     const child = Bun.spawn(

@@ -4,14 +4,14 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { has } from "../support/needs.ts";
 
 export type Shell = "bash" | "zsh" | "fish";
 
 /** True when the shell can be run here; notes it when not. Throws in CI. */
 export function hasShell(shell: Shell): boolean {
-  if (Bun.which(shell) !== null) return true;
+  if (has(shell)) return true;
   if (process.env["CI"]) throw new Error(`${shell} is not installed`);
-  console.warn(`note: ${shell} is not installed, its completion is not tested here`);
   return false;
 }
 

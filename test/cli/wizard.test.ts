@@ -13,6 +13,7 @@ import { realDisk } from "../../src/io/real-disk.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { MemoryNet } from "../support/memory-net.ts";
 import { MemorySink } from "./fake-machine.ts";
+import { has } from "../support/needs.ts";
 
 type Answer = string | boolean | "Ctrl-C";
 
@@ -155,7 +156,7 @@ describe("systemdUnit()", () => {
     expect(systemdUnit({ ...facts, data: "/tmp/db" })).toContain("PrivateTmp=no");
   });
 
-  test.if(Bun.which("systemd-analyze") !== null)("is taken by systemd", () => {
+  test.if(has("systemd-analyze"))("is taken by systemd", () => {
     const path = join(root, "armdb.service");
     // systemd looks whether the executable is there.
     writeFileSync(path, systemdUnit({ ...facts, executable: "/bin/sh", user: "root" }));

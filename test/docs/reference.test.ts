@@ -7,6 +7,7 @@ import { loadSpecs } from "../../src/cli/registry.ts";
 import { withReference } from "../../scripts/reference.ts";
 import { readDocument } from "./documents.ts";
 import { type Place, Stage } from "./places.ts";
+import { has } from "../support/needs.ts";
 
 const FIXTURE = resolve(import.meta.dir, "../fixtures/8x16-2-shards/leader-clean");
 const TEST_LIMIT_MS = 180_000;
@@ -48,9 +49,7 @@ test("expectations are of examples that are there", () => {
 
 describe("example", () => {
   for (const command of new Set(examples)) {
-    const hasTools = TOOLS.every(
-      (tool) => !new RegExp(`\\b${tool}\\b`).test(command) || Bun.which(tool) !== null,
-    );
+    const hasTools = TOOLS.every((tool) => !new RegExp(`\\b${tool}\\b`).test(command) || has(tool));
     test.concurrentIf(hasTools)(
       command,
       () => stage.inTurn(command, () => runExample(command)),

@@ -21,6 +21,7 @@ import {
 import { Armdb } from "../support/armdb.ts";
 import { BAD_LEADER_INFO, RealScriptedLeader } from "../support/bad-leader.ts";
 import { TempRoot } from "../support/temp.ts";
+import { need } from "../support/needs.ts";
 
 const POLICY_FIFO = 1;
 
@@ -94,7 +95,7 @@ describe("shortenTimeSlice()", () => {
   });
 
   // In a process of its own: the thread that runs the tests stays as it is.
-  test.skipIf(!kernelHasSlices())(
+  test.if(need("time slices of Linux 6.12", kernelHasSlices()))(
     "is what the kernel says afterwards, with nice kept",
     async () => {
       const program = `
@@ -112,7 +113,7 @@ describe("shortenTimeSlice()", () => {
     },
   );
 
-  test.skipIf(!kernelHasSlices())(
+  test.if(need("time slices of Linux 6.12", kernelHasSlices()))(
     "is done by a follower's shard, and by no other thread",
     async () => {
       using root = new TempRoot("slice");
@@ -160,7 +161,7 @@ describe("giveWay()", () => {
     { sync: "group", threads: BAD_LEADER_INFO.shardCount },
     { sync: "batch", threads: 0 },
   ]) {
-    test.skipIf(!kernelTakesChanges())(
+    test.if(need("Linux without a filter of system calls", kernelTakesChanges()))(
       `is done by flush threads, and by none that follows, with --sync ${sync}: ${threads} threads of two shards`,
       async () => {
         using root = new TempRoot("give-way");

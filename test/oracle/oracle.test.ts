@@ -10,7 +10,6 @@ import {
   OracleFollower,
   OracleLeader,
   type OracleVersion,
-  buildOracle,
   digestOf,
   oracleAvailable,
   oracleDigest,
@@ -28,7 +27,6 @@ describe.if(oracleAvailable())("oracle", () => {
 
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), "armdb-oracle-"));
-    await buildOracle();
   }, BUILD_LIMIT_MS);
 
   afterAll(async () => {

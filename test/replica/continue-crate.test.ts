@@ -13,7 +13,6 @@ import {
   SMALL,
 } from "../support/follow-stage.ts";
 import {
-  buildOracle,
   ORACLE_VERSIONS,
   oracleAvailable,
   oracleDigest,
@@ -32,7 +31,6 @@ describe.if(oracleAvailable())("a directory changes hands", () => {
   const turnstile = new Turnstile(FOLLOWS_AT_ONCE);
   beforeAll(async () => {
     stage = new FollowStage("continue-crate");
-    await buildOracle();
   }, BUILD_LIMIT_MS);
   afterAll(() => stage[Symbol.asyncDispose]());
 

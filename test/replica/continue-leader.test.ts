@@ -13,7 +13,7 @@ import {
   FollowStage,
   SMALL,
 } from "../support/follow-stage.ts";
-import { buildOracle, ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
+import { ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
 import { Turnstile } from "../support/turnstile.ts";
 
 const KEYS = 2000;
@@ -30,7 +30,6 @@ describe.if(oracleAvailable())("replicate outlives its leader", () => {
   const turnstile = new Turnstile(FOLLOWS_AT_ONCE);
   beforeAll(async () => {
     stage = new FollowStage("continue-leader");
-    await buildOracle();
   }, BUILD_LIMIT_MS);
   afterAll(() => stage[Symbol.asyncDispose]());
 

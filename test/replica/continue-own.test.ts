@@ -12,7 +12,7 @@ import {
   FollowStage,
   SMALL,
 } from "../support/follow-stage.ts";
-import { buildOracle, ORACLE_VERSIONS, oracleAvailable, oracleDigest } from "../support/oracle.ts";
+import { ORACLE_VERSIONS, oracleAvailable, oracleDigest } from "../support/oracle.ts";
 import { shardsOf } from "../support/replica-contents.ts";
 import { Turnstile } from "../support/turnstile.ts";
 
@@ -23,7 +23,6 @@ describe.if(oracleAvailable())("replicate goes on with its own directory", () =>
   const turnstile = new Turnstile(FOLLOWS_AT_ONCE);
   beforeAll(async () => {
     stage = new FollowStage("continue-own");
-    await buildOracle();
   }, BUILD_LIMIT_MS);
   afterAll(() => stage[Symbol.asyncDispose]());
 

@@ -1,10 +1,10 @@
 // What a new directory costs a leader in connections. Those that are dialed ahead say nothing until they are needed, and those
 // that are not are closed.
 
-import { beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { eventually } from "../support/follow-stage.ts";
 import { inState } from "../support/follower-states.ts";
-import { buildOracle, oracleAvailable } from "../support/oracle.ts";
+import { oracleAvailable } from "../support/oracle.ts";
 import { Proxy } from "../support/proxy.ts";
 import { ReplicaStage, TWO_SHARDS } from "../support/replica-stage.ts";
 
@@ -12,8 +12,6 @@ const LIMIT_MS = 150_000;
 const QUIET_LIMIT_MS = 10_000;
 
 describe.if(oracleAvailable())("the first connections of a new directory", () => {
-  beforeAll(async () => void (await buildOracle()), 20 * 60_000);
-
   // One shard: refused with protocol 2, one with protocol 1, and one for a second shard that is not there.
   test.concurrent.each([
     { version: "0.1.14", shards: 1, dialed: 3, used: 2 },

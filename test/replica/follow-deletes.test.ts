@@ -11,7 +11,7 @@ import {
   FollowStage,
   SMALL,
 } from "../support/follow-stage.ts";
-import { buildOracle, ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
+import { ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
 import { shardsOf } from "../support/replica-contents.ts";
 
 const wordsOf = (dir: string) => shardsOf(dir).map((shard) => shard.usedWords);
@@ -21,7 +21,6 @@ describe.if(oracleAvailable())("replicate takes deletes", () => {
   let stage: FollowStage;
   beforeAll(async () => {
     stage = new FollowStage("follow-deletes");
-    await buildOracle();
   }, BUILD_LIMIT_MS);
   afterAll(() => stage[Symbol.asyncDispose]());
 

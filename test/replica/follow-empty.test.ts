@@ -13,7 +13,7 @@ import {
   FollowStage,
   SMALL,
 } from "../support/follow-stage.ts";
-import { buildOracle, ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
+import { ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
 import { shardsOf } from "../support/replica-contents.ts";
 import { modeOf } from "../support/temp.ts";
 
@@ -21,7 +21,6 @@ describe.if(oracleAvailable())("replicate into nothing", () => {
   let stage: FollowStage;
   beforeAll(async () => {
     stage = new FollowStage("follow-empty");
-    await buildOracle();
   }, BUILD_LIMIT_MS);
   afterAll(() => stage[Symbol.asyncDispose]());
 

@@ -10,12 +10,7 @@ import {
   FOLLOW_LIMIT_MS,
   FollowStage,
 } from "../support/follow-stage.ts";
-import {
-  buildOracle,
-  ORACLE_VERSIONS,
-  oracleAvailable,
-  type OracleGeometry,
-} from "../support/oracle.ts";
+import { ORACLE_VERSIONS, oracleAvailable, type OracleGeometry } from "../support/oracle.ts";
 import { shardsOf } from "../support/replica-contents.ts";
 
 const SHAPE: OracleGeometry = { shards: 1, prefixBits: 0, key: 8, value: 16, growStep: 100 };
@@ -25,7 +20,6 @@ describe.if(oracleAvailable())("replicate grows", () => {
   let stage: FollowStage;
   beforeAll(async () => {
     stage = new FollowStage("follow-growth");
-    await buildOracle();
   }, BUILD_LIMIT_MS);
   afterAll(() => stage[Symbol.asyncDispose]());
 

@@ -11,12 +11,7 @@ import {
   FOLLOW_LIMIT_MS,
   FollowStage,
 } from "../support/follow-stage.ts";
-import {
-  buildOracle,
-  ORACLE_VERSIONS,
-  oracleAvailable,
-  type OracleGeometry,
-} from "../support/oracle.ts";
+import { ORACLE_VERSIONS, oracleAvailable, type OracleGeometry } from "../support/oracle.ts";
 import { shardsOf } from "../support/replica-contents.ts";
 
 /** With the number of keys that each begins with. */
@@ -33,7 +28,6 @@ describe.if(oracleAvailable())("replicate follows", () => {
   let stage: FollowStage;
   beforeAll(async () => {
     stage = new FollowStage("follow-sizes");
-    await buildOracle();
   }, BUILD_LIMIT_MS);
   afterAll(() => stage[Symbol.asyncDispose]());
 

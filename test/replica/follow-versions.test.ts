@@ -13,7 +13,6 @@ import {
   SMALL,
 } from "../support/follow-stage.ts";
 import {
-  buildOracle,
   ORACLE_VERSIONS,
   type OracleLeader,
   type OracleVersion,
@@ -33,7 +32,6 @@ describe.if(oracleAvailable())("replicate follows versions", () => {
   let stage: FollowStage;
   beforeAll(async () => {
     stage = new FollowStage("follow-versions");
-    await buildOracle();
   }, BUILD_LIMIT_MS);
   afterAll(() => stage[Symbol.asyncDispose]());
 

@@ -2,7 +2,7 @@
 // stays different for as long as one watches it; ours has to mend what the stream did not bring.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { buildOracle, ORACLE_VERSIONS, oracleAvailable, OracleLeader } from "../support/oracle.ts";
+import { ORACLE_VERSIONS, oracleAvailable, OracleLeader } from "../support/oracle.ts";
 import { inState, linesOf } from "../support/follower-states.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
 
@@ -17,7 +17,6 @@ describe.if(oracleAvailable())("a scan that is overtaken by writes", () => {
 
   // All versions write the same bytes, so one filling serves them all.
   beforeAll(async () => {
-    await buildOracle();
     made = new ReplicaStage("0.1.14", shape);
     full = made.path("full");
     const leader = await OracleLeader.start({ ...shape, version: "0.1.14", dir: full });

@@ -1,9 +1,9 @@
 // kill -9 of the follower under load, eight times over the same directory: whatever it was doing, the next start goes on from
 // what the disk holds and ends with the leader's contents.
 
-import { beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { LineMatch } from "../support/armdb.ts";
-import { buildOracle, ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
+import { ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
 
 const LIMIT_MS = 150_000;
@@ -18,8 +18,6 @@ const MOMENTS: readonly LineMatch[] = [
 ];
 
 describe.if(oracleAvailable())("a follower killed eight times under load", () => {
-  beforeAll(async () => void (await buildOracle()), 20 * 60_000);
-
   for (const version of ORACLE_VERSIONS) {
     test(
       `converges when it is let (${version})`,

@@ -2,11 +2,11 @@
 // case: only the comparison that every scan is. What differs and is not older here is diverged, slot by slot, and kept until
 // the operator says otherwise.
 
-import { beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Armdb } from "../support/armdb.ts";
-import { buildOracle, ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
+import { ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
 import { inState, linesOf } from "../support/follower-states.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
 import { divergedSlots, type ExpectedDifference } from "../support/slot-diff.ts";
@@ -16,8 +16,6 @@ const CONVERGE_MS = 8_000;
 const OPTIONS = ["--poll", "1s", "--resync", "2s"];
 
 describe.if(oracleAvailable())("a leader that is killed and comes back", () => {
-  beforeAll(async () => void (await buildOracle()), 20 * 60_000);
-
   for (const version of ORACLE_VERSIONS) {
     test.concurrent(
       `on the same directory: the replica converges (${version})`,

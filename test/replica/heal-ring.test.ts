@@ -1,13 +1,8 @@
 // Events that a leader drops in silence because its ring is full: after a port scan, which starts the ring, and in bursts that
 // are faster than any follower. The replica has to end with the leader's contents all the same.
 
-import { beforeAll, describe, expect, test } from "bun:test";
-import {
-  buildOracle,
-  ORACLE_VERSIONS,
-  type OracleLeader,
-  oracleAvailable,
-} from "../support/oracle.ts";
+import { describe, expect, test } from "bun:test";
+import { ORACLE_VERSIONS, type OracleLeader, oracleAvailable } from "../support/oracle.ts";
 import { inState, linesOf } from "../support/follower-states.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
 
@@ -16,8 +11,6 @@ const LIMIT_MS = 150_000;
 const CONVERGE_MS = 8_000;
 
 describe.if(oracleAvailable())("a leader whose ring overflows", () => {
-  beforeAll(async () => void (await buildOracle()), 20 * 60_000);
-
   for (const version of ORACLE_VERSIONS) {
     test(
       `after a port scan and 30,000 writes the first follower converges (${version})`,

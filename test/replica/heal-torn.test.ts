@@ -1,10 +1,10 @@
 // Torn slots in the replica: an OCCUPIED slot with a bad crc keeps its version, so the leader's copy is not newer, and a crate
 // follower would keep it for ever. Here the next scan mends them.
 
-import { beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { open, readFile } from "node:fs/promises";
 import { Dice } from "../support/dice.ts";
-import { buildOracle, ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
+import { ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
 import { linesOf } from "../support/follower-states.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
 import { slotBytes } from "../support/slot-diff.ts";
@@ -14,8 +14,6 @@ const HEADER_BYTES = 4096;
 const TORN = 40;
 
 describe.if(oracleAvailable())("40 torn slots in the replica", () => {
-  beforeAll(async () => void (await buildOracle()), 20 * 60_000);
-
   for (const version of ORACLE_VERSIONS) {
     test(
       `heal at the next scan (${version})`,

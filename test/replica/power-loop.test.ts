@@ -1,17 +1,18 @@
 // Real power cuts, on an ext4 image over a loop device: whatever was called durable, by `ready`, by the end of --once or by a
-// durableLag of 0, is on the disk when the power goes, also when a kill -9 came first; the rest heals. Says SKIP where there
+// durableLag of 0, is on the disk when the power goes, also when a kill -9 came first; the rest heals. Skipped where there
 // are no loop devices, and fails instead where CI_REQUIRE_LOOP is set.
 
-import { beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { Armdb } from "../support/armdb.ts";
 import { runArmdb } from "../support/armdb.ts";
 import { Dice } from "../support/dice.ts";
 import { eventually } from "../support/follow-stage.ts";
 import { inState } from "../support/follower-states.ts";
 import { LoopImage } from "../support/loop-image.ts";
-import { buildOracle, type Digest, oracleAvailable, type OracleLeader } from "../support/oracle.ts";
+import { type Digest, oracleAvailable, type OracleLeader } from "../support/oracle.ts";
 import { contentsDigest, shardsOf } from "../support/replica-contents.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
+import { has, need } from "../support/needs.ts";
 
 const LIMIT_MS = 150_000;
 const IMAGE_MIB = 64;
@@ -20,12 +21,9 @@ const CUTS_UNDER_LOAD = 6;
 const shape = { shards: 2, prefixBits: 0, key: 32, value: 1000, growStep: 6_000 };
 
 const required = Boolean(process.env["CI_REQUIRE_LOOP"]);
-const possible = required || LoopImage.available();
-if (!possible) console.log("SKIP power-loop: no loop devices here");
+const possible = need("loop devices", required || LoopImage.available());
 
 describe.if(oracleAvailable() && possible)("a power cut on ext4", () => {
-  beforeAll(async () => void (await buildOracle(["0.15.0"])), 20 * 60_000);
-
   /** A leader with records, and a disk for its replica. */
   async function begin(): Promise<Scene> {
     const stage = new ReplicaStage("0.15.0", shape);
@@ -131,7 +129,7 @@ describe.if(oracleAvailable() && possible)("a power cut on ext4", () => {
     LIMIT_MS,
   );
 
-  test.if(Bun.which("strace") !== null)(
+  test.if(has("strace"))(
     "shows a disk that lies: this test could see a missing sync",
     async () => {
       await using scene = await begin();

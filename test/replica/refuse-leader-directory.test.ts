@@ -11,14 +11,13 @@ import {
   FollowStage,
   SMALL,
 } from "../support/follow-stage.ts";
-import { buildOracle, ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
+import { ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
 import { treeOf } from "../support/temp.ts";
 
 describe.if(oracleAvailable())("replicate with a real leader's directory", () => {
   let stage: FollowStage;
   beforeAll(async () => {
     stage = new FollowStage("refuse-leader");
-    await buildOracle();
   }, BUILD_LIMIT_MS);
   afterAll(() => stage[Symbol.asyncDispose]());
 

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { replicateOnce, runArmdb } from "../support/armdb.ts";
 import { dataTreeOf, RealScriptedLeader } from "../support/bad-leader.ts";
 import { openToAll, TempRoot, treeOf } from "../support/temp.ts";
+import { has, need } from "../support/needs.ts";
 
 const NOBODY = 65534;
 const isRoot = process.geteuid?.() === 0;
@@ -14,7 +15,7 @@ const isRoot = process.geteuid?.() === 0;
 const AS_NOBODY = isRoot
   ? ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"]
   : [];
-const possible = !isRoot || Bun.which("setpriv") !== null;
+const possible = !isRoot || has("setpriv");
 const TEST_LIMIT_MS = 30_000;
 
 describe.if(possible)("replicate --once without rights", () => {
@@ -91,7 +92,7 @@ describe.if(possible)("replicate --once without rights", () => {
     TEST_LIMIT_MS,
   );
 
-  test.if(isRoot)(
+  test.if(need("root", isRoot))(
     "to give new files the owner that the others have: exit 15, with that owner's number",
     async () => {
       if (!readable) return;
@@ -124,7 +125,7 @@ describe.if(possible)("replicate --once without rights", () => {
     TEST_LIMIT_MS,
   );
 
-  test.if(isRoot)(
+  test.if(need("root", isRoot))(
     "with them it works, and what it adds belongs to the owner of the replica",
     async () => {
       if (!readable) return;

@@ -13,6 +13,7 @@ import {
 import { goodScript } from "../support/leader-scripts.ts";
 import { contentsDigest } from "../support/replica-contents.ts";
 import { TempRoot } from "../support/temp.ts";
+import { has, need } from "../support/needs.ts";
 
 /**
  * `sh -c ON_SMALL_DISK sh SIZE MOUNT KEPT PROGRAM...`: mounts, brings KEPT/before there if it is, runs the program, takes what
@@ -35,7 +36,7 @@ const NAMESPACE =
 const SHELL = [...NAMESPACE, "sh", "-c", ON_SMALL_DISK, "sh"];
 
 function canMount(): boolean {
-  if (Bun.which("unshare") === null) return false;
+  if (!has("unshare")) return false;
   using temp = new TempRoot("mount");
   const words = [...SHELL, "64k", temp.path, temp.path, "true"];
   return Bun.spawnSync(words, { stdout: "ignore", stderr: "ignore" }).exitCode === 0;
@@ -54,7 +55,7 @@ function expectNoSpace(run: ArmdbRun): void {
   expect(run.stderr).not.toMatch(/^\s+at .+:\d+/m);
 }
 
-describe.if(possible)("replicate on a full file system", () => {
+describe.if(need("mount namespaces", possible))("replicate on a full file system", () => {
   let temp: TempRoot;
   beforeAll(() => {
     temp = new TempRoot("refuse-space");

@@ -1,10 +1,11 @@
 // A disk whose every fdatasync takes 5 s, injected by strace, under 8000 writes of 1 KB a second from a real leader of generation 1,
 // which drops a follower that reads too slowly, and its stream for good with it. The connection has to live.
 
-import { beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { inState, stepsOf } from "../support/follower-states.ts";
-import { buildOracle, oracleAvailable } from "../support/oracle.ts";
+import { oracleAvailable } from "../support/oracle.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
+import { has, need } from "../support/needs.ts";
 
 const LIMIT_MS = 150_000;
 const SYNC_DELAY_US = 5_000_000;
@@ -18,13 +19,10 @@ const SLOW_SYNC = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "--seccomp-bp
 const shape = { shards: 1, prefixBits: 0, key: 32, value: 1000, growStep: 60_000 };
 
 const traceable =
-  Bun.which("strace") !== null &&
+  has("strace") &&
   Bun.spawnSync(["strace", "-f", "--seccomp-bpf", "-e", "trace=fdatasync", "true"]).exitCode === 0;
-if (!traceable) console.log("SKIP slow-sync: strace cannot trace here");
 
-describe.if(oracleAvailable() && traceable)("an fdatasync of 5 s", () => {
-  beforeAll(async () => void (await buildOracle(["0.1.14"])), 20 * 60_000);
-
+describe.if(oracleAvailable() && need("right to trace", traceable))("an fdatasync of 5 s", () => {
   test(
     "does not cost a 0.1.14 leader's connection at 8000 writes of 1 KB a second",
     async () => {

@@ -1,14 +1,15 @@
 // A write that takes long holds up the reading of the stream: it is counted, and where it costs a generation 1 leader's stream, scans
 // bring what the stream no longer can.
 
-import { beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import type { Clock } from "../../src/io/clock.ts";
 import { wordOf } from "../support/disk-log.ts";
 import { inState } from "../support/follower-states.ts";
-import { buildOracle, oracleAvailable } from "../support/oracle.ts";
+import { oracleAvailable } from "../support/oracle.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
 import { SimStage } from "../support/sim-stage.ts";
+import { has, need } from "../support/needs.ts";
 
 const LIMIT_MS = 150_000;
 const shape = { shards: 1, prefixBits: 0, key: 32, value: 1000, growStep: 30_000 };
@@ -45,35 +46,35 @@ describe("a write over 100 ms", () => {
 });
 
 const traceable =
-  Bun.which("strace") !== null &&
+  has("strace") &&
   Bun.spawnSync(["strace", "-f", "-P", "/", "-e", "trace=pwrite64", "true"]).exitCode === 0;
-if (!traceable) console.log("SKIP slow-write: strace cannot trace here");
 
-describe.if(oracleAvailable() && traceable)("a write of 4 s under load", () => {
-  beforeAll(async () => void (await buildOracle(["0.1.14"])), 20 * 60_000);
-
-  test(
-    "costs no record of a 0.1.14 leader, whether its stream survives or not",
-    async () => {
-      await using stage = new ReplicaStage("0.1.14", shape);
-      const leader = await stage.leader();
-      await leader.fill(0, 1_000, 1);
-      const dir = stage.path("replica");
-      const log = stage.path("strace");
-      const launcher = ["strace", "-D", "-f", "-qq", "-o", log, "--seccomp-bpf"].concat([
-        "-e",
-        "trace=pwrite64",
-        "-e",
-        "inject=pwrite64:delay_enter=4000000:when=20",
-      ]);
-      const follower = stage.follower(leader, dir, ["--poll", "1s", "--resync", "3s"], {
-        launcher,
-      });
-      await inState(follower, "live", 1);
-      await leader.rate(8_000, 6, 2, 20_000);
-      await stage.converged(follower, dir, await leader.digest(), 20_000);
-      expect(await readFile(log, "utf8")).toContain("(DELAYED)");
-    },
-    LIMIT_MS,
-  );
-});
+describe.if(oracleAvailable() && need("right to trace", traceable))(
+  "a write of 4 s under load",
+  () => {
+    test(
+      "costs no record of a 0.1.14 leader, whether its stream survives or not",
+      async () => {
+        await using stage = new ReplicaStage("0.1.14", shape);
+        const leader = await stage.leader();
+        await leader.fill(0, 1_000, 1);
+        const dir = stage.path("replica");
+        const log = stage.path("strace");
+        const launcher = ["strace", "-D", "-f", "-qq", "-o", log, "--seccomp-bpf"].concat([
+          "-e",
+          "trace=pwrite64",
+          "-e",
+          "inject=pwrite64:delay_enter=4000000:when=20",
+        ]);
+        const follower = stage.follower(leader, dir, ["--poll", "1s", "--resync", "3s"], {
+          launcher,
+        });
+        await inState(follower, "live", 1);
+        await leader.rate(8_000, 6, 2, 20_000);
+        await stage.converged(follower, dir, await leader.digest(), 20_000);
+        expect(await readFile(log, "utf8")).toContain("(DELAYED)");
+      },
+      LIMIT_MS,
+    );
+  },
+);

@@ -1,9 +1,9 @@
 // An idle pair costs next to nothing, live or polling. The crate's own pair, once its follower has no stream, echoes heartbeats for
 // ever at some 45 % of a core on each side. What passes between the two is counted, as processor time depends on the machine.
 
-import { beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { inState, processTicks, TICKS_PER_SECOND } from "../support/follower-states.ts";
-import { buildOracle, oracleAvailable } from "../support/oracle.ts";
+import { oracleAvailable } from "../support/oracle.ts";
 import { Proxy } from "../support/proxy.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
 
@@ -15,8 +15,6 @@ const BYTES_MAX = 1_000;
 const SHARE_MAX = 0.3;
 
 describe.if(oracleAvailable())("an idle pair", () => {
-  beforeAll(async () => void (await buildOracle()), 20 * 60_000);
-
   /** Holds that next to nothing happens while nothing is to be done. */
   async function staysQuiet(followerPid: number, { records }: Proxy): Promise<void> {
     const bytes = () => ({

@@ -1,8 +1,8 @@
 // A follower that comes back while the leader writes. A leader of generation 1 has given its only stream away by then: the
 // follower has to notice that, and scan again and again until the leader itself restarts.
 
-import { beforeAll, describe, expect, test } from "bun:test";
-import { buildOracle, ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
+import { describe, expect, test } from "bun:test";
+import { ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
 import { inState } from "../support/follower-states.ts";
 import { ReplicaStage } from "../support/replica-stage.ts";
 
@@ -10,8 +10,6 @@ const LIMIT_MS = 150_000;
 const OPTIONS = ["--poll", "1s", "--resync", "2s"];
 
 describe.if(oracleAvailable())("a follower restarted while the leader writes", () => {
-  beforeAll(async () => void (await buildOracle()), 20 * 60_000);
-
   for (const version of ORACLE_VERSIONS) {
     test.concurrent(
       `ends with the leader's contents (${version})`,

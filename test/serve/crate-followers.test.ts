@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { SampleStore } from "../../scripts/sample/sample-store.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import {
-  buildOracle,
   ORACLE_VERSIONS,
   oracleAvailable,
   oracleDigest,
@@ -42,7 +41,6 @@ describe.if(available)("a crate follower", () => {
 
   beforeAll(async () => {
     root = mkdtempSync(join(tmpdir(), "armdb-serve-"));
-    await buildOracle();
   }, BUILD_LIMIT_MS);
   afterAll(() => rmSync(root, { recursive: true, force: true }));
 

@@ -23,6 +23,7 @@ import {
 } from "../../src/store/holders.ts";
 import { takeLock } from "../../src/store/lock.ts";
 import { Holder, TempDirectory } from "./holding.ts";
+import { need } from "../support/needs.ts";
 
 const LIMIT_MS = 30_000;
 const onLinux = process.platform === "linux";
@@ -105,7 +106,7 @@ test("two shared locks go together", () => {
   second.release();
 });
 
-describe.if(onLinux)("another process", () => {
+describe.if(need("linux", onLinux))("another process", () => {
   test(
     "that writes is named with its pid, and free at once when it is killed",
     async () => {

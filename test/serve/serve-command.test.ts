@@ -13,6 +13,7 @@ import { realDisk } from "../../src/io/real-disk.ts";
 import { CommandRun } from "./command-context.ts";
 import { Holder, TempDirectory } from "./holding.ts";
 import { TestFollower } from "./test-follower.ts";
+import { need } from "../support/needs.ts";
 
 const LIMIT_MS = 30_000;
 const ANY_PORT = { listen: "127.0.0.1:0" };
@@ -190,7 +191,7 @@ describe("is refused", () => {
     await first.finished;
   });
 
-  test.if(process.platform === "linux")(
+  test.if(need("linux", process.platform === "linux"))(
     "while another process holds it locked, with exit 11 and its pid",
     async () => {
       using temp = new TempDirectory();
@@ -205,7 +206,7 @@ describe("is refused", () => {
     LIMIT_MS,
   );
 
-  test.if(process.platform === "linux")(
+  test.if(need("linux", process.platform === "linux"))(
     "while another process has a file open for writing, unless forced",
     async () => {
       using temp = new TempDirectory();

@@ -19,6 +19,7 @@ import {
 } from "../../src/io/control-socket.ts";
 import { type LineEnd, unixSockets } from "../../src/io/unix-socket.ts";
 import { modeOf, TempRoot } from "../support/temp.ts";
+import { need } from "../support/needs.ts";
 
 const listeners: ControlListener[] = [];
 const temp = new TempRoot("control");
@@ -149,7 +150,7 @@ describe("the control socket", () => {
     expect(refusal(join(temp.fresh(), "armdb.sock")).code).toBe("storage");
   });
 
-  test.if(process.getuid?.() === 0)("is given to the owner of the directory", () => {
+  test.if(need("root", process.getuid?.() === 0))("is given to the owner of the directory", () => {
     const path = fresh();
     listen(path, { uid: 12_345, gid: 12_346 });
     const stats = lstatSync(path);

@@ -5,14 +5,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Armdb, runArmdb } from "../support/armdb.ts";
 import { BUILD_LIMIT_MS, expectGoodStop, FollowStage } from "../support/follow-stage.ts";
-import { buildOracle, oracleAvailable } from "../support/oracle.ts";
+import { oracleAvailable } from "../support/oracle.ts";
 import { LIMIT_MS, statusOf, eventually } from "./follow-questions.ts";
 
 describe.if(oracleAvailable())("a follower asked to compare", () => {
   let stage: FollowStage;
   beforeAll(async () => {
     stage = new FollowStage("follow-compare");
-    await buildOracle();
   }, BUILD_LIMIT_MS);
   afterAll(() => stage[Symbol.asyncDispose]());
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { Armdb, runArmdb } from "../support/armdb.ts";
 import { BUILD_LIMIT_MS, expectGoodStop, FollowStage } from "../support/follow-stage.ts";
-import { buildOracle, oracleAvailable } from "../support/oracle.ts";
+import { oracleAvailable } from "../support/oracle.ts";
 import { TempRoot } from "../support/temp.ts";
 import {
   addressOf,
@@ -22,7 +22,6 @@ describe.if(oracleAvailable())("a follower over HTTP", () => {
   let stage: FollowStage;
   beforeAll(async () => {
     stage = new FollowStage("follow-http");
-    await buildOracle();
   }, BUILD_LIMIT_MS);
   afterAll(() => stage[Symbol.asyncDispose]());
 

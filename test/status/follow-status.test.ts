@@ -13,17 +13,17 @@ import {
 import { join } from "node:path";
 import { Armdb, replicateOnce } from "../support/armdb.ts";
 import { BUILD_LIMIT_MS, expectGoodStop, FollowStage } from "../support/follow-stage.ts";
-import { buildOracle, oracleAvailable } from "../support/oracle.ts";
+import { oracleAvailable } from "../support/oracle.ts";
 import { TerminalProgram } from "../support/program.ts";
 import { modeOf } from "../support/temp.ts";
 import { addressOf, HTTP, LIMIT_MS, statusOf, eventually } from "./follow-questions.ts";
 import { NoticeReceiver } from "./notice-receiver.ts";
+import { need } from "../support/needs.ts";
 
 describe.if(oracleAvailable())("a follower that runs", () => {
   let stage: FollowStage;
   beforeAll(async () => {
     stage = new FollowStage("follow-status");
-    await buildOracle();
   }, BUILD_LIMIT_MS);
   afterAll(() => stage[Symbol.asyncDispose]());
 
@@ -140,7 +140,7 @@ describe.if(oracleAvailable())("a follower that runs", () => {
     LIMIT_MS,
   );
 
-  test.if(process.platform === "linux")(
+  test.if(need("linux", process.platform === "linux"))(
     "tells the service manager when it is ready, how it is, and that it stops",
     async () => {
       const leader = await stage.leader("0.1.14");
@@ -224,7 +224,6 @@ describe.if(oracleAvailable())("what lies at the socket's name", () => {
   let stage: FollowStage;
   beforeAll(async () => {
     stage = new FollowStage("planted-socket");
-    await buildOracle();
   }, BUILD_LIMIT_MS);
   afterAll(() => stage[Symbol.asyncDispose]());
 

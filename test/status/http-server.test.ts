@@ -13,6 +13,7 @@ import {
 } from "../../src/status/http-server.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { MemoryNet } from "../support/memory-net.ts";
+import { need } from "../support/needs.ts";
 
 const REQUEST = "GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const route = (path: string) => ({ status: 200, type: "text/plain", body: `path ${path}` });
@@ -208,7 +209,7 @@ describe("over loopback", () => {
     expect((await fetch(`http://${server.at}/after`)).status).toBe(200);
   });
 
-  test.if(process.platform === "linux")("listens on loopback alone", () => {
+  test.if(need("linux", process.platform === "linux"))("listens on loopback alone", () => {
     const server = start();
     const port = Number(server.at.split(":")[1]).toString(16).toUpperCase().padStart(4, "0");
     const listening = ["/proc/net/tcp", "/proc/net/tcp6"]

@@ -9,6 +9,7 @@ import { ManualClock } from "../support/manual-clock.ts";
 import { TempRoot } from "../support/temp.ts";
 import { documentOf, NOW_MS, viewOf } from "./facts.ts";
 import { NoticeReceiver } from "./notice-receiver.ts";
+import { need } from "../support/needs.ts";
 
 const LIVE = documentOf([viewOf(), viewOf({ shard: 1 })]);
 const SCANNING = documentOf([viewOf({ state: "scanning", lastFullScanAtMs: null })]);
@@ -160,7 +161,7 @@ describe("what the manager wants", () => {
   }
 });
 
-describe.if(process.platform === "linux")("a notice", () => {
+describe.if(need("linux", process.platform === "linux"))("a notice", () => {
   const temp = new TempRoot("notice");
   afterAll(() => temp[Symbol.dispose]());
 

@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { systemdUnit } from "../../src/cli/pages/unit.ts";
 import { TempRoot } from "../support/temp.ts";
+import { has } from "../support/needs.ts";
 
 const PATH = resolve(import.meta.dir, "../../contrib/armdb-replicate.service");
 const TEXT = readFileSync(PATH, "utf8");
@@ -43,7 +44,7 @@ describe("contrib/armdb-replicate.service", () => {
     expect(TEXT).toContain("Not possible: MemoryDenyWriteExecute=yes");
   });
 
-  test.if(Bun.which("systemd-analyze") !== null)("is sound for systemd, and well locked up", () => {
+  test.if(has("systemd-analyze"))("is sound for systemd, and well locked up", () => {
     using temp = new TempRoot("unit");
     const path = join(temp.path, "armdb-replicate.service");
     // The program, the user and the man page need not be on this machine.

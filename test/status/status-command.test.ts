@@ -18,6 +18,7 @@ import { Holder } from "../serve/holding.ts";
 import { type CommandRun, runCommand } from "../support/run-command.ts";
 import { TempRoot, treeOf } from "../support/temp.ts";
 import { documentOf, viewOf } from "./facts.ts";
+import { need } from "../support/needs.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -122,7 +123,7 @@ describe("status without a follower", () => {
     expect((await runCommand(statusCommand, [temp.path])).status).toBe(10);
   });
 
-  test.if(process.platform === "linux")(
+  test.if(need("linux", process.platform === "linux"))(
     "names a process that holds it and is no follower",
     async () => {
       using copy = new FixtureCopy("8x16-2-shards", "follower-clean");
@@ -215,7 +216,7 @@ describe("status with somebody behind the socket", () => {
     });
   });
 
-  test.if(process.platform === "linux")(
+  test.if(need("linux", process.platform === "linux"))(
     "a holder of the lock that talks nonsense is unknown, exit 5, and named",
     async () => {
       await behindSocket("hello", async (dir) => {

@@ -9,10 +9,11 @@ import { FixtureCopy } from "../audit/repair-support.ts";
 import { runArmdb } from "../support/armdb.ts";
 import { openToAll } from "../support/temp.ts";
 import { documentOf, viewOf } from "./facts.ts";
+import { has, need } from "../support/needs.ts";
 
 const NOBODY = 65534;
 const AS_NOBODY = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
-const possible = process.geteuid?.() === 0 && Bun.which("setpriv") !== null;
+const possible = need("root", process.geteuid?.() === 0) && has("setpriv");
 
 describe.if(possible)("status by another user", () => {
   // The program itself may lie where nobody else can read it.

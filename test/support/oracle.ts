@@ -2,7 +2,7 @@
 // leader, follower and reader. See its main.rs for the modes and the digest.
 
 import { createHash } from "node:crypto";
-import { type OracleVersion, buildOracle } from "../oracle/build.ts";
+import { type OracleVersion, oraclePaths } from "../oracle/build.ts";
 import { OracleProcess, type Answer, number, text, flag } from "../oracle/process.ts";
 
 export {
@@ -65,8 +65,10 @@ function shapeArguments(shape: OracleGeometry): string[] {
   return list.map(String);
 }
 
-async function launch(version: OracleVersion, args: readonly string[]): Promise<OracleProcess> {
-  return new OracleProcess([(await buildOracle([version]))[version], ...args]);
+function launch(version: OracleVersion, args: readonly string[]): OracleProcess {
+  const paths = oraclePaths();
+  if (paths === null) throw new Error("the oracle is not built: bun test/oracle/build.ts");
+  return new OracleProcess([paths[version], ...args]);
 }
 
 /** Runs a mode that answers once and exits. */
@@ -75,7 +77,7 @@ export async function oracleOnce(
   args: readonly string[],
   deadlineMs = ANSWER_DEADLINE_MS,
 ): Promise<Answer> {
-  await using run = await launch(version, args);
+  await using run = launch(version, args);
   const answer = await run.answer(deadlineMs);
   await run.ended(deadlineMs);
   return answer;
@@ -174,7 +176,7 @@ export class OracleLeader extends OracleSession {
   static async start(options: LeaderOptions): Promise<OracleLeader> {
     const args = ["leader", "--dir", options.dir, ...shapeArguments(options)];
     if (options.listen !== undefined) args.push("--listen", options.listen);
-    const run = await launch(options.version, args);
+    const run = launch(options.version, args);
     const greeting = await run.answer(ANSWER_DEADLINE_MS);
     return new OracleLeader(run, options.dir, text(greeting, "listening"));
   }
@@ -240,7 +242,7 @@ export class OracleLeader extends OracleSession {
 export class OracleFollower extends OracleSession {
   static async start(options: FollowerOptions): Promise<OracleFollower> {
     const args = ["follower", "--dir", options.dir, "--leader", options.leader];
-    const run = await launch(options.version, args.concat(shapeArguments(options)));
+    const run = launch(options.version, args.concat(shapeArguments(options)));
     await run.answer(ANSWER_DEADLINE_MS);
     return new OracleFollower(run, options.dir);
   }
