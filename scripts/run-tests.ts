@@ -11,7 +11,7 @@ import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { buildOracle, oraclePaths } from "../test/oracle/build.ts";
 import { type Gate, startGate } from "./gate-count.ts";
-import { changedTests, slowTests, TIDY_TEST, timingWords, writeTimings } from "./test-choice.ts";
+import { changedTests, testsNamed, TIDY_TEST, timingWords, writeTimings } from "./test-choice.ts";
 
 const CPU_SECONDS_MAX = 600;
 
@@ -33,7 +33,9 @@ const isWhole = !flags.changed && !flags.slow && paths.length === 0;
 const gate = startGate({ timeoutMs: Number(flags.timeout), limitMs: Number(flags.limit) });
 const isReady = flags["tests-only"] || (await checks(gate));
 if (isReady) await tests(gate);
-await gate.end(flags["hold-cpu"] ? { cpuSecondsMax: CPU_SECONDS_MAX } : {});
+await gate.end(flags["hold-cpu"] ? CPU_SECONDS_MAX : null, () => {
+  if (flags.timings) writeTimings();
+});
 
 /** What comes before the tests; false when they cannot run. */
 async function checks(gate: Gate): Promise<boolean> {
@@ -69,14 +71,13 @@ async function findOracle(gate: Gate): Promise<void> {
 async function tests(gate: Gate): Promise<void> {
   if (!isLoop) gate.handOver("ARMDB_TEST_PROGRAM", "dist/armdb");
   if (flags.slow) {
-    for (const file of slowTests()) await gate.run([`./${file}`]);
+    for (const file of testsNamed("slow")) await gate.run([`./${file}`]);
   } else if (isLoop) {
     for (const words of changedTests(paths[0])) await gate.run([...words, gate.parallel]);
   } else if (isWhole) {
     const apart = [TIDY_TEST, "**/*.alone.test.ts", "**/*.slow.test.ts"];
     const ignored = apart.map((pattern) => `--path-ignore-patterns=${pattern}`);
     await gate.run([gate.parallel, ...timingWords(flags.timings), ...ignored]);
-    if (flags.timings) writeTimings();
-    await gate.run(["--max-concurrency=1", "--pass-with-no-tests", ".alone.test.ts"]);
+    for (const file of testsNamed("alone")) await gate.run(["--max-concurrency=1", `./${file}`]);
   } else await gate.run(paths);
 }

@@ -29,8 +29,9 @@ export function changedTests(ref = "HEAD"): readonly (readonly string[])[] {
   return read.size === 0 ? [imported] : [imported, [...read]];
 }
 
-export function slowTests(): readonly string[] {
-  return [...new Bun.Glob("test/**/*.slow.test.ts").scanSync()].sort();
+/** Test files that say in their name how they want to be run: `alone`, or `slow`. */
+export function testsNamed(how: "alone" | "slow"): readonly string[] {
+  return [...new Bun.Glob(`test/**/*.${how}.test.ts`).scanSync()].sort();
 }
 
 /** The runner's words for the order of files; with `anew` it measures them as well. */

@@ -36,16 +36,19 @@ export class TestReport {
   /** Lines of the unhandled error that is being told; it ends with a second rule. */
   #told: string[] | null = null;
   #file = "";
+  /** After all files the runner says the failures again, without their files. */
+  #isOver = false;
 
   add(line: string): void {
+    this.#isOver ||= /^\d+ tests? failed:$/.test(line);
     const header = /^(\S+\.test\.ts):$/.exec(line);
     const count = /^ *(\d+) (pass|fail|skip)$/.exec(line);
     const running = /^ {2}(\S+\.test\.ts) \(\d+s\)$/.exec(line);
     if (header !== null) this.#file = header[1] ?? "";
     else if (line.startsWith("# Unhandled error")) this.#told = [`${line} (${this.#file})`];
     else if (this.#told !== null) this.#tell(this.#told, line);
-    else if (line.startsWith("(fail) ")) this.#fail(line.slice("(fail) ".length));
-    else if (line.startsWith("(skip) "))
+    else if (line.startsWith("(fail) ") && !this.#isOver) this.#fail(line.slice("(fail) ".length));
+    else if (line.startsWith("(skip) ") && !this.#isOver)
       this.#skips.set(this.#file, (this.#skips.get(this.#file) ?? 0) + 1);
     else if (line.startsWith("missing here: ")) this.#lack(line.slice("missing here: ".length));
     else if (running !== null) this.#unhandled.push(`did not end: ${running[1]}`);

@@ -61,6 +61,14 @@ test("a runner that ends badly without a word is an error", () => {
   expect(new TestReport().outcome(0)).toMatchObject({ errors: 0 });
 });
 
+test("failures that the runner says again at its end belong to their first file alone", () => {
+  const report = new TestReport();
+  const lines = ["a.test.ts:", "(fail) x > y [5.10ms]", "b.test.ts:", "(pass) z"];
+  for (const line of [...lines, "1 tests failed:", "(fail) x > y [5.10ms]", " 1 pass", " 1 fail"])
+    report.add(line);
+  expect(report.outcome(1).failures).toEqual([{ file: "a.test.ts", name: "x > y" }]);
+});
+
 test("skipped tests are counted by what their file says is missing", async () => {
   const outcome = await outcomeOf(`import { need } from "${NEEDS}";
 test.if(need("zsh", false))("one", () => {});
