@@ -47,7 +47,7 @@ export function lookAtSidecar(disk: Disk, look: ShardLook, slotCount: number): S
   return { state: !isClean ? "stale" : fault === null ? "valid" : "invalid", fault, error: null };
 }
 
-/** As `sidecarFault`, in pieces: a sidecar of 4 GiB needs no memory. */
+/** Checks a whole sidecar in pieces: a sidecar of 4 GiB needs no memory. */
 function findFault(file: DiskFile, slotCount: number): SidecarFault | null {
   const bytes = file.size();
   if (bytes !== sidecarBytes(slotCount)) return "size";

@@ -34,18 +34,3 @@ export function encodeSidecar(words: Uint32Array): Uint8Array {
 
 /** Why a sidecar is not usable. */
 export type SidecarFault = "size" | "count" | "crc";
-
-/** Checks a whole sidecar against its shard's slot count; null when it is good. */
-export function sidecarFault(bytes: Uint8Array, slotCount: number): SidecarFault | null {
-  if (bytes.length !== sidecarBytes(slotCount)) return "size";
-  const view = viewOf(bytes);
-  const end = slotCount * 4;
-  if (view.getUint32(end, true) !== slotCount) return "count";
-  if (view.getUint32(end + 4, true) !== crc32(bytes.subarray(0, end + 4))) return "crc";
-  return null;
-}
-
-/** The meta word of one slot in a sidecar that has passed `sidecarFault`. */
-export function sidecarWord(bytes: Uint8Array, slot: number): number {
-  return viewOf(bytes).getUint32(slot * 4, true);
-}

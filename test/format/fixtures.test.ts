@@ -9,12 +9,7 @@ import { CURSOR_FILE, decodeCursor, encodeCursor } from "../../src/format/cursor
 import { shardDirectory, shardOfKey } from "../../src/format/routing.ts";
 import { decodeShardHeader, SHARD_FILE, slotOffset } from "../../src/format/shard-header.ts";
 import { decodeSlot, encodeOccupiedSlot, slotCrc, STATUS_NAMES } from "../../src/format/slot.ts";
-import {
-  encodeSidecar,
-  SIDECAR_FILE,
-  sidecarFault,
-  sidecarWord,
-} from "../../src/format/versions-sidecar.ts";
+import { encodeSidecar, SIDECAR_FILE } from "../../src/format/versions-sidecar.ts";
 import {
   type ExpectedShard,
   type ExpectedSlot,
@@ -24,6 +19,7 @@ import {
   fixtureExpected,
   type FixtureState,
 } from "../support/fixtures.ts";
+import { sidecarFault, sidecarWord } from "../support/sidecar.ts";
 
 const STATES = Object.keys(FIXTURE_STATES) as FixtureState[];
 

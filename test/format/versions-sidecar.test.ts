@@ -7,8 +7,6 @@ import {
   encodeSidecar,
   encodeSidecarTrailer,
   sidecarBytes,
-  sidecarFault,
-  sidecarWord,
 } from "../../src/format/versions-sidecar.ts";
 
 const WORDS = Uint32Array.of(0x0d, 0, 0xffff_fffe);
@@ -24,36 +22,8 @@ describe("a sidecar", () => {
     expect(toHex(encodeSidecarTrailer(3, crc32(words)))).toBe(GOLDEN_HEX.slice(24));
   });
 
-  test("gives back each word", () => {
-    expect([0, 1, 2].map((slot) => sidecarWord(golden(), slot))).toEqual([...WORDS]);
-  });
-
   test("of no slots is 8 bytes", () => {
     expect(sidecarBytes(0)).toBe(8);
-    expect(sidecarFault(encodeSidecar(new Uint32Array(0)), 0)).toBeNull();
-  });
-
-  test("is good for its own slot count and no other", () => {
-    expect(sidecarFault(golden(), 3)).toBeNull();
-    for (const slots of [0, 2, 4]) expect(sidecarFault(golden(), slots)).toBe("size");
-  });
-
-  test("of another length is of no use", () => {
-    for (const length of [0, 7, 19, 21]) {
-      const bytes = new Uint8Array(length);
-      bytes.set(golden().subarray(0, length));
-      expect(sidecarFault(bytes, 3)).toBe("size");
-    }
-  });
-
-  test("with any bit turned is of no use", () => {
-    for (let offset = 0; offset < 20; offset++) {
-      for (let bit = 0; bit < 8; bit++) {
-        const bytes = golden();
-        bytes[offset] = (bytes[offset] ?? 0) ^ (1 << bit);
-        const isCount = offset >= 12 && offset < 16;
-        expect(sidecarFault(bytes, 3)).toBe(isCount ? "count" : "crc");
-      }
-    }
+    expect(encodeSidecar(new Uint32Array(0))).toHaveLength(8);
   });
 });

@@ -4,9 +4,9 @@ import { describe, expect, test } from "bun:test";
 import { toHex } from "../../src/bytes.ts";
 import { packMeta, STATUS_INVALID } from "../../src/format/slot.ts";
 import { encodeShardHeader } from "../../src/format/shard-header.ts";
-import { sidecarFault, sidecarWord } from "../../src/format/versions-sidecar.ts";
 import { distrusted } from "../../src/store/slot-table.ts";
 import { type BatchRow, imageOf } from "../support/applier-batches.ts";
+import { sidecarFault, sidecarWord } from "../support/sidecar.ts";
 import {
   applyRows,
   DATA_PATH,

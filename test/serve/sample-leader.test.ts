@@ -5,9 +5,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeShardHeader } from "../../src/format/shard-header.ts";
 import { slotLayout } from "../../src/format/slot.ts";
-import { sidecarFault } from "../../src/format/versions-sidecar.ts";
 import { realNet } from "../../src/io/sockets.ts";
 import { realClock } from "../../src/io/time.ts";
+import { sidecarFault } from "../support/sidecar.ts";
 import { TempDirectory } from "./holding.ts";
 import { TestFollower } from "./test-follower.ts";
 

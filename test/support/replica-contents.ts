@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CURSOR_FILE, type CursorFields, decodeCursor } from "../../src/format/cursor.ts";
-import { SIDECAR_FILE, sidecarFault, sidecarWord } from "../../src/format/versions-sidecar.ts";
+import { SIDECAR_FILE } from "../../src/format/versions-sidecar.ts";
 import {
   decodeShardHeader,
   SHARD_FILE,
@@ -13,6 +13,7 @@ import {
 } from "../../src/format/shard-header.ts";
 import { decodeSlot, slotCrc, STATUS_OCCUPIED, statusOf } from "../../src/format/slot.ts";
 import { type Digest, digestOf } from "./oracle.ts";
+import { sidecarFault, sidecarWord } from "./sidecar.ts";
 
 /** One shard's files. */
 export class ShardContents {
