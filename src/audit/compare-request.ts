@@ -44,7 +44,7 @@ export interface CompareRequest {
 }
 
 /** The one line of a request. */
-export function encodeCompareRequest({ leader, rounds, waitMs, shard }: CompareRequest): string {
+function encodeCompareRequest({ leader, rounds, waitMs, shard }: CompareRequest): string {
   const name = formatAddress(leader.host, leader.port);
   return JSON.stringify({ schema: 1, request: "compare", leader: name, rounds, waitMs, shard });
 }

@@ -133,7 +133,7 @@ export function isCursorAhead(maxVersionSeen: number, versions: VersionRange): b
 }
 
 /** A time as the cursor has it: ISO where it is one, else the bare number. */
-export function describeTime(unixMs: bigint): string {
+function describeTime(unixMs: bigint): string {
   return unixMs <= 8_640_000_000_000_000n
     ? new Date(Number(unixMs)).toISOString()
     : `at ${unixMs} ms`;

@@ -131,7 +131,7 @@ export type FindingDraft = Pick<Finding, "kind" | "message"> &
   Partial<Omit<Finding, "kind" | "message">>;
 
 /** A whole finding from a draft: severity of its kind, count 1, nothing else known. */
-export function findingOf(draft: FindingDraft): Finding {
+function findingOf(draft: FindingDraft): Finding {
   return {
     severity: FINDING_KINDS[draft.kind].severity,
     shard: null,
@@ -147,7 +147,7 @@ export function findingOf(draft: FindingDraft): Finding {
 }
 
 /** Findings of one slot that are listed one by one in a shard; past it neighbours of one kind share a finding. */
-export const SLOT_FINDINGS_SINGLE_MAX = 10_000;
+const SLOT_FINDINGS_SINGLE_MAX = 10_000;
 
 /**
  * Collects findings. Notes of one kind in one shard (and file) become one finding with a count (cli.md: verify).

@@ -17,8 +17,8 @@ import { viewOf } from "../bytes.ts";
 import { SHARDS_MAX } from "../limits.ts";
 import { type Change, type FileAttributes, type Place, PLACE_KINDS } from "./repair-changes.ts";
 
-export const JOURNAL_MAGIC = "ARMDUNDO";
-export const JOURNAL_VERSION = 1;
+const JOURNAL_MAGIC = "ARMDUNDO";
+const JOURNAL_VERSION = 1;
 export const JOURNAL_HEADER_BYTES = 32;
 const ENTRY_HEAD_BYTES = 36;
 const CRC_BYTES = 4;

@@ -90,7 +90,7 @@ function checkMetaFields(
 }
 
 /** `the whole key` for 0, `12 bits` else. */
-export function describeBits(bits: number): string {
+function describeBits(bits: number): string {
   return bits === 0 ? "the whole key (0)" : `the first ${bits} bits`;
 }
 

@@ -9,7 +9,7 @@ import { SHARD_FILE } from "../format/shard-header.ts";
 import { SIDECAR_FILE, SIDECAR_TEMP_FILE } from "../format/versions-sidecar.ts";
 
 /** A new fixed.data while it is being filled; renamed when it is whole. */
-export const NEW_SHARD_FILE = "fixed.data.armdb-new";
+const NEW_SHARD_FILE = "fixed.data.armdb-new";
 
 /** In the order of their numbers in a journal. */
 export const PLACE_KINDS = [

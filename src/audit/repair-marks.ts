@@ -5,7 +5,7 @@ import { isNewer, versionOf } from "../format/slot.ts";
 import type { Finding, FindingKind } from "./findings.ts";
 
 /** More slots than this are left to another run of the same command. */
-export const MARKED_SLOTS_MAX = 1_000_000;
+const MARKED_SLOTS_MAX = 1_000_000;
 
 export interface SlotMark {
   readonly kind: FindingKind;

@@ -104,7 +104,7 @@ function versionFor(here: SlotHere, metaThere: number, isReplica: boolean): numb
 }
 
 /** The newest version that this slot is known to have had. */
-export function claimedVersion({ meta, sidecarMeta }: SlotHere): number {
+function claimedVersion({ meta, sidecarMeta }: SlotHere): number {
   const version = versionOf(meta);
   if (sidecarMeta === null) return version;
   return isNewer(versionOf(sidecarMeta), version) ? versionOf(sidecarMeta) : version;

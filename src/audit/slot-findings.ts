@@ -19,7 +19,7 @@ import { SLOT_DAMAGED, SLOT_REMARKABLE, SLOT_SUSPECT, type SlotChecker } from ".
 import { SlotNotes } from "./slot-notes.ts";
 
 /** Versions this close to the wrap are noted. */
-export const VERSION_NEAR_WRAP = VERSION_MODULUS - 2 ** 24;
+const VERSION_NEAR_WRAP = VERSION_MODULUS - 2 ** 24;
 
 /** Collects what the slots of one shard give rise to. */
 export class SlotFindings {

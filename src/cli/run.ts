@@ -178,7 +178,7 @@ export function tellFailure({ messages, manner }: Voice, thrown: unknown): numbe
 }
 
 /** What may set options besides the command line: the files are read only when there are any. */
-export async function surroundingsOf(
+async function surroundingsOf(
   given: ReturnType<typeof readArguments>,
   env: Streams["env"],
   readText: ConfigReader,

@@ -112,7 +112,7 @@ export class PlainSlotScanner implements SlotScanner {
 }
 
 /** Mixes the words of 8 bytes of a key; its last one is filled up with zeros. */
-export function keyFingerprint(key: Uint8Array): bigint {
+function keyFingerprint(key: Uint8Array): bigint {
   let hash = 0x9e3779b97f4a7c15n;
   for (let at = 0; at < key.length; at += 8) {
     let word = 0n;

@@ -13,7 +13,7 @@ import {
 } from "../wire/messages.ts";
 
 /** The version that is named to a follower which asks for neither 1 nor 2. */
-export const LEADER_PROTOCOL: ProtocolVersion = 2;
+const LEADER_PROTOCOL: ProtocolVersion = 2;
 
 export type HandshakeAnswer =
   | {

@@ -4,8 +4,6 @@
 
 import type { ShardStatus, StatusDocument } from "./status-types.ts";
 
-export { SHARD_STATES as STATES } from "./status-types.ts";
-
 /** What the process says of itself. */
 export interface ProcessFigures {
   readonly residentBytes: number;

@@ -7,7 +7,7 @@ import type { StatusVerdict } from "./status-types.ts";
 const SEVERITY: readonly StatusVerdict[] = ["live", "behind", "stalled", "diverged"];
 
 /** What one shard's state says of the whole. */
-export function verdictOfState(state: ShardState): StatusVerdict {
+function verdictOfState(state: ShardState): StatusVerdict {
   switch (state) {
     case "live":
       return "live";

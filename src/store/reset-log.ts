@@ -8,7 +8,7 @@ import type { Disk } from "../io/disk.ts";
 import type { NewFileOwner } from "./ownership.ts";
 
 /** `armdb-reset-3.log` */
-export function resetLogFile(shard: number): string {
+function resetLogFile(shard: number): string {
   return `armdb-reset-${shard}.log`;
 }
 

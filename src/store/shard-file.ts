@@ -60,7 +60,7 @@ export function olderFormat(path: string): ArmdbError {
 }
 
 /** The error for bytes on disk that cannot be used to follow a leader. */
-export function damagedShard(path: string, shard: number, what: string): ArmdbError {
+function damagedShard(path: string, shard: number, what: string): ArmdbError {
   return new ArmdbError("damaged", `Cannot use shard ${shard}, "${path}": ${what}`, {
     path,
     shard,

@@ -42,7 +42,7 @@ function remedyOf(error: ArmdbError, { host, port }: Address): string {
 }
 
 /** What a generation can and cannot do for a follower. */
-export function protocolChecks(protocol: ProtocolVersion): Check[] {
+function protocolChecks(protocol: ProtocolVersion): Check[] {
   const ring =
     "this very connection made the leader start to keep events: follow it soon, or what it writes now comes late";
   if (protocol === 1) {

@@ -71,7 +71,7 @@ function notADirectory(place: Place): Check {
 }
 
 /** Writable, and not open to everybody. */
-export function checkPermission(system: SystemFacts, place: Place): Check {
+function checkPermission(system: SystemFacts, place: Place): Check {
   const name = "permission";
   const refusal = system.writeRefusal(place.base);
   if (refusal === "EROFS") {
@@ -207,7 +207,7 @@ export function checkSpace(facts: FileSystemFacts, place: Place, growthBytes: nu
   return ok(name, `${free}; a replica takes as much as the leader's directory (du -sh there)`);
 }
 
-export function checkInodes(facts: FileSystemFacts): Check {
+function checkInodes(facts: FileSystemFacts): Check {
   const name = "inodes";
   if (facts.inodes === 0) return ok(name, "this file system does not count inodes");
   const needed = INODES_PER_SHARD * SHARDS_MAX;

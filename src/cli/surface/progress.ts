@@ -126,7 +126,7 @@ export function progressLine(facts: ProgressFacts): string {
 }
 
 /** The same for scripts. */
-export function progressObject(facts: ProgressFacts): unknown {
+function progressObject(facts: ProgressFacts): unknown {
   return {
     schema: 1,
     type: "progress",

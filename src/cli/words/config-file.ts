@@ -9,7 +9,7 @@ import { escapeText } from "../surface/escape.ts";
 import { nearest } from "./nearest.ts";
 import { COMMON_OPTIONS, isAllowedInFile, optionsOf } from "./options.ts";
 
-export const SYSTEM_CONFIG_PATH = "/etc/armdb.toml";
+const SYSTEM_CONFIG_PATH = "/etc/armdb.toml";
 const CONFIG_BYTES_MAX = 64 * 1024;
 
 type Environment = Readonly<Record<string, string | undefined>>;

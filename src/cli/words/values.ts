@@ -122,7 +122,7 @@ function parseFlag(text: string): OptionValue | null {
 }
 
 /** A whole number from 0 to 2^53 - 1, decimal digits only. */
-export function parseInteger(text: string): number | null {
+function parseInteger(text: string): number | null {
   if (!/^\d{1,16}$/.test(text)) return null;
   const number = Number(text);
   return Number.isSafeInteger(number) ? number : null;
