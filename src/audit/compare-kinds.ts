@@ -1,17 +1,6 @@
 // What it means that one slot is not the same in two places: the words of `armdb compare` (cli.md: JSON, compare). Pure.
 // The kinds are said of DIR (`here`); OTHER, a leader or a second directory, is `there`.
-//
-//   here \ there   free       deleted         occupied                damaged
-//   free           same       same            missing                 status
-//   deleted        same       by version (1)  by version (2)          status
-//   occupied       extra      by version (2)  by version (3)          extra
-//   damaged        status     status          missing                 same bytes: same, else value
-//
-//   free      never used, FREE of any version, past the end of the file, or not sent by a leader
-//   damaged   OCCUPIED with a bad crc, or status 3: no reader gets a record from it, so it counts as no record
-//   by version: `older` or `newer`; with equal versions (1) same, (2) status, (3) value, or same when key and value are
-//
-// Key and value of DELETED slots are never looked at (format.md: Slot).
+// The table stands at `differenceKind`.
 
 import { unreachable } from "../errors.ts";
 import {
@@ -74,7 +63,21 @@ export function sideWordOf(status: string, version: number): SideWord | null {
   return found === undefined ? null : packMeta(found, version);
 }
 
-/** The kind of difference, or null for none; `sameBytes` tells whether key and value (damaged: the slots) are equal. */
+/**
+ * The kind of difference, or null for none; `sameBytes` tells whether key and value (damaged: the slots) are equal.
+ *
+ *   here \ there   free       deleted         occupied                damaged
+ *   free           same       same            missing                 status
+ *   deleted        same       by version (1)  by version (2)          status
+ *   occupied       extra      by version (2)  by version (3)          extra
+ *   damaged        status     status          missing                 same bytes: same, else value
+ *
+ *   free      never used, FREE of any version, past the end of the file, or not sent by a leader
+ *   damaged   OCCUPIED with a bad crc, or status 3: no reader gets a record from it, so it counts as no record
+ *   by version: `older` or `newer`; with equal versions (1) same, (2) status, (3) value, or same when key and value are
+ *
+ * Key and value of DELETED slots are never looked at (format.md: Slot).
+ */
 export function differenceKind(
   here: SideWord,
   there: SideWord,

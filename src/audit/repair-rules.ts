@@ -1,20 +1,5 @@
 // What becomes of one slot in a repair. Pure: bytes in, bytes out. Used by repair-slots.ts (without a source) and
-// repair-merge.ts (with one). The two tables (issue 5: repair; format.md: For the verifier and the repairer):
-//
-//   without a source: a slot that cannot be trusted (bad crc, status 3, misrouted, one of a doubled key)
-//     replica (its shard has a cursor)   never-used: any follower's next scan brings it back
-//     elsewhere                          FREE with its version kept: a leader's versions must never go back
-//
-//   with a source     slot here cannot be trusted             slot here is sound
-//     occupied        the source's record (1)                 the source's record where that is newer
-//     deleted         deleted (1), meta word only             deleted where that is newer (2)
-//     nothing         as without a source                     left as it is
-//     not sure (3)    as without a source                     left as it is
-//
-//   (1) in the source's version; outside a replica never in one that is older than the slot's: then in the one after it, so
-//       that followers of this directory take it
-//   (2) not where the slot was never used in a replica: nothing there is as good as deleted
-//   (3) the source's own slot is damaged, or holds a key of another shard
+// repair-merge.ts (with one). The two tables (format.md: For the verifier and the repairer) stand at the two functions.
 
 import { viewOf } from "../bytes.ts";
 import {
@@ -57,13 +42,31 @@ export type SlotThere =
   | { readonly kind: "nothing" }
   | { readonly kind: "unsure" };
 
-/** A slot that cannot be trusted, without a source. */
+/**
+ * Without a source: a slot that cannot be trusted (bad crc, status 3, misrouted, one of a doubled key)
+ *
+ *   replica (its shard has a cursor)   never-used: any follower's next scan brings it back
+ *   elsewhere                          FREE with its version kept: a leader's versions must never go back
+ */
 export function clearSlot(here: SlotHere, layout: SlotLayout, isReplica: boolean): SlotRemedy {
   if (isReplica) return { kind: "slot-never-used", after: new Uint8Array(layout.slotSize) };
   return { kind: "slot-free", after: metaBytes(packMeta(STATUS_FREE, claimedVersion(here))) };
 }
 
-/** The remedy for a slot by the source's word, or null where it stays as it is. */
+/**
+ * The remedy for a slot by the source's word, or null where it stays as it is:
+ *
+ *   source         slot here cannot be trusted             slot here is sound
+ *   occupied       the source's record (1)                 the source's record where that is newer
+ *   deleted        deleted (1), meta word only             deleted where that is newer (2)
+ *   nothing        as without a source                     left as it is
+ *   not sure (3)   as without a source                     left as it is
+ *
+ *   (1) in the source's version; outside a replica never in one that is older than the slot's: then in the one after it,
+ *       so that followers of this directory take it
+ *   (2) not where the slot was never used in a replica: nothing there is as good as deleted
+ *   (3) the source's own slot is damaged, or holds a key of another shard
+ */
 export function remedyFromSource(
   here: SlotHere,
   there: SlotThere,

@@ -1,7 +1,6 @@
 // What turns a SlotBatch into slot images, and the memory it keeps for that: a meta word and a crc per slot. Two forms
-// hold the same contract and are tested against each other: plain-applier.ts and wasm-applier.ts. No I/O.
-//
-// The table that decides (wire.md: Apply; protocol 2 events; point 8). L = what is here, E = the event.
+// hold the same contract and are tested against each other: plain-applier.ts and wasm-applier.ts. No I/O. This
+// table decides (wire.md: Apply; protocol 2 events; point 8). L = what is here, E = the event.
 //
 //   L                      E                            outcome
 //   never used (word 0)    any but FREE version 0       take (any version, on every protocol)

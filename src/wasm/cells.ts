@@ -7,11 +7,7 @@
 //   640      128 bytes, the secret of xxh3
 //   1024     crc tables, 16 x 256 u32
 //   17408    areas, laid out by TypeScript from the bounds in limits.ts; their addresses are cells
-//
-//   table    at the end, so that it can grow: groups of 32 slots, 264 bytes each
-//              0    32 x [meta word u32, crc u32]
-//              256  u32, a bit per slot: the scan has shown it
-//              260  u32, a bit per slot: the stream has touched it
+//   table    at the end, so that it can grow: groups of slots
 
 /** Addresses of cells that TypeScript sets. */
 export const KEY_BYTES = 64;
@@ -97,6 +93,13 @@ export const PRODUCT_BODY = 4096;
 export const PRODUCT_PADDING = 8192;
 export const PRODUCTS_BYTES = 12288;
 
+/**
+ * A group of the table:
+ *
+ *   0    32 x [meta word u32, crc u32]
+ *   256  u32, a bit per slot: the scan has shown it
+ *   260  u32, a bit per slot: the stream has touched it
+ */
 export const GROUP_SLOTS = 32;
 export const GROUP_BYTES = 264;
 export const SEEN_OFFSET = 256;
