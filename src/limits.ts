@@ -53,7 +53,7 @@ export const CURSOR_SAVE_INTERVAL_MS = 1_000;
 /** A pwrite longer than this is counted and reported. */
 export const SLOW_WRITE_MS = 100;
 
-/** A shard grows by at least this many slots, or by a quarter (issue: growth). */
+/** A shard grows by at least this many slots, or by a quarter. */
 export const GROW_SLOTS_MIN = 1_000_000;
 /** A slot id at or past max(2 x slot_count, slot_count + this) is a lie. */
 export const SLOT_JUMP_MAX = 16_000_000;

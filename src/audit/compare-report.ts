@@ -21,7 +21,7 @@ export type CompareVerdict = "same" | "differs" | "unknown";
 
 export interface CompareReport {
   readonly verdict: CompareVerdict;
-  /** The follower on the directory has mended what differed while it compared (issue: compare). */
+  /** The follower on the directory has mended what differed while it compared. */
   readonly healed: boolean;
   readonly shards: readonly ComparedShard[];
   /** True when more slots differ than were kept: some are counted and not listed, nor looked at again. */

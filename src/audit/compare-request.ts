@@ -1,5 +1,5 @@
 // compare done by the follower that runs on the directory: its connections are the leader's only ones, so it scans again
-// itself, records what differs before it applies it, and answers over its socket (issue 5: compare). This is the asking
+// itself, records what differs before it applies it, and answers over its socket. This is the asking
 // side and the words both sides use. What comes over the socket is checked before it is believed.
 //
 //   client:    {"schema":1,"request":"compare","leader":"host:port","rounds":2,"waitMs":2000,"shard":null}

@@ -1,4 +1,4 @@
-// compare: a directory against a leader or a second directory, in rounds (issue 5: compare; cli.md). A round looks at all
+// compare: a directory against a leader or a second directory, in rounds (cli.md: compare). A round looks at all
 // shards; slots that differ are looked at again in the next round, so that writes in flight are no difference. Against a
 // leader a round is one connection and one full scan for each shard that is still in question. Reads only.
 

@@ -1,5 +1,5 @@
 // The undo journal, `armdb-undo-TIME.journal`: every change of a repair with what was there before and after it, saved
-// before the first of them is made (issue 5: repair). Pure: bytes to entries and back.
+// before the first of them is made. Pure: bytes to entries and back.
 //
 //   header   0   8  magic `ARMDUNDO`         entry   0   4  bytes of this entry, its crc included
 //            8   4  version, 1                       4   4  sequence, from 0: no entry is missing or moved

@@ -42,7 +42,7 @@ export function otherGeometry(there: string, differences: readonly string[]): Ar
   });
 }
 
-/** Another follower has the shard's only stream: exit 5 (issue: compare). */
+/** Another follower has the shard's only stream: exit 5 (cli.md: compare). */
 export function alreadyStreaming(leader: string, shard: number): ArmdbError {
   return new ArmdbError(
     "unknown",

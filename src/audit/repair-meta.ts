@@ -1,4 +1,4 @@
-// db.meta again, from what the shards, a source or the operator say (issue 5: repair). Used by repair-plan.ts. Reads keys,
+// db.meta again, from what the shards, a source or the operator say. Used by repair-plan.ts. Reads keys,
 // writes nothing. Promises: a value that cannot be known is not written: a wrong one would send keys to wrong shards.
 
 import {

@@ -1,4 +1,4 @@
-// From what verify found to the steps of a repair (issue 5: repair; format.md, last section). Used by repair.ts. Reads the
+// From what verify found to the steps of a repair (format.md, last section). Used by repair.ts. Reads the
 // directory and the source, writes nothing. Promises: no step for what is sound; what is damaged and has no step is named in
 // `left` with the reason.
 

@@ -1,5 +1,5 @@
-// Shard count and prefix bits for a db.meta that has to be written again (issue 5: prefix bits by trying which value routes
-// all keys). Used by repair-meta.ts. Reads keys of the shards. Promises: decides only when one value is right or it makes
+// Shard count and prefix bits for a db.meta that has to be written again, the bits by trying which value routes all
+// keys. Used by repair-meta.ts. Reads keys of the shards. Promises: decides only when one value is right or it makes
 // no difference; otherwise it says which values are possible.
 
 import { shardOfKey } from "../format/routing.ts";

@@ -1,4 +1,4 @@
-// repair: verify, plan, and, when it is wanted, journal, apply, verify again (issue 5: repair). Used by the command.
+// repair: verify, plan, and, when it is wanted, journal, apply, verify again. Used by the command.
 // Promises: nothing is written before the lock is held, no other process has the files open, and the journal is durable; whatever
 // kills it, the same command again or the undo gets on from there.
 

@@ -1,5 +1,5 @@
-// How long to wait before the next connect (issue: 1 s doubling to 30 s with jitter, back to 1 s only after
-// real progress). Pure: chance is passed in.
+// How long to wait before the next connect: 1 s doubling to 30 s with jitter, and back to 1 s only after real progress.
+// Pure: chance is passed in.
 
 import type { RandomSource } from "../io/clock.ts";
 import { RECONNECT_DELAY_MS_MAX, RECONNECT_DELAY_MS_MIN, RECONNECT_JITTER } from "../limits.ts";

@@ -1,5 +1,5 @@
 // Compares a shard with its leader while it is followed: has the follower scan again and notes, before anything is mended,
-// each slot in which the scan differs from the file (issue 5: compare by the running follower). Used by shard-thread.ts; the
+// each slot in which the scan differs from the file. Used by shard-thread.ts; the
 // rounds over all shards and the names of the kinds are status/follower-compare.ts.
 //
 //   idle -> wanted     a scan is asked for until one begins

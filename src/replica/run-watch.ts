@@ -1,5 +1,5 @@
 // Notices that a leader may have dropped events: its ring holds 8192, and a ring that was full shows as a long run of full
-// batches (issue: as soon as loss is possible). Pure.
+// batches. It says so as soon as a loss is possible. Pure.
 
 import { RUN_EVENTS_SUSPECT } from "../limits.ts";
 

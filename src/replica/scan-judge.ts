@@ -1,4 +1,4 @@
-// Makes every scan a comparison (issue: every scan is a comparison; cli.md: diverged, healed). Collects what a scan shows
+// Makes every scan a comparison (cli.md: diverged, healed). Collects what a scan shows
 // to be other than here and not newer, drops what the live stream has since explained, and calls a slot diverged only when
 // the next whole scan still shows it. Pure: knows slots and words, no I/O.
 

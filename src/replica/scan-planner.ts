@@ -1,4 +1,4 @@
-// When the next full scan of a shard is due, and what a whole one means (issue: never silently stale). Starts none itself: it
+// When the next full scan of a shard is due, and what a whole one means: no shard is ever stale in silence. Starts none itself: it
 // calls `start`, and the follower knows whether that is a second connection or the same one opened again.
 //
 //   live       every --resync; at once when a run of full batches may hide a loss, or slots differ that are not older

@@ -1,5 +1,5 @@
 // One live connection of a shard: a Session driven by a Link and the clock. Watches the deadlines that a session has
-// (wire.md; issue: stalls) and ends with one reason. Knows nothing of disks: batches go to its owner.
+// (wire.md), which is how a stall is noticed, and ends with one reason. Knows nothing of disks: batches go to its owner.
 //
 //   handshake   ShardInfo within 5 s
 //   any phase   a frame that began must end within 15 s

@@ -1,6 +1,6 @@
 // Notices that a directory which should be at rest is being changed after all: by the stamp of each file (length, time of
-// change, identity) and by its header. Followers that have caught up would not learn of such changes, so it is said
-// (issue: serve). Reads only; decides nothing.
+// change, identity) and by its header. Followers that have caught up would not learn of such changes, so it is said.
+// Reads only; decides nothing.
 
 import { ArmdbError } from "../errors.ts";
 import type { Clock, Timer } from "../io/clock.ts";

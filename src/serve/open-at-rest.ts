@@ -1,5 +1,5 @@
-// Opens a directory for serving, having made sure as far as can be seen that nobody is changing it (cli.md: Ownership;
-// issue: serve). Takes the shared lock where there is a db.lock, and creates nothing where there is none.
+// Opens a directory for serving, having made sure as far as can be seen that nobody is changing it (cli.md:
+// Ownership). Takes the shared lock where there is a db.lock, and creates nothing where there is none.
 
 import { ArmdbError } from "../errors.ts";
 import type { Disk } from "../io/disk.ts";

@@ -1,5 +1,5 @@
-// One shard of a comparison that the running follower makes: what its scans found, round by round, and what of it counts
-// (issue 5: compare). Used by follower-compare.ts. Pure.
+// One shard of a comparison that the running follower makes: what its scans found, round by round, and what of it counts.
+// Used by follower-compare.ts. Pure.
 //
 //   mended by the scan         counts once: it was missing, older or damaged here, and is the leader's now
 //   not mended                 is looked at again in the next round; counts when it still differs and was not merely written

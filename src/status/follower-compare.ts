@@ -1,4 +1,4 @@
-// The running follower compares itself with its leader (issue 5: compare): every shard scans again, what differs is noted
+// The running follower compares itself with its leader: every shard scans again, what differs is noted
 // before it is mended, and what still differs is looked at again in the next round. One comparison at a time; used by
 // control-server.ts. The scans are the follower's own, so its live stream stays its own too.
 

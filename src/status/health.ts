@@ -1,4 +1,4 @@
-// Whether a follower may be relied upon, for load balancers and alerts: /health and /ready (issue: --http). Pure.
+// Whether a follower may be relied upon, for load balancers and alerts: /health and /ready of `--http`. Pure.
 
 import type { ShardStatus, StatusDocument } from "./status-types.ts";
 

@@ -1,4 +1,4 @@
-// What the service manager is told (sd_notify, issue 6: Service): READY=1 when every shard has caught up and is durable,
+// What the service manager is told (sd_notify): READY=1 when every shard has caught up and is durable,
 // STATUS= as it changes, WATCHDOG=1 for as long as every shard's thread is heard of, STOPPING=1. Used by follower-services.ts.
 // Promises: no timer alone feeds the watchdog: one thread that is stuck, and the service is started again.
 

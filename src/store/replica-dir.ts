@@ -1,5 +1,5 @@
 // The directory that a follower is pointed at: what it is now, whether we may follow into it, and how a new one is made.
-// Refuses with a reason and leaves everything as it was (issue: bad input, DIR untouched).
+// Refuses with a reason and leaves everything as it was.
 
 import { dirname, join, resolve } from "node:path";
 import { ArmdbError } from "../errors.ts";

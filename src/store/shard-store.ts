@@ -178,7 +178,7 @@ export class ShardStore {
     return this.#firstUnsyncedAtMs !== null;
   }
 
-  /** Why a slot id cannot be true of a shard of this size, or null (issue: growth). */
+  /** Why a slot id cannot be true of a shard of this size, or null: a shard never grows by a lie. */
   slotProblem(slot: number): string | null {
     const limit = Math.max(2 * this.slotCount, this.slotCount + SLOT_JUMP_MAX);
     if (slot < Math.min(limit, SLOT_COUNT_MAX)) return null;

@@ -1,4 +1,4 @@
-// A leader that is there and does nothing, in every way the issue lists, in simulated time: noticed within 20 s, named, answered
+// A leader that is there and does nothing, in every way there is, in simulated time: noticed within 20 s, named, answered
 // by a new connection, while the other shard goes on as if nothing were.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";

@@ -1,4 +1,4 @@
-// Scripts for ScriptedLeader: a plain good leader, and one per way of being wrong that the issue lists under bad input.
+// Scripts for ScriptedLeader: a plain good leader, and one per way of being wrong.
 // Each bad script sends exactly one bad thing and then keeps the link open, so that what closes it is the follower.
 
 import {
