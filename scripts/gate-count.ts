@@ -20,10 +20,7 @@ export interface GateSettings {
   readonly limitMs: number;
 }
 
-export function startGate(settings: GateSettings): Gate {
-  return new Gate(settings);
-}
-
+/** Counts from the moment it is made; `end` prints what it came to. */
 export class Gate {
   /** The runner's word for how many files run at a time. Most of their time is waiting: more than cores pay. */
   readonly parallel: string;

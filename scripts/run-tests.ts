@@ -10,7 +10,7 @@
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { buildOracle, oraclePaths } from "../test/oracle/build.ts";
-import { type Gate, startGate } from "./gate-count.ts";
+import { Gate } from "./gate-count.ts";
 import { changedTests, testsNamed, TIDY_TEST, timingWords, writeTimings } from "./test-choice.ts";
 
 const CPU_SECONDS_MAX = 600;
@@ -30,7 +30,7 @@ const { values: flags, positionals: paths } = parseArgs({
 const isLoop = flags.changed;
 const isWhole = !flags.changed && !flags.slow && paths.length === 0;
 
-const gate = startGate({ timeoutMs: Number(flags.timeout), limitMs: Number(flags.limit) });
+const gate = new Gate({ timeoutMs: Number(flags.timeout), limitMs: Number(flags.limit) });
 const isReady = flags["tests-only"] || (await checks(gate));
 if (isReady) await tests(gate);
 await gate.end(flags["hold-cpu"] ? CPU_SECONDS_MAX : null, () => {

@@ -51,11 +51,13 @@ async function gateOf(files: Readonly<Record<string, string>>): Promise<GateRun>
 }
 
 const PASSES = 'test("passes", () => {});\n';
-const once = (name: string, then: string) => `test("${name}", async () => {
-  if (existsSync("MARK-${name}")) return;
-  writeFileSync("MARK-${name}", "");
-  ${then}
-});\n`;
+/** A test that does `then` the first time it runs, and passes afterwards. */
+function once(name: string, then: string): string {
+  const mark = `"MARK-${name}"`;
+  const lines = [`if (existsSync(${mark})) return;`, `writeFileSync(${mark}, "");`, then];
+  return `test("${name}", async () => { ${lines.join(" ")} });\n`;
+}
+
 const HANGS = "await new Promise(() => {});";
 const FAILS = "expect(1).toBe(2);";
 

@@ -15,7 +15,10 @@ const CONVERGE_MS = 10_000;
 
 const traceable =
   has("strace") &&
-  Bun.spawnSync(["strace", "-f", "-P", "/", "-e", "trace=fdatasync", "true"]).exitCode === 0;
+  need(
+    "right to trace",
+    Bun.spawnSync(["strace", "-f", "-P", "/", "-e", "trace=fdatasync", "true"]).exitCode === 0,
+  );
 
 describe.if(oracleAvailable())("a leader that comes back with another geometry", () => {
   for (const version of ORACLE_VERSIONS) {
@@ -52,72 +55,69 @@ describe.if(oracleAvailable())("a leader that comes back with another geometry",
   }
 });
 
-describe.if(oracleAvailable() && need("right to trace", traceable))(
-  "a disk that fails under a live stream",
-  () => {
-    for (const [errno, call, status, code] of [
-      ["EIO", "fdatasync", 15, "storage"],
-      ["ENOSPC", "pwrite64", 14, "no-space"],
-      ["EIO", "pwrite64", 15, "storage"],
-      ["EROFS", "pwrite64", 15, "storage"],
-    ] as const) {
-      test.concurrent(
-        `${errno} on ${call}: the shard ends with ${status} and tries nothing again, the other goes on`,
-        async () => {
-          await using stage = new ReplicaStage("0.15.0");
-          const leader = await stage.leader();
-          await leader.fill(0, 2_000, 1);
-          const dir = stage.path("replica");
-          const first = stage.follower(leader, dir, ["--once"]);
-          expect((await first.ended()).status).toBe(0);
+describe.if(oracleAvailable() && traceable)("a disk that fails under a live stream", () => {
+  for (const [errno, call, status, code] of [
+    ["EIO", "fdatasync", 15, "storage"],
+    ["ENOSPC", "pwrite64", 14, "no-space"],
+    ["EIO", "pwrite64", 15, "storage"],
+    ["EROFS", "pwrite64", 15, "storage"],
+  ] as const) {
+    test.concurrent(
+      `${errno} on ${call}: the shard ends with ${status} and tries nothing again, the other goes on`,
+      async () => {
+        await using stage = new ReplicaStage("0.15.0");
+        const leader = await stage.leader();
+        await leader.fill(0, 2_000, 1);
+        const dir = stage.path("replica");
+        const first = stage.follower(leader, dir, ["--once"]);
+        expect((await first.ended()).status).toBe(0);
 
-          const log = stage.path("strace");
-          // The third call of the thread that makes it: past the clearing of the clean flag.
-          const launcher = [
-            "strace",
-            "-D",
-            "-f",
-            "-qq",
-            "-o",
-            log,
-            "-P",
-            stage.shardFile(dir, 0),
-          ].concat([
-            "-e",
-            "trace=fdatasync,fsync,pwrite64",
-            "-e",
-            `inject=${call}:error=${errno}:when=3`,
-          ]);
-          const follower = stage.follower(leader, dir, [], { launcher });
-          await inState(follower, "live", 2);
-          for (let seed = 2; linesOf(follower, "error").length === 0; seed++) {
-            const from = follower.mark;
-            await leader.fill(0, 2_000, seed);
-            await follower.line({ type: "progress" }, from);
-          }
-          expect(linesOf(follower, "error")).toMatchObject([{ shard: 0, code }]);
-          expect(String(linesOf(follower, "error")[0]?.["message"])).toContain(errno);
-          await inState(follower, "failed", 1);
-          await leader.fill(0, 2_000, 99);
-          const wantedOfShard1 = shardsOf(leader.dir)[1]?.usedWords;
-          while (!Bun.deepEquals(shardsOf(dir)[1]?.usedWords, wantedOfShard1)) {
-            await follower.line({ type: "progress" }, follower.mark);
-          }
-          expect((await follower.stop()).status).toBe(status);
-          const calls = (await readFile(log, "utf8")).trimEnd().split("\n");
-          const failed = calls.findIndex((line) => line.includes("(INJECTED)"));
-          expect(calls[failed]).toContain(errno);
-          // A write may be under way on the other thread when a sync fails; no sync follows either.
-          const again = call === "fdatasync" ? /sync\(/ : /(sync|pwrite64)\(/;
-          expect(calls.slice(failed + 1).filter((line) => again.test(line))).toEqual([]);
+        const log = stage.path("strace");
+        // The third call of the thread that makes it: past the clearing of the clean flag.
+        const launcher = [
+          "strace",
+          "-D",
+          "-f",
+          "-qq",
+          "-o",
+          log,
+          "-P",
+          stage.shardFile(dir, 0),
+        ].concat([
+          "-e",
+          "trace=fdatasync,fsync,pwrite64",
+          "-e",
+          `inject=${call}:error=${errno}:when=3`,
+        ]);
+        const follower = stage.follower(leader, dir, [], { launcher });
+        await inState(follower, "live", 2);
+        for (let seed = 2; linesOf(follower, "error").length === 0; seed++) {
+          const from = follower.mark;
+          await leader.fill(0, 2_000, seed);
+          await follower.line({ type: "progress" }, from);
+        }
+        expect(linesOf(follower, "error")).toMatchObject([{ shard: 0, code }]);
+        expect(String(linesOf(follower, "error")[0]?.["message"])).toContain(errno);
+        await inState(follower, "failed", 1);
+        await leader.fill(0, 2_000, 99);
+        const wantedOfShard1 = shardsOf(leader.dir)[1]?.usedWords;
+        while (!Bun.deepEquals(shardsOf(dir)[1]?.usedWords, wantedOfShard1)) {
+          await follower.line({ type: "progress" }, follower.mark);
+        }
+        expect((await follower.stop()).status).toBe(status);
+        const calls = (await readFile(log, "utf8")).trimEnd().split("\n");
+        const failed = calls.findIndex((line) => line.includes("(INJECTED)"));
+        expect(calls[failed]).toContain(errno);
+        // A write may be under way on the other thread when a sync fails; no sync follows either.
+        const again = call === "fdatasync" ? /sync\(/ : /(sync|pwrite64)\(/;
+        expect(calls.slice(failed + 1).filter((line) => again.test(line))).toEqual([]);
 
-          const next = stage.follower(leader, dir);
-          await next.ready();
-          await stage.converged(next, dir, await leader.digest(), CONVERGE_MS);
-          expect((await next.stop()).status).toBe(0);
-        },
-        LIMIT_MS,
-      );
-    }
-  },
-);
+        const next = stage.follower(leader, dir);
+        await next.ready();
+        await stage.converged(next, dir, await leader.digest(), CONVERGE_MS);
+        expect((await next.stop()).status).toBe(0);
+      },
+      LIMIT_MS,
+    );
+  }
+});
