@@ -13,7 +13,10 @@ const spec: CommandSpec = {
   options: [],
   examples: [
     { command: "armdb man | man -l -", explains: "read it" },
-    { command: "armdb man > /usr/local/share/man/man1/armdb.1", explains: "install it" },
+    {
+      command: "armdb man | install -D -m 644 /dev/stdin /usr/local/share/man/man1/armdb.1",
+      explains: "install it",
+    },
     { command: "armdb man --json | jq -r .page", explains: "the same in an object" },
   ],
   exits: [[0, "always"]],
