@@ -1,13 +1,18 @@
 // The documents of the project as the tests see them: fenced blocks with what their first line says, headings, links, entries.
 //
-// A block of commands begins with "sh" and may say more, which readers of the rendered page do not see:
+// A block of commands begins with "sh" and may say more, which readers of the rendered page do not see. Blocks that say neither
+// with= nor in= run in the order of the page, in the page's own place, which begins as a fresh machine: so a page that sets
+// something up has to do all of it. A block that fails may take those behind it along.
 //
-//   with=replica   what lies at /var/lib/armdb/replica: replica, damaged (the same with a changed byte), live (followed just now)
-//   in=tour        runs where the earlier blocks of that name ran; each other block has a place of its own
+//   with=replica   a place of its own that is set up already (prepared.ts): replica, damaged or live. For blocks that are looked up
+//   in=tour        the place of that name on this page, in the order of the page; the first block there may say with=
 //   exit=3         ends with this status, not 0
+//   again=4        is run again while it ends with this status, a few times: a leader that lost events is being scanned
 //   keeps=text     goes on: it is waited until its output has the text, and it runs until the place is left
 //   stop=text      the one that keeps=text began is stopped as by Ctrl-C before
 //   killed=text    the block ends the one that keeps=text began
+//   users=app      the machine has this user already
+//   path=dist      this directory is in the PATH, here and in the blocks that follow there
 //   by=gate        is run elsewhere (see commands.test.ts)
 
 import { readdirSync, readFileSync } from "node:fs";

@@ -6,8 +6,9 @@ import { join, resolve } from "node:path";
 import { loadSpecs } from "../../src/cli/registry.ts";
 import { withReference } from "../../scripts/reference.ts";
 import { readDocument } from "./documents.ts";
-import { type Place, Stage } from "./places.ts";
 import { has } from "../support/needs.ts";
+import type { Place } from "./places.ts";
+import { Stage } from "./stage.ts";
 
 const FIXTURE = resolve(import.meta.dir, "../fixtures/8x16-2-shards/leader-clean");
 const TEST_LIMIT_MS = 180_000;
@@ -60,6 +61,7 @@ describe("example", () => {
 
 async function runExample(command: string): Promise<void> {
   const place = await stage.place(command);
+  place.addToPath("dist");
   bringWhatExamplesName(place);
   if (command.includes("--undo"))
     await leaveJournal(place, /armdb-undo-\w+\.journal/.exec(command)?.[0] ?? "");
