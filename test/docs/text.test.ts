@@ -63,6 +63,14 @@ describe("documents", () => {
     });
   }
 
+  // Type=notify waits for the first catch-up, and for a leader that is down.
+  test("enable a service without waiting for it", () => {
+    const lines = documents.flatMap(({ text }) => text.split("\n"));
+    const enabling = lines.filter((line) => line.startsWith("systemctl enable --now"));
+    expect(enabling.length).toBeGreaterThan(0);
+    expect(enabling.filter((line) => !line.includes(" --no-block "))).toEqual([]);
+  });
+
   test("docs/cli.md names the kinds of findings that there are", () => {
     const { text = "" } = documents.find(({ path }) => path === "docs/cli.md") ?? {};
     const kinds = text.slice(text.indexOf("Finding kinds."));
