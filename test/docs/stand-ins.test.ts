@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { openToAll, TempRoot } from "../support/temp.ts";
 import { programWords } from "../support/program.ts";
 import { Place } from "./places.ts";
+import { need } from "../support/needs.ts";
 import { CHANGES_USERS, changesUsers } from "./users.ts";
 
 const NOBODY_LISTENS = "127.0.0.1:1";
@@ -117,33 +118,36 @@ test("ARMDB_TEST_USERS=1 fails where users cannot be changed", () => {
     expect(() => changesUsers({ ARMDB_TEST_USERS: "1" }, uid)).toThrow("run this as root");
 });
 
-describe.if(CHANGES_USERS)("with users that are changed (ARMDB_TEST_USERS=1, as root)", () => {
-  test("what is theirs is not root's, and what is root's they cannot read", async () => {
-    await using place = freshPlace();
-    await output(place, `${ADD}\ninstall -d -m 0700 -o armdb -g armdb /var/lib/armdb`);
-    const { uid, gid, mode } = statSync(place.path("/var/lib/armdb"));
-    expect(Number(await output(place, "sudo -u armdb id -u"))).toBe(uid);
-    expect(await output(place, "sudo -u armdb id -G")).toBe(String(gid));
-    expect([uid === 0, (mode & 0o777).toString(8)]).toEqual([false, "700"]);
-    await output(place, "umask 077; echo mine >/var/lib/armdb/file");
-    expect((await place.run("sudo -u armdb cat /var/lib/armdb/file")).status).toBe(1);
-    await output(place, "chown -R armdb:armdb /var/lib/armdb");
-    expect(await output(place, "sudo -u armdb cat /var/lib/armdb/file")).toBe("mine");
-    expect(await output(place, "useradd app; sudo -u app id -u")).not.toBe(String(uid));
-  });
+describe.if(need("ARMDB_TEST_USERS=1", CHANGES_USERS))(
+  "with users that are changed (ARMDB_TEST_USERS=1, as root)",
+  () => {
+    test("what is theirs is not root's, and what is root's they cannot read", async () => {
+      await using place = freshPlace();
+      await output(place, `${ADD}\ninstall -d -m 0700 -o armdb -g armdb /var/lib/armdb`);
+      const { uid, gid, mode } = statSync(place.path("/var/lib/armdb"));
+      expect(Number(await output(place, "sudo -u armdb id -u"))).toBe(uid);
+      expect(await output(place, "sudo -u armdb id -G")).toBe(String(gid));
+      expect([uid === 0, (mode & 0o777).toString(8)]).toEqual([false, "700"]);
+      await output(place, "umask 077; echo mine >/var/lib/armdb/file");
+      expect((await place.run("sudo -u armdb cat /var/lib/armdb/file")).status).toBe(1);
+      await output(place, "chown -R armdb:armdb /var/lib/armdb");
+      expect(await output(place, "sudo -u armdb cat /var/lib/armdb/file")).toBe("mine");
+      expect(await output(place, "useradd app; sudo -u app id -u")).not.toBe(String(uid));
+    });
 
-  test("a service is its user's, and so is its state directory with what root left in it", async () => {
-    await using place = freshPlace();
-    writeFileSync(place.path("/etc/systemd/system/facts.service"), UNIT);
-    const facts = FACTS.replaceAll("/var/lib", place.path("/var/lib"));
-    writeFileSync(place.path("/usr/local/bin/facts"), facts);
-    await output(place, `chmod 755 /usr/local/bin/facts\n${ADD}`);
-    await output(place, "mkdir /var/lib/facts; touch /var/lib/facts/uid; systemctl start facts");
-    const wait = "until [ -s /var/lib/facts/groups ]; do sleep 0.1; done";
-    const said = await output(place, `${wait}; cat /var/lib/facts/uid /var/lib/facts/groups`);
-    const { uid, mode } = statSync(place.path("/var/lib/facts"));
-    expect(said).toBe(`${uid}\n${uid}`);
-    expect([uid === 0, (mode & 0o777).toString(8)]).toEqual([false, "700"]);
-    expect(statSync(place.path("/var/lib/facts/groups")).mode & 0o777).toBe(0o600);
-  });
-});
+    test("a service is its user's, and so is its state directory with what root left in it", async () => {
+      await using place = freshPlace();
+      writeFileSync(place.path("/etc/systemd/system/facts.service"), UNIT);
+      const facts = FACTS.replaceAll("/var/lib", place.path("/var/lib"));
+      writeFileSync(place.path("/usr/local/bin/facts"), facts);
+      await output(place, `chmod 755 /usr/local/bin/facts\n${ADD}`);
+      await output(place, "mkdir /var/lib/facts; touch /var/lib/facts/uid; systemctl start facts");
+      const wait = "until [ -s /var/lib/facts/groups ]; do sleep 0.1; done";
+      const said = await output(place, `${wait}; cat /var/lib/facts/uid /var/lib/facts/groups`);
+      const { uid, mode } = statSync(place.path("/var/lib/facts"));
+      expect(said).toBe(`${uid}\n${uid}`);
+      expect([uid === 0, (mode & 0o777).toString(8)]).toEqual([false, "700"]);
+      expect(statSync(place.path("/var/lib/facts/groups")).mode & 0o777).toBe(0o600);
+    });
+  },
+);
