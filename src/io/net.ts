@@ -1,5 +1,6 @@
 // The network as the rest of the program sees it: links that carry bytes both ways. The real form is sockets.ts;
 // tests pass one that cuts, delays, splits and joins. Calls never block; what happens comes through LinkEvents.
+// Promises: nothing is heard of a link before the call that makes it has returned, however early it failed.
 
 /** Why a link ended. */
 export type LinkEnd =
@@ -64,6 +65,7 @@ export interface ListenOptions {
 }
 
 export interface Net {
+  /** Nothing is heard of the link before this has returned. */
   connect(options: ConnectOptions, events: LinkEvents): Link;
   /** Throws ArmdbError when the address cannot be bound. */
   listen(options: ListenOptions): Listener;

@@ -14,6 +14,7 @@ import type {
   ListenOptions,
   Net,
 } from "./net.ts";
+import { reasonOf, refusalOf } from "./refusal.ts";
 
 export const realNet: Net = {
   connect(options, events) {
@@ -176,25 +177,28 @@ class OutgoingLink extends SocketLink {
       this.end({ kind: "not-connected", reason: `no answer within ${options.timeoutMs} ms` });
     }, options.timeoutMs);
     const link: SocketLink = this;
-    Bun.connect<SocketData>({
-      hostname: options.host,
-      port: options.port,
-      data: link,
-      socket: {
-        ...handlers,
-        open: (socket) => {
-          this.#clearTimer();
-          // The attempt was given up before it succeeded: drop the late socket.
-          if (this.hasEnded) socket.terminate();
-          else this.attach(socket);
+    // Bun fails inside this very call where there is no route to the host; its promise is heard of only later.
+    Promise.try(() =>
+      Bun.connect<SocketData>({
+        hostname: options.host,
+        port: options.port,
+        data: link,
+        socket: {
+          ...handlers,
+          open: (socket) => {
+            this.#clearTimer();
+            // The attempt was given up before it succeeded: drop the late socket.
+            if (this.hasEnded) socket.terminate();
+            else this.attach(socket);
+          },
         },
-        connectError: (_socket, error) => this.#refused(error),
-      },
-    }).catch((error: unknown) => this.#refused(error));
+      }),
+    ).catch((error: unknown) => this.#refused(error, options));
   }
 
-  #refused(error: unknown): void {
-    this.end({ kind: "not-connected", reason: reasonOf(error) });
+  async #refused(error: unknown, options: ConnectOptions): Promise<void> {
+    if (this.hasEnded) return;
+    this.end({ kind: "not-connected", reason: await refusalOf(error, options) });
   }
 
   #clearTimer(): void {
@@ -263,10 +267,4 @@ function enableKeepalive(socket: Socket<SocketData>): void {
   setSocketOption(fd, SOL_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
   const deadMs = (KEEPALIVE_IDLE_SECONDS + KEEPALIVE_INTERVAL_SECONDS * KEEPALIVE_PROBES) * 1000;
   setSocketOption(fd, SOL_TCP, TCP_USER_TIMEOUT, deadMs);
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const code = (error as NodeJS.ErrnoException).code;
-  return code ?? error.message;
 }

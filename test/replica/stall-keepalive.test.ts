@@ -4,74 +4,54 @@
 import { describe, expect, test } from "bun:test";
 import { resolve } from "node:path";
 import { Armdb } from "../support/armdb.ts";
+import { NetworkSpace, networkSpaces } from "../support/network-space.ts";
 import { TempRoot } from "../support/temp.ts";
-import { need } from "../support/needs.ts";
 
 const LIMIT_MS = 150_000;
 const NOTICED_MS = 20_000;
 
-const allowed = Bun.spawnSync(["unshare", "-n", "ip", "link", "set", "lo", "up"]).exitCode === 0;
-
-describe.if(need("network namespaces", allowed))(
-  "a leader whose machine is gone during a silent scan",
-  () => {
-    test(
-      "is noticed within 20 s by keepalive, and not before it is gone",
-      async () => {
-        using temp = new TempRoot("keepalive");
-        const space = Bun.spawn(["unshare", "-n", "cat"], { stdin: "pipe", stdout: "ignore" });
-        const inside = ["nsenter", `--net=/proc/${space.pid}/ns/net`];
-        const link = (state: "up" | "down") =>
-          expect(Bun.spawnSync([...inside, "ip", "link", "set", "lo", state]).exitCode).toBe(0);
-        try {
-          await untilOwnNetwork(space.pid);
-          link("up");
-          const program = resolve(import.meta.dir, "../support/silent-leader.ts");
-          const leader = Bun.spawn([...inside, process.execPath, program], {
-            stdin: "pipe",
-            stdout: "pipe",
-          });
-          const { port } = JSON.parse(await firstLine(leader.stdout)) as { port: number };
-          await using follower = Armdb.replicate(`127.0.0.1:${port}`, temp.fresh("replica"), [], {
-            launcher: inside,
-            limitMs: LIMIT_MS,
-          });
-          await follower.line({ type: "shard", state: "scanning" });
-          // Longer than any deadline for a frame: 15 s.
-          for (let second = 0; second < 18; second++) {
-            await follower.line({ type: "progress" }, follower.mark);
-          }
-          const from = follower.mark;
-          expect(follower.lines.filter((line) => line.type === "shard").at(-1)?.["state"]).toBe(
-            "scanning",
-          );
-          link("down");
-          const lost = await follower.line(
-            ({ type, state }) => type === "shard" && (state === "waiting" || state === "stalled"),
-            from,
-            NOTICED_MS,
-          );
-          expect(String(lost["detail"])).toMatch(/ETIMEDOUT|timed out|the connection broke/);
-          link("up");
-          await follower.line({ type: "shard", state: "scanning" }, from, 40_000);
-          leader.kill("SIGKILL");
-          await leader.exited;
-        } finally {
-          space.kill("SIGKILL");
-          await space.exited;
-        }
-      },
-      LIMIT_MS,
-    );
-  },
-);
-
-/** `unshare` needs a moment. */
-async function untilOwnNetwork(pid: number): Promise<void> {
-  const own = () => Bun.spawnSync(["readlink", `/proc/${pid}/ns/net`]).stdout.toString();
-  const ours = Bun.spawnSync(["readlink", "/proc/self/ns/net"]).stdout.toString();
-  while (own() === ours) await Bun.sleep(5);
-}
+describe.if(networkSpaces())("a leader whose machine is gone during a silent scan", () => {
+  test(
+    "is noticed within 20 s by keepalive, and not before it is gone",
+    async () => {
+      using temp = new TempRoot("keepalive");
+      await using space = await NetworkSpace.make();
+      const { inside } = space;
+      space.loopback("up");
+      const program = resolve(import.meta.dir, "../support/silent-leader.ts");
+      const leader = Bun.spawn([...inside, process.execPath, program], {
+        stdin: "pipe",
+        stdout: "pipe",
+      });
+      const { port } = JSON.parse(await firstLine(leader.stdout)) as { port: number };
+      await using follower = Armdb.replicate(`127.0.0.1:${port}`, temp.fresh("replica"), [], {
+        launcher: inside,
+        limitMs: LIMIT_MS,
+      });
+      await follower.line({ type: "shard", state: "scanning" });
+      // Longer than any deadline for a frame: 15 s.
+      for (let second = 0; second < 18; second++) {
+        await follower.line({ type: "progress" }, follower.mark);
+      }
+      const from = follower.mark;
+      expect(follower.lines.filter((line) => line.type === "shard").at(-1)?.["state"]).toBe(
+        "scanning",
+      );
+      space.loopback("down");
+      const lost = await follower.line(
+        ({ type, state }) => type === "shard" && (state === "waiting" || state === "stalled"),
+        from,
+        NOTICED_MS,
+      );
+      expect(String(lost["detail"])).toMatch(/ETIMEDOUT|timed out|the connection broke/);
+      space.loopback("up");
+      await follower.line({ type: "shard", state: "scanning" }, from, 40_000);
+      leader.kill("SIGKILL");
+      await leader.exited;
+    },
+    LIMIT_MS,
+  );
+});
 
 async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
   let text = "";
