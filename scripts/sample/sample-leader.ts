@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { realNet } from "../../src/io/sockets.ts";
 import { realClock } from "../../src/io/time.ts";
-import { parseListenAddress } from "../../src/serve/listen-address.ts";
+import { parseListenAddress } from "../../src/io/address.ts";
 import { LeaderServer } from "../../src/serve/server.ts";
 import { SampleData } from "./sample-data.ts";
 import { SampleStore } from "./sample-store.ts";

@@ -8,8 +8,7 @@
 //   or         {"type":"error","code":"unknown","message":"...","hint":"..."}                 in place of the document
 
 import { ArmdbError, type ErrorCode, EXIT_STATUS } from "../errors.ts";
-import type { Address } from "../io/address.ts";
-import { formatAddress } from "../io/sockets.ts";
+import { type Address, formatAddress } from "../io/address.ts";
 import type { LineEnd, LineLink, LineSockets } from "../io/unix-socket.ts";
 import { DIFFERENCES_MAX, LEADER_TEXT_CHARS_MAX, SHARDS_MAX, SLOT_COUNT_MAX } from "../limits.ts";
 import { VERSION_MAX } from "../format/slot.ts";
@@ -45,7 +44,7 @@ export interface CompareRequest {
 
 /** The one line of a request. */
 function encodeCompareRequest({ leader, rounds, waitMs, shard }: CompareRequest): string {
-  const name = formatAddress(leader.host, leader.port);
+  const name = formatAddress(leader);
   return JSON.stringify({ schema: 1, request: "compare", leader: name, rounds, waitMs, shard });
 }
 

@@ -9,7 +9,7 @@ import { shardDirectory } from "../format/routing.ts";
 import type { Clock } from "../io/clock.ts";
 import { type Disk, DiskError } from "../io/disk.ts";
 import type { Net } from "../io/net.ts";
-import { formatAddress } from "../io/sockets.ts";
+import { formatAddress } from "../io/address.ts";
 import { DifferenceBudget, DifferenceList } from "./compare-differences.ts";
 import {
   type CompareReport,
@@ -189,7 +189,7 @@ class CompareRun {
     }
     const { address, protocol } = target;
     const { net, clock } = this.#around;
-    const name = formatAddress(address.host, address.port);
+    const name = formatAddress(address);
     await scanLeader(
       net,
       clock,

@@ -1,10 +1,9 @@
 // Asks a leader which protocol it speaks, without taking the live stream of any shard (wire.md, point 7). Used by compare
 // and `repair --from` before they decide whether a scan may cost something. Makes one connection, sends one frame.
 
-import type { Address } from "../io/address.ts";
+import { type Address, formatAddress } from "../io/address.ts";
 import type { Clock, Timer } from "../io/clock.ts";
 import type { Link, LinkEnd, Net } from "../io/net.ts";
-import { formatAddress } from "../io/sockets.ts";
 import { CONNECT_TIMEOUT_MS, HANDSHAKE_TIMEOUT_MS, SEND_QUEUE_BYTES_MAX } from "../limits.ts";
 import { FrameDecoder } from "../wire/frame-decoder.ts";
 import {
@@ -55,7 +54,7 @@ class Probe {
     resolve: (protocol: ProtocolVersion) => void,
     reject: (error: Error) => void,
   ) {
-    this.#name = formatAddress(address.host, address.port);
+    this.#name = formatAddress(address);
     this.#stop = stop;
     this.#resolve = resolve;
     this.#reject = reject;

@@ -3,10 +3,9 @@
 // writes, never keeps a live stream. Promises: a scan counts only when it was whole (point 15), batches are validated
 // before they are handed on, and every wait has an end.
 
-import type { Address } from "../io/address.ts";
+import { type Address, formatAddress } from "../io/address.ts";
 import type { Clock, Timer } from "../io/clock.ts";
 import type { Net } from "../io/net.ts";
-import { formatAddress } from "../io/sockets.ts";
 import { CAUGHT_UP_CONFIRM_MS, SLOT_JUMP_MAX } from "../limits.ts";
 import { type SlotLayout, slotLayout } from "../format/slot.ts";
 import { shardFileBytes } from "../format/shard-header.ts";
@@ -74,7 +73,7 @@ export async function scanLeader(
   receiver: LeaderScanReceiver,
 ): Promise<LeaderScan> {
   const { leader, shard, stop } = options;
-  const name = formatAddress(leader.host, leader.port);
+  const name = formatAddress(leader);
   let { protocol } = options;
   let corrected = false;
   for (let attempt = 0; ;) {
@@ -132,7 +131,7 @@ class ScanRun {
     receiver: LeaderScanReceiver,
     settle: (outcome: ScanOutcome) => void,
   ) {
-    this.#name = formatAddress(options.leader.host, options.leader.port);
+    this.#name = formatAddress(options.leader);
     this.#clock = clock;
     this.#options = options;
     this.#receiver = receiver;

@@ -12,11 +12,10 @@ import {
   STATUS_OCCUPIED,
   statusOf,
 } from "../format/slot.ts";
-import type { Address } from "../io/address.ts";
+import { type Address, formatAddress } from "../io/address.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Net } from "../io/net.ts";
-import { formatAddress } from "../io/sockets.ts";
 import type { Geometry } from "../store/geometry.ts";
 import type { ProtocolVersion } from "../wire/messages.ts";
 import { sideStatus } from "./compare-kinds.ts";
@@ -76,7 +75,7 @@ export function leaderSource(
   protocol: ProtocolVersion,
   stop: AbortSignal,
 ): RepairSource {
-  const name = `leader ${formatAddress(leader.host, leader.port)}`;
+  const name = `leader ${formatAddress(leader)}`;
   return {
     name,
     async scan(shard, receiver) {

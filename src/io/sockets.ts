@@ -4,6 +4,7 @@
 import type { Socket } from "bun";
 import { ArmdbError } from "../errors.ts";
 import { KEEPALIVE_IDLE_SECONDS, KEEPALIVE_INTERVAL_SECONDS, KEEPALIVE_PROBES } from "../limits.ts";
+import { formatAddress } from "./address.ts";
 import { setSocketOption } from "./libc.ts";
 import type {
   ConnectOptions,
@@ -24,11 +25,6 @@ export const realNet: Net = {
     return listen(options);
   },
 };
-
-/** `host:port`, with brackets around an IPv6 address. */
-export function formatAddress(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}
 
 /** Queue, pumping and the single `ended`; shared by both directions. */
 abstract class SocketLink implements Link {
@@ -172,7 +168,7 @@ class OutgoingLink extends SocketLink {
   #timer: ReturnType<typeof setTimeout> | null;
 
   constructor(options: ConnectOptions, events: LinkEvents) {
-    super(formatAddress(options.host, options.port), events, options.sendQueueBytesMax);
+    super(formatAddress(options), events, options.sendQueueBytesMax);
     this.#timer = setTimeout(() => {
       this.end({ kind: "not-connected", reason: `no answer within ${options.timeoutMs} ms` });
     }, options.timeoutMs);
@@ -230,7 +226,7 @@ function listen(options: ListenOptions): Listener {
           const host: string | undefined = socket.remoteAddress;
           const port: number | undefined = socket.remotePort;
           if (host === undefined || port === undefined) return void socket.terminate();
-          const peer = formatAddress(host, port);
+          const peer = formatAddress({ host, port });
           const link = new IncomingLink(peer, options.accept(peer), options.sendQueueBytesMax);
           socket.data = link;
           link.attach(socket);
@@ -238,12 +234,12 @@ function listen(options: ListenOptions): Listener {
       },
     });
     return {
-      at: formatAddress(options.host, server.port),
+      at: formatAddress({ host: options.host, port: server.port }),
       port: server.port,
       stop: () => server.stop(),
     };
   } catch (cause) {
-    const at = formatAddress(options.host, options.port);
+    const at = formatAddress(options);
     throw new ArmdbError("usage", `Cannot listen on ${at}: ${reasonOf(cause)}`, {
       hint: "another port, or an address of this machine (ss -ltn shows what is taken)",
       cause,

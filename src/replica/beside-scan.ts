@@ -13,7 +13,7 @@ import { ScanRun } from "./scan-run.ts";
 import type { SessionEvent } from "./session.ts";
 import type { ShardBody } from "./shard-body.ts";
 import { ShardLink, type ShardLinkEnd, type ShardLinkOptions } from "./shard-link.ts";
-import { Timers } from "./timers.ts";
+import { Timers } from "../io/timers.ts";
 
 export interface BesideScanOptions {
   readonly net: Net;

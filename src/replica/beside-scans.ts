@@ -12,7 +12,7 @@ import type { ScanPlanner } from "./scan-planner.ts";
 import type { ScanRun } from "./scan-run.ts";
 import type { ShardBody } from "./shard-body.ts";
 import type { ShardLink } from "./shard-link.ts";
-import { Timers } from "./timers.ts";
+import { Timers } from "../io/timers.ts";
 
 type FromFollower = Pick<
   BesideScanOptions,

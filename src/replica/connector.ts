@@ -3,14 +3,14 @@
 
 import type { PlainError } from "../errors.ts";
 import type { Clock, RandomSource } from "../io/clock.ts";
-import { formatAddress } from "../io/sockets.ts";
+import { formatAddress } from "../io/address.ts";
 import { BATCH_BYTES_FULL } from "../limits.ts";
 import type { ProtocolVersion } from "../wire/messages.ts";
 import { Backoff } from "./backoff.ts";
 import type { FollowerFigures } from "./follower-figures.ts";
 import type { FollowerHost, FollowerSettings, ShardState } from "./follower-types.ts";
 import type { Trouble } from "./leader-trouble.ts";
-import { Timers } from "./timers.ts";
+import { Timers } from "../io/timers.ts";
 
 /** Pauses before a stream that was just given back is asked for again (wire.md, point 14). */
 const SOON_DELAYS_MS = [150, 300, 600, 1_200] as const;
@@ -68,7 +68,7 @@ export class Connector {
 
   get leader(): string {
     const { host, port } = this.#options.settings;
-    return formatAddress(host, port);
+    return formatAddress({ host, port });
   }
 
   /** Connects now, as far as the day's budget goes. */

@@ -22,7 +22,7 @@ import { inFlightMax, LiveRate } from "./live-rate.ts";
 import type { ObservedScan, ScanObserver } from "./scan-observer.ts";
 import { hasRecord, isDifference, isPast } from "./slot-difference.ts";
 import { type SeenSlot, SlotLook } from "./slot-look.ts";
-import { Timers } from "./timers.ts";
+import { Timers } from "../io/timers.ts";
 
 /** Between two asks for a scan. */
 const ASK_INTERVAL_MS = 1_000;

@@ -12,7 +12,7 @@ import type { FollowerFigures } from "./follower-figures.ts";
 import type { FollowerSettings } from "./follower-types.ts";
 import type { ScanRun } from "./scan-run.ts";
 import type { ShardBody } from "./shard-body.ts";
-import { Timers } from "./timers.ts";
+import { Timers } from "../io/timers.ts";
 
 /** A scan that must follow a scan: not at once, so that what is in flight can land. */
 const SCAN_AGAIN_DELAY_MS = 1_000;

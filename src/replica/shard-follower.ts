@@ -27,7 +27,7 @@ import type { SessionEvent } from "./session.ts";
 import { ShardBody, type ShardBodyTools } from "./shard-body.ts";
 import { ShardLink, type ShardLinkEnd } from "./shard-link.ts";
 import { StreamWatch } from "./stream-watch.ts";
-import { Timers } from "./timers.ts";
+import { Timers } from "../io/timers.ts";
 
 export interface FollowerTools extends ShardBodyTools {
   readonly net: Net;

@@ -11,7 +11,7 @@ import type { FollowerFigures } from "./follower-figures.ts";
 import { RunWatch } from "./run-watch.ts";
 import type { ScanPlanner } from "./scan-planner.ts";
 import type { ShardLink } from "./shard-link.ts";
-import { Timers } from "./timers.ts";
+import { Timers } from "../io/timers.ts";
 
 /** An echo comes well before this; a streaming leader's own heartbeat never does. */
 const ECHO_WITHIN_MS = HEARTBEAT_INTERVAL_MS - 500;

@@ -2,6 +2,7 @@
 // the budget and the state file, and knows when all are ready or over. The threads are behind shard-threads.ts.
 
 import { ArmdbError, fromPlainError, type PlainError, toPlainError } from "../errors.ts";
+import { formatAddress } from "../io/address.ts";
 import type { Clock, Timer } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Geometry } from "../store/geometry.ts";
@@ -72,6 +73,7 @@ interface ShardSlot {
 }
 
 export class Supervisor {
+  readonly leader: string;
   readonly #options: SupervisorOptions;
   readonly #shards: ShardSlot[] = [];
   readonly #budget: ConnectionBudget;
@@ -87,6 +89,7 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.leader = formatAddress(options.shared);
     const { state } = options.target;
     this.#geometry = options.target.kind === "existing" ? options.target.geometry : null;
     const sameLeader = state?.leader === this.leader ? state : null;
@@ -103,10 +106,6 @@ export class Supervisor {
       now: () => this.#stateNow(this.#areAllMade()),
       warn: (text) => options.reported({ kind: "log", shard: 0, level: "warn", text }),
     });
-  }
-
-  get leader(): string {
-    return `${this.#options.shared.host}:${this.#options.shared.port}`;
   }
 
   get protocol(): ProtocolVersion | null {

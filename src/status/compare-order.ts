@@ -2,8 +2,7 @@
 // of it is believed before it is checked. Pure.
 
 import { ArmdbError } from "../errors.ts";
-import { parseAddress } from "../io/address.ts";
-import { formatAddress } from "../io/sockets.ts";
+import { formatAddress, parseAddress } from "../io/address.ts";
 
 /** What is to be compared; `shards` are numbers that exist. */
 export interface CompareOrder {
@@ -24,7 +23,7 @@ export function readCompareOrder(
   const { leader, rounds, waitMs, shard } = fields;
   const address = typeof leader === "string" ? parseAddress(leader) : null;
   if (address === null) throw badRequest("leader is no HOST:PORT");
-  const asked = formatAddress(address.host, address.port);
+  const asked = formatAddress(address);
   if (asked !== follower.leader) {
     throw new ArmdbError(
       "usage",

@@ -17,7 +17,7 @@ import type {
   ControlPeer,
   ControlSockets,
 } from "../io/control-socket.ts";
-import { Timers } from "../replica/timers.ts";
+import { Timers } from "../io/timers.ts";
 import { asciiJson } from "./ascii-json.ts";
 
 export const REQUEST_BYTES_MAX = 64 * 1024;

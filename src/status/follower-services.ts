@@ -8,12 +8,11 @@ import type { ControlSockets } from "../io/control-socket.ts";
 import type { Net } from "../io/net.ts";
 import type { NoticeSocket } from "../io/notify.ts";
 import type { Supervisor } from "../replica/supervisor.ts";
-import { isLoopback } from "../serve/listen-address.ts";
+import { type Address, isLoopback } from "../io/address.ts";
 import { asciiJson } from "./ascii-json.ts";
 import { type CompareOrder, readCompareOrder } from "./compare-order.ts";
 import { type Answer, ControlServer, type Handler, type RequestFields } from "./control-server.ts";
 import { FollowerCompareRun } from "./follower-compare.ts";
-import type { HttpAddress } from "./http-address.ts";
 import { httpAnswer } from "./http-routes.ts";
 import { HttpServer } from "./http-server.ts";
 import type { ProcessFigures } from "./metrics-table.ts";
@@ -28,7 +27,7 @@ export interface FollowerServicesOptions {
   readonly sockets: ControlSockets;
   readonly dir: string;
   /** Null: no HTTP. */
-  readonly http: HttpAddress | null;
+  readonly http: Address | null;
   readonly maxLagMs: number;
   /** Null: no manager wants to hear. */
   readonly manager: ManagerWishes | null;

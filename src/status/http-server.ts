@@ -6,8 +6,8 @@
 
 import type { Clock } from "../io/clock.ts";
 import type { Link, LinkEvents, Listener, Net } from "../io/net.ts";
-import { Timers } from "../replica/timers.ts";
-import { isLoopback } from "../serve/listen-address.ts";
+import { Timers } from "../io/timers.ts";
+import { isLoopback } from "../io/address.ts";
 import { HEAD_BYTES_MAX, headEnd, type HttpFault, readHead } from "./http-request.ts";
 
 export const HTTP_CONNECTIONS_MAX = 32;

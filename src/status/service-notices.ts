@@ -4,7 +4,7 @@
 
 import type { Clock } from "../io/clock.ts";
 import type { NoticeSocket } from "../io/notify.ts";
-import { Timers } from "../replica/timers.ts";
+import { Timers } from "../io/timers.ts";
 import { statusLine } from "./status-line.ts";
 import { SILENT_THREAD_MS } from "./status-report.ts";
 import type { StatusDocument } from "./status-types.ts";

@@ -2,7 +2,7 @@
 // socket, HTTP, the service manager and SIGUSR1, so that all of them say the same. Changes nothing.
 
 import type { Clock } from "../io/clock.ts";
-import { formatAddress } from "../io/sockets.ts";
+import { formatAddress } from "../io/address.ts";
 import type { Supervisor } from "../replica/supervisor.ts";
 import { runningStatus } from "./status-report.ts";
 import type { StatusDocument } from "./status-types.ts";
@@ -26,7 +26,7 @@ export class StatusSource {
   constructor(options: StatusSourceOptions) {
     this.#options = options;
     this.#startedAtMs = options.clock.nowMs();
-    this.leader = formatAddress(options.host, options.port);
+    this.leader = formatAddress(options);
   }
 
   document(): StatusDocument {

@@ -2,6 +2,7 @@
 // Diagnostic, like the cursor: a missing or broken one costs a round trip, never data. Read with bounds.
 
 import { join } from "node:path";
+import { savedAddress } from "../io/address.ts";
 import type { Disk } from "../io/disk.ts";
 import { SHARDS_MAX } from "../limits.ts";
 import type { NewFileOwner } from "./ownership.ts";
@@ -21,7 +22,7 @@ export interface ShardState {
 }
 
 export interface FollowerState {
-  /** `host:port` */
+  /** `host:port`, as formatAddress writes it. */
   readonly leader: string;
   readonly protocol: 1 | 2 | null;
   /** All shards exist; false while a new directory is being made. */
@@ -63,7 +64,7 @@ function stateOf(value: unknown): FollowerState | null {
   const shards = Array.isArray(value["shards"]) ? value["shards"].slice(0, SHARDS_MAX) : [];
   const connections = Array.isArray(value["connectionsAtMs"]) ? value["connectionsAtMs"] : [];
   return {
-    leader: value["leader"].slice(0, 300),
+    leader: savedAddress(value["leader"].slice(0, 300)),
     protocol: protocol === 1 || protocol === 2 ? protocol : null,
     created: value["created"] !== false,
     shards: shards.filter(isRecord).map((shard) => ({

@@ -2,6 +2,7 @@
 // the time they may take, the day's connections, and the way back to a live stream.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { SIM_DIR } from "../support/sim-follower.ts";
 import { SimStage } from "../support/sim-stage.ts";
 
 // Simulated time is quick; a busy machine is not.
@@ -128,6 +129,30 @@ describe("polling", () => {
     expect(atMs.length).toBeGreaterThan(limit);
     follower.kill();
   }, 30_000);
+
+  test("is the same with the brackets of its address and, as earlier versions saved it, without", () => {
+    const stage = new SimStage({ generation: 1 });
+    const path = `${SIM_DIR}/armdb.state.json`;
+    const saved = () => Buffer.from(stage.disk.bytes(path) ?? []).toString();
+    const settings = { host: "::1" };
+    const first = stage.follow({ settings });
+    stage.until("live", () => first.states().at(-1) === "live", 10_000);
+    first.supervisor.stop();
+    stage.until("the end", () => first.ended !== undefined, 10_000);
+    const { port } = stage.leader;
+    expect([first.supervisor.leader, JSON.parse(saved()).leader]).toEqual([
+      `[::1]:${port}`,
+      `[::1]:${port}`,
+    ]);
+    const file = stage.disk.open(path, "write");
+    const old = Buffer.from(saved().replace(`[::1]:${port}`, `::1:${port}`));
+    file.truncate(old.length);
+    file.write(old, 0);
+    file.close();
+    const { connectionsToday } = first.supervisor;
+    expect(connectionsToday).toBeGreaterThan(0);
+    expect(stage.follow({ settings }).supervisor.connectionsToday).toBe(connectionsToday);
+  });
 
   test("says that it waits when the day's connections are used up", () => {
     const stage = withoutStream();

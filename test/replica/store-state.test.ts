@@ -36,6 +36,17 @@ describe("the state file", () => {
     expect(JSON.parse(Buffer.from(disk.bytes(PATH) ?? []).toString())).toMatchObject({ schema: 1 });
   });
 
+  test.each([
+    ["::1:7400", "[::1]:7400"],
+    ["fe80::1%eth0:65535", "[fe80::1%eth0]:65535"],
+    ["[::1]:7400", "[::1]:7400"],
+    ["10.0.0.5:7400", "10.0.0.5:7400"],
+    ["db1:7400", "db1:7400"],
+  ])("with the leader %s is of %s", (saved, leader) => {
+    const disk = diskWith(JSON.stringify({ ...STATE, leader: saved }));
+    expect(readState(disk, "/db")).toEqual({ ...STATE, leader });
+  });
+
   test("is replaced so that a crash leaves the old or the new one", () => {
     const disk = diskWith("{}");
     disk.calls.length = 0;

@@ -7,7 +7,6 @@ import { serveCommand } from "../../src/cli/commands/serve.ts";
 import { ArmdbError } from "../../src/errors.ts";
 import { realNet } from "../../src/io/sockets.ts";
 import { realClock } from "../../src/io/time.ts";
-import { isLoopback, parseListenAddress } from "../../src/serve/listen-address.ts";
 import { takeLock } from "../../src/store/lock.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { CommandRun } from "./command-context.ts";
@@ -224,34 +223,4 @@ describe("is refused", () => {
     },
     LIMIT_MS,
   );
-});
-
-describe("an address to listen on", () => {
-  const good: [string, string, number][] = [
-    ["127.0.0.1:7400", "127.0.0.1", 7400],
-    ["[::1]:0", "::1", 0],
-    ["localhost:65535", "localhost", 65535],
-    [":7400", "127.0.0.1", 7400],
-  ];
-  for (const [text, host, port] of good) {
-    test(`may be ${text}`, () => expect(parseListenAddress(text)).toEqual({ host, port }));
-  }
-  for (const text of [
-    "",
-    "7400",
-    "host",
-    "::1:7400",
-    "h:65536",
-    "h:-1",
-    "h:7400x",
-    "h h:1",
-    "[::1]",
-  ]) {
-    test(`may not be "${text}"`, () => expect(() => parseListenAddress(text)).toThrow("HOST:PORT"));
-  }
-
-  test("is loopback or not", () => {
-    expect(["127.0.0.1", "127.9.9.9", "::1", "localhost"].every(isLoopback)).toBe(true);
-    expect(["0.0.0.0", "::", "10.0.0.1", "db1", "1127.0.0.1"].some(isLoopback)).toBe(false);
-  });
 });

@@ -33,9 +33,9 @@ async function statusOf(dir: string): Promise<{ status: number; document: Status
 }
 
 /** A state file as a follower would leave it. */
-function leaveState(dir: string, wallMs: number): void {
+function leaveState(dir: string, wallMs: number, leader = "10.0.0.5:7400"): void {
   const state = {
-    leader: "10.0.0.5:7400",
+    leader,
     protocol: 1 as const,
     created: true,
     shards: [
@@ -169,6 +169,17 @@ describe("status without a follower", () => {
     expect(lines[4]).toMatch(/^ {4}0 {2}stopped {4}- +\d+ +128 +1 h 00 m +- +2$/);
     expect(lines.join(" ")).toContain("Try: armdb replicate 10.0.0.5:7400 --data");
     for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(80);
+  });
+
+  test("an IPv6 leader stands in brackets, as it was saved or not, and may be followed again", async () => {
+    for (const leader of ["::1:21462", "[::1]:21462"]) {
+      using copy = new FixtureCopy("8x16-2-shards", "follower-clean");
+      leaveState(copy.path, Date.now(), leader);
+      const { lines } = await runCommand(statusCommand, [copy.path]);
+      expect(lines[1]).toContain("the last leader was [::1]:21462 (protocol 1)");
+      expect(lines.join(" ")).toContain("Try: armdb replicate [::1]:21462 --data");
+      expect((await statusOf(copy.path)).document.leader).toBe("[::1]:21462");
+    }
   });
 });
 

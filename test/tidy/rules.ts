@@ -44,7 +44,7 @@ export interface StillOver {
 const STILL_OVER: StillOver = {
   lines: {
     "src/replica/shard-follower.ts": 397,
-    "src/replica/supervisor.ts": 396,
+    "src/replica/supervisor.ts": 395,
     "src/store/shard-store.ts": 338,
     "src/replica/wasm-applier.ts": 322,
     "test/cli/doctor.test.ts": 422,

@@ -9,8 +9,7 @@ import { type DatabaseDirectory, readDirectory } from "../../audit/directory.ts"
 import { probeProtocol } from "../../audit/leader-probe.ts";
 import { Stopped } from "../../audit/stopped.ts";
 import { ArmdbError } from "../../errors.ts";
-import { type Address, parseAddress } from "../../io/address.ts";
-import { formatAddress } from "../../io/sockets.ts";
+import { type Address, formatAddress, parseAddress } from "../../io/address.ts";
 import { unixSockets } from "../../io/unix-socket.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
 import type { CommandSpec } from "../words/spec.ts";
@@ -165,7 +164,7 @@ function roundsOf(rounds: number | null): number {
 
 /** Exit 2, before the stream is taken (cli.md: below the table of commands). */
 function takesTheStream(address: Address, dir: string): ArmdbError {
-  const leader = formatAddress(address.host, address.port);
+  const leader = formatAddress(address);
   return new ArmdbError(
     "usage",
     `Leader ${leader} speaks protocol 1: it gives each shard's live stream only once, to whoever asks first, until it is ` +

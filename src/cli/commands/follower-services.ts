@@ -6,7 +6,7 @@ import { openNoticeSocket } from "../../io/notify.ts";
 import { onUserSignal } from "../../io/user-signal.ts";
 import type { Supervisor } from "../../replica/supervisor.ts";
 import { FollowerServices } from "../../status/follower-services.ts";
-import { parseHttpAddress } from "../../status/http-address.ts";
+import { parseHttpAddress } from "../../io/address.ts";
 import { managerWishes } from "../../status/service-notices.ts";
 import { StatusSource } from "../../status/status-source.ts";
 import { ownerLikeDatabase } from "../../store/ownership.ts";

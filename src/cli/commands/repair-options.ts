@@ -5,9 +5,8 @@ import type { RepairOptions } from "../../audit/repair.ts";
 import { readReport } from "../../audit/repair-scope.ts";
 import { directorySource, leaderSource, type RepairSource } from "../../audit/repair-source.ts";
 import { ArmdbError } from "../../errors.ts";
-import { parseAddress } from "../../io/address.ts";
+import { formatAddress, parseAddress } from "../../io/address.ts";
 import { slotSizeOf } from "../../format/slot.ts";
-import { formatAddress } from "../../io/sockets.ts";
 import { SHARDS_MAX, SLOT_BYTES_MAX } from "../../limits.ts";
 import type { Context } from "../command.ts";
 import type { CommandSpec } from "../words/spec.ts";
@@ -185,7 +184,7 @@ async function openSource(context: Context, path: string, from: string): Promise
   }
   const protocol = await probeProtocol(net, clock, address, stop);
   if (protocol === 1 && !args.flag("yes")) {
-    const leader = formatAddress(address.host, address.port);
+    const leader = formatAddress(address);
     throw new ArmdbError(
       "usage",
       `Leader ${leader} speaks protocol 1: it gives each shard's live stream only once, to whoever asks first, until it is ` +

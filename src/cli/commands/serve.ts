@@ -4,7 +4,7 @@
 import { ArmdbError } from "../../errors.ts";
 import type { ServedDirectory } from "../../serve/served-database.ts";
 import { ChangeWatch } from "../../serve/change-watch.ts";
-import { isLoopback, parseListenAddress } from "../../serve/listen-address.ts";
+import { isLoopback, parseListenAddress } from "../../io/address.ts";
 import { NO_LIVE_EVENTS } from "../../serve/live-source.ts";
 import type { FollowerReport } from "../../serve/report.ts";
 import { openAtRest } from "../../serve/open-at-rest.ts";

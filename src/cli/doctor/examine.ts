@@ -1,5 +1,6 @@
 // All of doctor's checks in their order. Used by `armdb doctor` and by the set-up wizard. Writes nothing.
 
+import { formatAddress } from "../../io/address.ts";
 import type { Clock } from "../../io/clock.ts";
 import type { Disk } from "../../io/disk.ts";
 import type { Net } from "../../io/net.ts";
@@ -39,12 +40,14 @@ export async function examine(examination: Examination): Promise<Check[]> {
   const { leader, data, disk, net, clock, stop } = examination;
   const system = examination.system ?? systemFacts;
   const address = leader === null ? null : leaderAddress(leader);
-  const local = data === null ? processChecks(system, null) : directoryChecks(examination, data);
+  const name = address === null ? null : formatAddress(address);
+  const local =
+    data === null ? processChecks(system, null) : directoryChecks(examination, data, name);
   if (address === null) return local;
   return [...(await leaderChecks(net, clock, address, stop)), ...local];
 }
 
-function directoryChecks(examination: Examination, data: string): Check[] {
+function directoryChecks(examination: Examination, data: string, leader: string | null): Check[] {
   const { disk } = examination;
   const system = examination.system ?? systemFacts;
   const processes = examination.processes ?? systemTable;
@@ -64,7 +67,7 @@ function directoryChecks(examination: Examination, data: string): Check[] {
     }
     return checks;
   }
-  checks.push(checkContent(content), ...checkLeaderBefore(content, examination.leader));
+  checks.push(checkContent(content), ...checkLeaderBefore(content, leader));
   checks.push(...checkCursorTime(content, system.wallMs()));
   if (place.exists) {
     const holder = lockHolder(place.path, processes);

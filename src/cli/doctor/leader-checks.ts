@@ -3,7 +3,7 @@
 
 import { probeProtocol } from "../../audit/leader-probe.ts";
 import { ArmdbError } from "../../errors.ts";
-import { type Address, parseAddress } from "../../io/address.ts";
+import { type Address, isLoopback, parseAddress } from "../../io/address.ts";
 import type { Clock } from "../../io/clock.ts";
 import type { Net } from "../../io/net.ts";
 import type { ProtocolVersion } from "../../wire/messages.ts";
@@ -65,8 +65,7 @@ function protocolChecks(protocol: ProtocolVersion): Check[] {
 }
 
 function checkWire({ host }: Address): Check {
-  const isLocal = host === "localhost" || host === "::1" || host.startsWith("127.");
-  const message = isLocal
+  const message = isLoopback(host)
     ? "the leader is on this machine"
     : "the stream is neither encrypted nor authenticated: keep it inside a private network or a tunnel";
   return ok("wire", message);

@@ -1,6 +1,6 @@
 // Named one-shot timers of one owner, all stopped together: a loop that waits can always be stopped.
 
-import type { Clock, Timer } from "../io/clock.ts";
+import type { Clock, Timer } from "./clock.ts";
 
 export class Timers<Name extends string> {
   readonly #clock: Clock;
