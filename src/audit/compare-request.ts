@@ -131,6 +131,8 @@ class Conversation {
         return this.#fail("it ended the conversation without a result; it may be stopping");
       case "broken":
         return this.#fail(`the conversation broke off: ${end.reason}`);
+      case "send-queue-full":
+        return this.#fail("it reads nothing");
       case "line-too-long":
         return this.#misunderstood("a line without an end");
     }

@@ -10,6 +10,9 @@ export interface Address {
   readonly port: number;
 }
 
+/** Where a link leads: a TCP address, or the path of a socket in the file system. */
+export type Endpoint = Address | { readonly unix: string };
+
 const HOST_CHARS_MAX = 253;
 const PORT_MAX = 65_535;
 const LOOPBACK = "127.0.0.1";
@@ -60,6 +63,11 @@ export function parseHttpAddress(text: string): Address {
 /** `db1:7400`, `[::1]:7400`: what parseAddress reads. */
 export function formatAddress({ host, port }: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** `host:port`, or the path of the socket. */
+export function formatEndpoint(endpoint: Endpoint): string {
+  return "unix" in endpoint ? endpoint.unix : formatAddress(endpoint);
 }
 
 /** An address as it was saved, with the brackets that earlier versions left out: `::1:7400` is `[::1]:7400`. */

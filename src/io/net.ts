@@ -1,6 +1,8 @@
-// The network as the rest of the program sees it: links that carry bytes both ways. The real form is sockets.ts;
-// tests pass one that cuts, delays, splits and joins. Calls never block; what happens comes through LinkEvents.
-// Promises: nothing is heard of a link before the call that makes it has returned, however early it failed.
+// The network as the rest of the program sees it: links that carry bytes both ways, over TCP or a socket in the file system. The
+// real form is sockets.ts; tests pass one that cuts, delays, splits and joins. Calls never block; what happens comes through
+// LinkEvents. Promises: nothing is heard of a link before the call that makes it has returned, however early it failed.
+
+import type { Endpoint } from "./address.ts";
 
 /** Why a link ended. */
 export type LinkEnd =
@@ -15,18 +17,18 @@ export type LinkEnd =
   /** The peer takes nothing and more than the limit waits. */
   | { readonly kind: "send-queue-full" };
 
-/** What a link tells its owner. After `ended` nothing more comes. Handlers must not throw. */
+/** What a link tells its owner. After `ended`, which comes once, nothing more does. Handlers must not throw. */
 export interface LinkEvents {
   opened(link: Link): void;
   /** Bytes in the order sent, in any pieces. The chunk is only valid during the call. */
   received(link: Link, chunk: Uint8Array): void;
-  /** Everything queued has been taken by the system: more may be sent. Only for links that queue a lot. */
+  /** Everything that had to be queued has been taken by the system: more may be sent. Only for links that queue a lot. */
   drained?(link: Link): void;
   ended(link: Link, end: LinkEnd): void;
 }
 
 export interface Link {
-  /** Peer as `host:port`. */
+  /** Peer as `host:port`, or the path of the socket. */
   readonly peer: string;
   /** Bytes that the system has not taken yet. */
   readonly queuedBytes: number;
@@ -35,38 +37,37 @@ export interface Link {
   /** Stops and starts delivery of `received`. */
   pause(): void;
   resume(): void;
+  /** Ends the link once the system has taken what is queued; nothing more can be sent. The owner bounds the wait. */
+  finish(): void;
   /** Ends the link; `ended` follows with `closed-here`. Also gives up a connect that is under way. */
   close(): void;
 }
 
-export interface ConnectOptions {
-  readonly host: string;
-  readonly port: number;
+export type ConnectOptions = Endpoint & {
   readonly timeoutMs: number;
   /** Bytes that may wait in `send` before the link ends. */
   readonly sendQueueBytesMax: number;
-}
+};
 
-/** Takes connections until `stop`. */
+/** Takes connections until `stop`, which leaves those that are there. */
 export interface Listener {
-  /** The address really bound, as `host:port`. */
+  /** The address really bound, as `host:port`, or the path of the socket. */
   readonly at: string;
+  /** 0: a socket in the file system. */
   readonly port: number;
   stop(): void;
 }
 
-export interface ListenOptions {
-  readonly host: string;
-  /** 0 takes any free port. */
-  readonly port: number;
+/** Port 0 takes any free one. */
+export type ListenOptions = Endpoint & {
   readonly sendQueueBytesMax: number;
   /** Called per connection for its event receiver. */
   accept(peer: string): LinkEvents;
-}
+};
 
 export interface Net {
   /** Nothing is heard of the link before this has returned. */
   connect(options: ConnectOptions, events: LinkEvents): Link;
-  /** Throws ArmdbError when the address cannot be bound. */
+  /** Throws ArmdbError when the address cannot be bound: `usage`, or `storage` for a socket in the file system. */
   listen(options: ListenOptions): Listener;
 }

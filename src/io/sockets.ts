@@ -2,9 +2,8 @@
 // timeout, a queue for what a write did not take, keepalive that notices a dead peer, and one `ended` per link.
 
 import type { Socket } from "bun";
-import { ArmdbError } from "../errors.ts";
 import { KEEPALIVE_IDLE_SECONDS, KEEPALIVE_INTERVAL_SECONDS, KEEPALIVE_PROBES } from "../limits.ts";
-import { formatAddress } from "./address.ts";
+import { type Endpoint, formatAddress, formatEndpoint } from "./address.ts";
 import { setSocketOption } from "./libc.ts";
 import type {
   ConnectOptions,
@@ -15,30 +14,26 @@ import type {
   ListenOptions,
   Net,
 } from "./net.ts";
-import { reasonOf, refusalOf } from "./refusal.ts";
+import { cannotListen, reasonOf, refusalOf } from "./refusal.ts";
 
-export const realNet: Net = {
-  connect(options, events) {
-    return new OutgoingLink(options, events);
-  },
-  listen(options) {
-    return listen(options);
-  },
-};
+export const realNet: Net = { connect, listen };
 
-/** Queue, pumping and the single `ended`; shared by both directions. */
-abstract class SocketLink implements Link {
+/** One end of a connection, over TCP or in the file system, dialed or accepted: its queue and its single `ended`. */
+class Channel implements Link {
   readonly peer: string;
-  protected readonly events: LinkEvents;
+  readonly #events: LinkEvents;
   readonly #queueBytesMax: number;
   readonly #queue: Uint8Array[] = [];
   #queuedBytes = 0;
+  /** Null: it is still being dialed. */
   #socket: Socket<SocketData> | null = null;
+  #dialing: ReturnType<typeof setTimeout> | null = null;
+  #finishing = false;
   #ended = false;
 
   constructor(peer: string, events: LinkEvents, queueBytesMax: number) {
     this.peer = peer;
-    this.events = events;
+    this.#events = events;
     this.#queueBytesMax = queueBytesMax;
   }
 
@@ -46,24 +41,34 @@ abstract class SocketLink implements Link {
     return this.#queuedBytes;
   }
 
-  get hasEnded(): boolean {
-    return this.#ended;
+  /** Gives up when there is no socket by then. */
+  awaitSocket(timeoutMs: number): void {
+    this.#dialing = setTimeout(() => {
+      this.end({ kind: "not-connected", reason: `no answer within ${timeoutMs} ms` });
+    }, timeoutMs);
   }
 
   attach(socket: Socket<SocketData>): void {
+    this.#stopDialing();
+    // The attempt was given up before it succeeded: drop the late socket.
+    if (this.#ended) return void socket.terminate();
     this.#socket = socket;
-    socket.setNoDelay(true);
-    enableKeepalive(socket);
-    this.events.opened(this);
+    this.#events.opened(this);
+    this.pump();
+  }
+
+  async refuse(error: unknown, endpoint: Endpoint): Promise<void> {
+    if (this.#ended) return;
+    this.end({ kind: "not-connected", reason: await refusalOf(error, endpoint) });
   }
 
   deliver(chunk: Uint8Array): void {
-    if (!this.#ended) this.events.received(this, chunk);
+    if (!this.#ended) this.#events.received(this, chunk);
     freeChunk(chunk);
   }
 
   send(frame: Uint8Array): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#finishing) return;
     if (this.#queue.length > 0 || this.#socket === null) {
       this.#enqueue(frame);
       return;
@@ -79,8 +84,10 @@ abstract class SocketLink implements Link {
     if (this.#queuedBytes > this.#queueBytesMax) this.end({ kind: "send-queue-full" });
   }
 
+  /** Hands on what is queued, as far as the system takes it. */
   pump(): void {
-    while (this.#queue.length > 0 && this.#socket !== null && !this.#ended) {
+    if (this.#socket === null || this.#queue.length === 0) return;
+    while (this.#queue.length > 0) {
       const head = this.#queue[0] as Uint8Array;
       const taken = this.#socket.write(head);
       if (taken < 0) return;
@@ -91,7 +98,8 @@ abstract class SocketLink implements Link {
       }
       this.#queue.shift();
     }
-    if (!this.#ended) this.events.drained?.(this);
+    if (this.#finishing) this.close();
+    else this.#events.drained?.(this);
   }
 
   pause(): void {
@@ -100,6 +108,11 @@ abstract class SocketLink implements Link {
 
   resume(): void {
     this.#socket?.resume();
+  }
+
+  finish(): void {
+    this.#finishing = true;
+    if (this.#queue.length === 0) this.close();
   }
 
   close(): void {
@@ -111,15 +124,17 @@ abstract class SocketLink implements Link {
     this.#ended = true;
     this.#queue.length = 0;
     this.#queuedBytes = 0;
-    this.release();
+    this.#stopDialing();
     // An orderly close: what the system has taken still goes out. A full queue means the peer is gone: reset.
     if (end.kind === "send-queue-full") this.#socket?.terminate();
     else this.#socket?.end();
-    this.events.ended(this, end);
+    this.#events.ended(this, end);
   }
 
-  /** Lets go of timers when the link ends. */
-  protected abstract release(): void;
+  #stopDialing(): void {
+    if (this.#dialing !== null) clearTimeout(this.#dialing);
+    this.#dialing = null;
+  }
 }
 
 /**
@@ -138,8 +153,8 @@ function freeChunk(chunk: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === chunk.byteLength) buffer.transfer(0);
 }
 
-/** No link: whoever connected was gone before it was accepted, and nobody was told of it. */
-type SocketData = SocketLink | undefined;
+/** No channel: whoever connected was gone before it was accepted, and nobody was told of it. */
+type SocketData = Channel | undefined;
 
 const handlers = {
   // Not "buffer", whose slice() is no copy.
@@ -164,87 +179,65 @@ const handlers = {
   },
 };
 
-class OutgoingLink extends SocketLink {
-  #timer: ReturnType<typeof setTimeout> | null;
-
-  constructor(options: ConnectOptions, events: LinkEvents) {
-    super(formatAddress(options), events, options.sendQueueBytesMax);
-    this.#timer = setTimeout(() => {
-      this.end({ kind: "not-connected", reason: `no answer within ${options.timeoutMs} ms` });
-    }, options.timeoutMs);
-    const link: SocketLink = this;
-    // Bun fails inside this very call where there is no route to the host; its promise is heard of only later.
-    Promise.try(() =>
-      Bun.connect<SocketData>({
-        hostname: options.host,
-        port: options.port,
-        data: link,
-        socket: {
-          ...handlers,
-          open: (socket) => {
-            this.#clearTimer();
-            // The attempt was given up before it succeeded: drop the late socket.
-            if (this.hasEnded) socket.terminate();
-            else this.attach(socket);
-          },
-        },
-      }),
-    ).catch((error: unknown) => this.#refused(error, options));
-  }
-
-  async #refused(error: unknown, options: ConnectOptions): Promise<void> {
-    if (this.hasEnded) return;
-    this.end({ kind: "not-connected", reason: await refusalOf(error, options) });
-  }
-
-  #clearTimer(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-  }
-
-  protected release(): void {
-    this.#clearTimer();
-  }
+function connect(options: ConnectOptions, events: LinkEvents): Link {
+  const { timeoutMs, sendQueueBytesMax } = options;
+  const channel = new Channel(formatEndpoint(options), events, sendQueueBytesMax);
+  channel.awaitSocket(timeoutMs);
+  // Whatever goes wrong, at once or later, rejects a promise, which is heard of only when this has returned.
+  Promise.try(() => dial(options, channel)).catch((error: unknown) =>
+    channel.refuse(error, options),
+  );
+  return channel;
 }
 
-class IncomingLink extends SocketLink {
-  protected release(): void {
-    // Nothing but the socket is held.
-  }
+/** No connectError is asked for: Bun calls it before Bun.connect has returned. */
+function dial(endpoint: Endpoint, channel: Channel): Promise<Socket<SocketData>> {
+  const socket = {
+    ...handlers,
+    open(dialed: Socket<SocketData>) {
+      tune(dialed, endpoint);
+      channel.attach(dialed);
+    },
+  };
+  const common = { data: channel, socket };
+  if ("unix" in endpoint) return Bun.connect<SocketData>({ unix: endpoint.unix, ...common });
+  const { host, port } = endpoint;
+  return Bun.connect<SocketData>({ hostname: host, port, ...common });
 }
 
 function listen(options: ListenOptions): Listener {
+  const socket = {
+    ...handlers,
+    open(accepted: Socket<SocketData>) {
+      const peer = peerOf(accepted, options);
+      if (peer === null) return void accepted.terminate();
+      const channel = new Channel(peer, options.accept(peer), options.sendQueueBytesMax);
+      accepted.data = channel;
+      tune(accepted, options);
+      channel.attach(accepted);
+    },
+  };
   try {
-    const server = Bun.listen<SocketData>({
-      hostname: options.host,
-      port: options.port,
-      socket: {
-        ...handlers,
-        open(socket) {
-          // A port scan or a load balancer's check resets before it is accepted: such a socket has no address or port,
-          // whatever its type says.
-          const host: string | undefined = socket.remoteAddress;
-          const port: number | undefined = socket.remotePort;
-          if (host === undefined || port === undefined) return void socket.terminate();
-          const peer = formatAddress({ host, port });
-          const link = new IncomingLink(peer, options.accept(peer), options.sendQueueBytesMax);
-          socket.data = link;
-          link.attach(socket);
-        },
-      },
-    });
-    return {
-      at: formatAddress({ host: options.host, port: server.port }),
-      port: server.port,
-      stop: () => server.stop(),
-    };
+    if ("unix" in options) {
+      const server = Bun.listen<SocketData>({ unix: options.unix, socket });
+      return { at: options.unix, port: 0, stop: () => server.stop() };
+    }
+    const { host } = options;
+    const server = Bun.listen<SocketData>({ hostname: host, port: options.port, socket });
+    const { port } = server;
+    return { at: formatAddress({ host, port }), port, stop: () => server.stop() };
   } catch (cause) {
-    const at = formatAddress(options);
-    throw new ArmdbError("usage", `Cannot listen on ${at}: ${reasonOf(cause)}`, {
-      hint: "another port, or an address of this machine (ss -ltn shows what is taken)",
-      cause,
-    });
+    throw cannotListen(options, cause);
   }
+}
+
+/** Null: a port scan or a load balancer's check resets before it is accepted, and then there is no address. */
+function peerOf(socket: Socket<SocketData>, at: Endpoint): string | null {
+  if ("unix" in at) return at.unix;
+  // Both may be missing, whatever the type says.
+  const host: string | undefined = socket.remoteAddress;
+  const port: number | undefined = socket.remotePort;
+  return host === undefined || port === undefined ? null : formatAddress({ host, port });
 }
 
 const SOL_TCP = 6;
@@ -253,8 +246,13 @@ const TCP_KEEPINTVL = 5;
 const TCP_KEEPCNT = 6;
 const TCP_USER_TIMEOUT = 18;
 
-/** Notices a peer whose machine is gone within 17 s, also when nothing is due from it (a sparse scan is silent). */
-function enableKeepalive(socket: Socket<SocketData>): void {
+/**
+ * Sends small frames at once, and notices a peer whose machine is gone within 17 s, also when nothing is due from it (a sparse
+ * scan is silent).
+ */
+function tune(socket: Socket<SocketData>, endpoint: Endpoint): void {
+  if ("unix" in endpoint) return;
+  socket.setNoDelay(true);
   socket.setKeepAlive(true, KEEPALIVE_IDLE_SECONDS * 1000);
   const fd: unknown = "fd" in socket ? socket.fd : undefined;
   if (process.platform !== "linux" || typeof fd !== "number" || fd < 0) return;

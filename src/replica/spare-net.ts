@@ -3,6 +3,7 @@
 // protocol 1, and the second shard's, known of only by then. Dialed at once they cost one look. A spare says nothing until it is
 // handed out, so that nothing about the order of what is asked changes.
 
+import { formatEndpoint } from "../io/address.ts";
 import type {
   ConnectOptions,
   Link,
@@ -63,8 +64,8 @@ class Spare implements LinkEvents {
   }
 
   /** Null, and closed, when it cannot be used. */
-  handOut({ host, port }: ConnectOptions, owner: LinkEvents): Link | null {
-    if (this.#isSpoiled || host !== this.#options.host || port !== this.#options.port) {
+  handOut(options: ConnectOptions, owner: LinkEvents): Link | null {
+    if (this.#isSpoiled || formatEndpoint(options) !== formatEndpoint(this.#options)) {
       this.close();
       return null;
     }

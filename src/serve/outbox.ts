@@ -13,7 +13,6 @@ export class Outbox {
   /** Called when the follower is to be given up. */
   readonly #giveUp: (reason: string) => void;
   #timer: Timer | null = null;
-  #closing = false;
 
   constructor(link: Link, clock: Clock, giveUp: (reason: string) => void) {
     this.#link = link;
@@ -43,17 +42,10 @@ export class Outbox {
     return this.#timer !== null;
   }
 
-  /** The link has taken all. */
-  drained(): void {
-    this.release();
-    if (this.#closing) this.#link.close();
-  }
-
   /** Closes once the link has taken what is queued. */
   closeWhenSent(): void {
-    this.#closing = true;
-    if (this.isEmpty) this.#link.close();
-    else if (this.#timer === null) this.#watch(this.#link.queuedBytes);
+    if (!this.isEmpty && this.#timer === null) this.#watch(this.#link.queuedBytes);
+    this.#link.finish();
   }
 
   /** Closes now; what is queued is lost. */
@@ -61,7 +53,7 @@ export class Outbox {
     this.#link.close();
   }
 
-  /** Lets go of the timer. */
+  /** The link has taken all, or is over: lets go of the timer. */
   release(): void {
     this.#timer?.cancel();
     this.#timer = null;

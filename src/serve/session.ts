@@ -89,7 +89,7 @@ export class FollowerSession implements LinkEvents {
   }
 
   drained(): void {
-    this.#outbox?.drained();
+    this.#outbox?.release();
     if (this.#phase === "scanning") this.#granted?.catchUp.run();
     else if (this.#phase === "live") this.#granted?.stream.flush();
   }

@@ -11,12 +11,8 @@
 import { SOCKET_FILE } from "../audit/compare-request.ts";
 import { ArmdbError } from "../errors.ts";
 import type { Clock } from "../io/clock.ts";
-import type {
-  ControlEvents,
-  ControlListener,
-  ControlPeer,
-  ControlSockets,
-} from "../io/control-socket.ts";
+import type { ControlSockets } from "../io/control-socket.ts";
+import type { Link, LinkEvents, Listener } from "../io/net.ts";
 import { Timers } from "../io/timers.ts";
 import { asciiJson } from "./ascii-json.ts";
 
@@ -24,6 +20,8 @@ export const REQUEST_BYTES_MAX = 64 * 1024;
 export const CONVERSATIONS_MAX = 16;
 export const REQUEST_LIMIT_MS = 5_000;
 export const ANSWER_LIMIT_MS = 30_000;
+/** The longest piece of an answer: the status of 255 shards. A reader takes no longer line either. */
+const ANSWER_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Fields of a request, unchecked. */
 export type RequestFields = Readonly<Record<string, unknown>>;
@@ -52,7 +50,7 @@ export interface ControlServerOptions {
 
 export class ControlServer {
   readonly #options: ControlServerOptions;
-  readonly #listener: ControlListener;
+  readonly #listener: Listener;
   readonly #conversations = new Set<Conversation>();
 
   /** Listens at once. Throws ArmdbError when the socket cannot be made. */
@@ -62,17 +60,18 @@ export class ControlServer {
     this.#listener = options.sockets.listen({
       path: `${dir}/${SOCKET_FILE}`,
       owner,
-      accept: (peer) => this.#accept(peer),
+      sendQueueBytesMax: ANSWER_BYTES_MAX,
+      accept: () => this.#accept(),
     });
   }
 
-  #accept(peer: ControlPeer): ControlEvents {
+  #accept(): LinkEvents {
     const { clock, handlers } = this.#options;
-    const ended = (conversation: Conversation) => void this.#conversations.delete(conversation);
-    const conversation = new Conversation(peer, clock, handlers, ended);
-    if (this.#conversations.size >= CONVERSATIONS_MAX) {
-      conversation.refuse(`there are ${CONVERSATIONS_MAX} conversations already`);
-    } else this.#conversations.add(conversation);
+    const isFull = this.#conversations.size >= CONVERSATIONS_MAX;
+    const conversation = new Conversation(clock, handlers, isFull, (ended) => {
+      this.#conversations.delete(ended);
+    });
+    if (!isFull) this.#conversations.add(conversation);
     return conversation;
   }
 
@@ -83,11 +82,12 @@ export class ControlServer {
   }
 }
 
-class Conversation implements ControlEvents {
-  readonly #peer: ControlPeer;
+class Conversation implements LinkEvents {
   readonly #handlers: ReadonlyMap<string, Handler>;
+  readonly #isFull: boolean;
   readonly #whenEnded: (conversation: Conversation) => void;
   readonly #timers: Timers<"request" | "answer">;
+  #link: Link | null = null;
   #pending: Uint8Array = new Uint8Array();
   /** Gives up the answer that is being made. */
   #giveUp: (() => void) | null = null;
@@ -98,26 +98,31 @@ class Conversation implements ControlEvents {
   #over = false;
 
   constructor(
-    peer: ControlPeer,
     clock: Clock,
     handlers: ReadonlyMap<string, Handler>,
+    isFull: boolean,
     whenEnded: (conversation: Conversation) => void,
   ) {
-    this.#peer = peer;
     this.#handlers = handlers;
+    this.#isFull = isFull;
     this.#whenEnded = whenEnded;
     this.#timers = new Timers(clock);
-    this.#awaitRequest();
   }
 
-  received(chunk: Uint8Array): void {
+  opened(link: Link): void {
+    this.#link = link;
+    if (this.#isFull) this.#refuse(`there are ${CONVERSATIONS_MAX} conversations already`);
+    else this.#awaitRequest();
+  }
+
+  received(_link: Link, chunk: Uint8Array): void {
     if (this.#over || this.#closing) return;
     this.#pending = Buffer.concat([this.#pending, chunk]);
     this.#read();
     if (this.#over || this.#pending.length <= REQUEST_BYTES_MAX) return;
     // In the middle of an answer there is no place for another word.
     if (this.#giveUp !== null) this.stop();
-    else this.refuse(`a request is longer than ${REQUEST_BYTES_MAX} bytes`);
+    else this.#refuse(`a request is longer than ${REQUEST_BYTES_MAX} bytes`);
   }
 
   drained(): void {
@@ -135,16 +140,20 @@ class Conversation implements ControlEvents {
   stop(): void {
     if (this.#over) return;
     this.#end();
-    this.#peer.drop();
+    this.#link?.close();
+  }
+
+  get #queuedBytes(): number {
+    return this.#link?.queuedBytes ?? 0;
   }
 
   /** Says why, and ends. */
-  refuse(reason: string): void {
+  #refuse(reason: string): void {
     const hint = "one JSON object a line: armdb status DIR shows how";
     this.#timers.cancel("request");
     this.#sayError(new ArmdbError("usage", `Cannot answer: ${reason}`, { hint }));
     this.#closing = true;
-    this.#peer.finish();
+    this.#link?.finish();
   }
 
   #end(): void {
@@ -167,7 +176,7 @@ class Conversation implements ControlEvents {
   #read(): void {
     if (this.#reading) return;
     this.#reading = true;
-    while (!this.#over && !this.#closing && this.#giveUp === null && this.#peer.queuedBytes === 0) {
+    while (!this.#over && !this.#closing && this.#giveUp === null && this.#queuedBytes === 0) {
       const end = this.#pending.indexOf(0x0a);
       if (end < 0 || end > REQUEST_BYTES_MAX) break;
       const line = Buffer.from(this.#pending.subarray(0, end)).toString("utf8");
@@ -179,11 +188,11 @@ class Conversation implements ControlEvents {
   }
 
   #handle(fields: RequestFields | null): void {
-    if (fields === null) return this.refuse("a line that is no JSON object");
+    if (fields === null) return this.#refuse("a line that is no JSON object");
     const { request, schema } = fields;
     const handler = typeof request === "string" ? this.#handlers.get(request) : undefined;
     if (schema !== 1 || handler === undefined) {
-      return this.refuse("an unknown request; it may be of another version of armdb");
+      return this.#refuse("an unknown request; it may be of another version of armdb");
     }
     // Whatever is answered at once finds itself the answer under way.
     this.#giveUp = () => {};
@@ -200,7 +209,7 @@ class Conversation implements ControlEvents {
   #answer(): Answer {
     return {
       progress: (document) => {
-        if (!this.#over && this.#peer.queuedBytes === 0) this.#send(`${asciiJson(document)}\n`);
+        if (!this.#over && this.#queuedBytes === 0) this.#send(`${asciiJson(document)}\n`);
       },
       finish: (pieces) => {
         if (this.#over) return;
@@ -225,7 +234,7 @@ class Conversation implements ControlEvents {
 
   /** Hands out pieces as long as the system takes them whole. */
   #pump(): void {
-    while (this.#pieces !== null && !this.#over && this.#peer.queuedBytes === 0) {
+    while (this.#pieces !== null && !this.#over && this.#queuedBytes === 0) {
       const next = this.#pieces.next();
       if (next.done === true) {
         this.#pieces = null;
@@ -235,8 +244,8 @@ class Conversation implements ControlEvents {
   }
 
   #send(text: string): void {
-    this.#peer.send(text);
-    if (this.#peer.queuedBytes > 0 && !this.#over) {
+    this.#link?.send(Buffer.from(text, "utf8"));
+    if (this.#queuedBytes > 0 && !this.#over) {
       this.#timers.set("answer", ANSWER_LIMIT_MS, () => {
         if (!this.#over) this.stop();
       });

@@ -118,10 +118,6 @@ class Connection implements LinkEvents {
     }
   }
 
-  drained(): void {
-    if (this.#answered) this.close();
-  }
-
   ended(): void {
     this.#answered = true;
     this.#timers.stop();
@@ -153,7 +149,7 @@ class Connection implements LinkEvents {
     this.#answered = true;
     this.#timers.set("limit", HTTP_ANSWER_LIMIT_MS, () => this.close());
     link.send(encodeAnswer(answer));
-    if (link.queuedBytes === 0) this.close();
+    link.finish();
   }
 }
 

@@ -72,6 +72,8 @@ function endOf(end: LineEnd): StatusAnswer {
       return { kind: "mute", reason: "it hung up without an answer; it may be stopping" };
     case "broken":
       return { kind: "mute", reason: `the conversation broke off: ${end.reason}` };
+    case "send-queue-full":
+      return { kind: "mute", reason: "it reads nothing" };
     case "line-too-long":
       return { kind: "mute", reason: "it answered with a line without an end" };
   }

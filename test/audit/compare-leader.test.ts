@@ -38,7 +38,7 @@ import { contentsOf, drive, FixtureCopy, FIXTURES, runWords } from "./repair-sup
 
 /** No follower runs anywhere. */
 const nobody: FollowerCompare = { compare: () => Promise.resolve(null) };
-const command = createCompareCommand(nobody);
+const command = createCompareCommand(() => nobody);
 
 /** A leader by script, over a fixture's slots. */
 class Leader {
@@ -292,7 +292,10 @@ describe("compare where a follower runs", () => {
       },
     };
     const words = [here.path, "db1:7400", "--json", "--rounds", "3", "--wait", "1s"];
-    const { status, document } = await runWords(createCompareCommand(follower), words);
+    const { status, document } = await runWords(
+      createCompareCommand(() => follower),
+      words,
+    );
     lock.close();
     expect(status).toBe(4);
     expect(document).toMatchObject({ healed: true, differences: [{ slot: 4, kind: "older" }] });

@@ -7,7 +7,8 @@ import { followerCompare, type CompareRequest } from "../../src/audit/compare-re
 import { Stopped } from "../../src/audit/stopped.ts";
 import { compareDocument } from "../../src/cli/render/compare.ts";
 import { ArmdbError } from "../../src/errors.ts";
-import { unixSockets } from "../../src/io/unix-socket.ts";
+import { realNet } from "../../src/io/sockets.ts";
+import { lineSockets } from "../../src/io/unix-socket.ts";
 import { TempDirectory } from "./repair-support.ts";
 
 const REQUEST: CompareRequest = {
@@ -62,7 +63,7 @@ class Follower extends TempDirectory {
 
   compare(stop = new AbortController().signal, progress: unknown[] = []) {
     const show = (rows: readonly unknown[]) => void progress.push(...rows);
-    return followerCompare(unixSockets).compare(this.socketPath, REQUEST, show, stop);
+    return followerCompare(lineSockets(realNet)).compare(this.socketPath, REQUEST, show, stop);
   }
 
   override [Symbol.dispose](): void {

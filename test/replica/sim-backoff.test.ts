@@ -60,75 +60,77 @@ describe("Backoff", () => {
   });
 });
 
-describe("a follower whose leader is away", () => {
-  test("tries less and less often, and at most 135 times an hour", () => {
-    const stage = new SimStage();
-    stage.net.rule = "refuse";
-    const connects = new ConnectLog(stage);
-    const follower = stage.follow();
-    stage.clock.advance(0);
-    expectPauses(connects.next(DOUBLING.length), DOUBLING);
-    const from = connects.atMs.length;
-    stage.clock.advance(24 * HOUR_MS);
-    const perHour = (connects.atMs.length - from) / 24;
-    expect(perHour).toBeLessThan(135);
-    expect(perHour).toBeGreaterThan(100);
-    expect(follower.shard().state).toBe("waiting");
-    expect(follower.shard().lastError).toContain("ECONNREFUSED");
-    expect(stage.clock.pendingTimers).toBeLessThan(5);
-  });
-
-  test("does not take an answer for progress that falls short of a whole scan", () => {
-    // Cut at the first byte, behind ShardInfo, inside the scan, and right after CaughtUp (wire.md, point 15).
-    const info = 5 + 12;
-    const caughtUp = info + (5 + 5 + 8 * 32) + (5 + 9);
-    for (const [at, kind] of [
-      [0, "fin"],
-      [info, "fin"],
-      [info + 40, "reset"],
-      [caughtUp, "fin"],
-      [caughtUp, "reset"],
-    ] as const) {
-      const stage = new SimStage();
-      for (let slot = 0; slot < 8; slot++) stage.leader.put(0, slot, 1);
-      stage.net.onConnection = (connection: MemoryConnection) => {
-        connection.toConnector.cutAt(at, kind);
-      };
+for (const failsAtOnce of [false, true]) {
+  describe(`a follower whose leader is away (fails at once: ${failsAtOnce})`, () => {
+    test("tries less and less often, and at most 135 times an hour", () => {
+      const stage = new SimStage({ failsAtOnce });
+      stage.net.rule = "refuse";
       const connects = new ConnectLog(stage);
       const follower = stage.follow();
       stage.clock.advance(0);
-      const pauses = connects.next(6);
-      for (const [index, seconds] of [1, 2, 4, 8, 16, 30].entries()) {
-        expect(pauses[index]).toBeGreaterThan(seconds * 900 - 1);
+      expectPauses(connects.next(DOUBLING.length), DOUBLING);
+      const from = connects.atMs.length;
+      stage.clock.advance(24 * HOUR_MS);
+      const perHour = (connects.atMs.length - from) / 24;
+      expect(perHour).toBeLessThan(135);
+      expect(perHour).toBeGreaterThan(100);
+      expect(follower.shard().state).toBe("waiting");
+      expect(follower.shard().lastError).toContain(failsAtOnce ? "ENETUNREACH" : "ECONNREFUSED");
+      expect(stage.clock.pendingTimers).toBeLessThan(5);
+    });
+
+    test("does not take an answer for progress that falls short of a whole scan", () => {
+      // Cut at the first byte, behind ShardInfo, inside the scan, and right after CaughtUp (wire.md, point 15).
+      const info = 5 + 12;
+      const caughtUp = info + (5 + 5 + 8 * 32) + (5 + 9);
+      for (const [at, kind] of [
+        [0, "fin"],
+        [info, "fin"],
+        [info + 40, "reset"],
+        [caughtUp, "fin"],
+        [caughtUp, "reset"],
+      ] as const) {
+        const stage = new SimStage({ failsAtOnce });
+        for (let slot = 0; slot < 8; slot++) stage.leader.put(0, slot, 1);
+        stage.net.onConnection = (connection: MemoryConnection) => {
+          connection.toConnector.cutAt(at, kind);
+        };
+        const connects = new ConnectLog(stage);
+        const follower = stage.follow();
+        stage.clock.advance(0);
+        const pauses = connects.next(6);
+        for (const [index, seconds] of [1, 2, 4, 8, 16, 30].entries()) {
+          expect(pauses[index]).toBeGreaterThan(seconds * 900 - 1);
+        }
+        expect(follower.ready).toBe(false);
       }
-      expect(follower.ready).toBe(false);
-    }
-  });
+    });
 
-  test("starts again with 1 s after a whole scan", () => {
-    const stage = new SimStage();
-    stage.net.rule = "refuse";
-    const connects = new ConnectLog(stage);
-    const follower = stage.follow();
-    stage.clock.advance(0);
-    connects.next(7);
-    stage.net.rule = "normal";
-    stage.until("ready", () => follower.ready, 40_000);
-    stage.leader.stop();
-    stage.until("waiting", () => follower.shard().state === "waiting", 1_000);
-    const lostAtMs = stage.clock.nowMs();
-    connects.next(2);
-    const [first = 0, second = 0] = connects.atMs.slice(-2);
-    expectPauses([first - lostAtMs, second - first], [1, 2]);
-  });
+    test("starts again with 1 s after a whole scan", () => {
+      const stage = new SimStage({ failsAtOnce });
+      stage.net.rule = "refuse";
+      const connects = new ConnectLog(stage);
+      const follower = stage.follow();
+      stage.clock.advance(0);
+      connects.next(7);
+      stage.net.rule = "normal";
+      stage.until("ready", () => follower.ready, 40_000);
+      stage.leader.stop();
+      stage.until("waiting", () => follower.shard().state === "waiting", 1_000);
+      const lostAtMs = stage.clock.nowMs();
+      connects.next(2);
+      const [first = 0, second = 0] = connects.atMs.slice(-2);
+      expectPauses([first - lostAtMs, second - first], [1, 2]);
+    });
 
-  test("spreads its shards: they do not all come back at the same moment", () => {
-    const stage = new SimStage({ shards: 8 });
-    const follower = stage.follow();
-    stage.until("ready", () => follower.ready, 10_000);
-    stage.leader.stop();
-    const connects = new ConnectLog(stage);
-    connects.next(8);
-    expect(new Set(connects.atMs).size).toBeGreaterThan(4);
+    test("spreads its shards: they do not all come back at the same moment", () => {
+      const stage = new SimStage({ shards: 8, failsAtOnce });
+      const follower = stage.follow();
+      stage.until("ready", () => follower.ready, 10_000);
+      stage.leader.stop();
+      const connects = new ConnectLog(stage);
+      connects.next(8);
+      expect(new Set(connects.atMs).size).toBeGreaterThan(4);
+    });
   });
-});
+}

@@ -1,4 +1,5 @@
-// Random histories in simulated time: writes, bursts past the ring, cut and silent connections, restarts of either side, torn slots.
+// Random histories in simulated time: writes, bursts past the ring, cut and silent connections, restarts of either side, torn slots;
+// with every second seed, connects that fail at once.
 // However it went, once the faults are over the replica ends with the leader's contents within one --resync, and never calls
 // diverged what only came late. A failure names its seed.
 
@@ -26,7 +27,8 @@ class History {
 
   constructor(generation: Generation, seed: number) {
     this.#dice = new Dice(seed);
-    this.stage = new SimStage({ generation, shards: SHARDS, slots: SLOTS });
+    const failsAtOnce = seed % 2 === 0;
+    this.stage = new SimStage({ generation, shards: SHARDS, slots: SLOTS, failsAtOnce });
     this.stage.disk.records = false;
     this.#write(2 * SLOTS);
     this.#follower = this.#follow();

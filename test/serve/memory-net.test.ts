@@ -154,6 +154,31 @@ describe("the memory net", () => {
   });
 });
 
+test("fails at once, but not before the call has returned, and lets those through that are heard", () => {
+  const { clock, net, server } = joined();
+  net.failsAtOnce = true;
+  const heard = new Ear();
+  const order: string[] = [];
+  const { at } = net.listen({ unix: "/s", sendQueueBytesMax: 9, accept: () => server });
+  clock.after(0, () => {
+    clock.after(0, () => order.push("what was due"));
+    const options = { timeoutMs: 5_000, sendQueueBytesMax: 1 };
+    net.connect(
+      { host: "127.0.0.1", port: 9, ...options },
+      {
+        opened: () => order.push("opened"),
+        received: () => order.push("received"),
+        ended: (_link, end) => order.push(end.kind),
+      },
+    );
+    net.connect({ unix: at, ...options }, heard);
+    order.push("returned");
+  });
+  clock.settle();
+  expect(order).toEqual(["returned", "not-connected", "what was due"]);
+  expect(heard.link?.peer).toBe("/s");
+});
+
 describe("the manual clock", () => {
   test("runs timers by time, then by order, and sees those that they set", () => {
     const clock = new ManualClock();

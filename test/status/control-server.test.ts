@@ -3,12 +3,8 @@
 
 import { describe, expect, test } from "bun:test";
 import { ArmdbError } from "../../src/errors.ts";
-import type {
-  ControlEvents,
-  ControlListenOptions,
-  ControlPeer,
-  ControlSockets,
-} from "../../src/io/control-socket.ts";
+import type { ControlListenOptions, ControlSockets } from "../../src/io/control-socket.ts";
+import type { Link, LinkEvents } from "../../src/io/net.ts";
 import {
   ANSWER_LIMIT_MS,
   type Answer,
@@ -21,37 +17,46 @@ import {
 import { ManualClock } from "../support/manual-clock.ts";
 
 /** The server's view of a reader that takes what the test lets it take. */
-class FakePeer implements ControlPeer {
+class FakePeer implements Link {
+  readonly peer = "/d/armdb.sock";
   text = "";
   queuedBytes = 0;
   dropped = false;
   finished = false;
   /** False: nothing is taken any more. */
   reads = true;
-  events: ControlEvents | null = null;
+  events: LinkEvents | null = null;
 
-  send(text: string): void {
-    this.text += text;
-    if (!this.reads) this.queuedBytes += text.length;
+  send(frame: Uint8Array): void {
+    this.text += Buffer.from(frame).toString();
+    if (!this.reads) this.queuedBytes += frame.length;
   }
+
+  pause(): void {}
+
+  resume(): void {}
 
   finish(): void {
     this.finished = true;
-    if (this.queuedBytes === 0) this.drop();
+    if (this.queuedBytes === 0) this.close();
   }
 
-  drop(): void {
+  close(): void {
     this.dropped = true;
-    this.events?.ended();
+    this.leave();
   }
 
   say(text: string): void {
-    this.events?.received(Buffer.from(text));
+    this.events?.received(this, Buffer.from(text));
+  }
+
+  leave(): void {
+    this.events?.ended(this, { kind: "closed-by-peer" });
   }
 
   takeAll(): void {
     this.queuedBytes = 0;
-    this.events?.drained();
+    this.events?.drained?.(this);
   }
 
   get lines(): Record<string, unknown>[] {
@@ -68,12 +73,13 @@ class FakeSockets implements ControlSockets {
 
   listen(options: ControlListenOptions) {
     this.options = options;
-    return { stop: () => void (this.stopped = true) };
+    return { at: options.path, port: 0, stop: () => void (this.stopped = true) };
   }
 
   connect(): FakePeer {
     const peer = new FakePeer();
-    peer.events = this.options?.accept(peer) ?? null;
+    peer.events = this.options?.accept() ?? null;
+    peer.events?.opened(peer);
     return peer;
   }
 }
@@ -261,7 +267,7 @@ describe("the control server", () => {
     const stage = new Stage();
     const peer = stage.connect();
     peer.say(LATER);
-    peer.events?.ended();
+    peer.leave();
     expect(stage.givenUp).toBe(1);
     stage.waiting[0]?.finish(["late\n"]);
     stage.waiting[0]?.fail(new ArmdbError("unknown", "late"));
@@ -275,7 +281,7 @@ describe("the control server", () => {
     const next = stage.connect();
     expect(next.lines).toMatchObject([{ type: "error", code: "usage" }]);
     expect(next.finished).toBe(true);
-    peers[0]?.events?.ended();
+    peers[0]?.leave();
     const again = stage.connect();
     again.say(echo("here"));
     expect(again.lines).toEqual([{ said: "here" }]);

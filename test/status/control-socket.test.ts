@@ -12,16 +12,15 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { ArmdbError } from "../../src/errors.ts";
-import {
-  type ControlListener,
-  type ControlPeer,
-  controlSockets,
-} from "../../src/io/control-socket.ts";
-import { type LineEnd, unixSockets } from "../../src/io/unix-socket.ts";
+import { controlSockets } from "../../src/io/control-socket.ts";
+import type { Listener } from "../../src/io/net.ts";
+import { realNet } from "../../src/io/sockets.ts";
+import { type LineEnd, lineSockets } from "../../src/io/unix-socket.ts";
 import { modeOf, TempRoot } from "../support/temp.ts";
 import { need } from "../support/needs.ts";
 
-const listeners: ControlListener[] = [];
+const QUEUE_BYTES_MAX = 10 * 1024 * 1024;
+const listeners: Listener[] = [];
 const temp = new TempRoot("control");
 afterEach(() => {
   for (const listener of listeners.splice(0)) listener.stop();
@@ -29,13 +28,14 @@ afterEach(() => {
 afterAll(() => temp[Symbol.dispose]());
 
 /** Echoes what it gets. */
-function listen(path: string, owner: { uid: number; gid: number } | null = null): ControlListener {
-  const listener = controlSockets.listen({
+function listen(path: string, owner: { uid: number; gid: number } | null = null): Listener {
+  const listener = controlSockets(realNet).listen({
     path,
     owner,
-    accept: (peer: ControlPeer) => ({
-      received: (chunk) => peer.send(Buffer.from(chunk).toString()),
-      drained: () => {},
+    sendQueueBytesMax: QUEUE_BYTES_MAX,
+    accept: () => ({
+      opened: () => {},
+      received: (link, chunk) => link.send(chunk.slice()),
       ended: () => {},
     }),
   });
@@ -52,7 +52,7 @@ function fresh(): string {
 /** One line there and back, or how it ended. */
 function ask(path: string, word: string): Promise<string | LineEnd> {
   return new Promise((resolve) => {
-    const link = unixSockets.connect(path, 10 * 1024 * 1024, {
+    const link = lineSockets(realNet).connect(path, QUEUE_BYTES_MAX, {
       opened: (opened) => opened.send(word),
       line: (text) => {
         resolve(text);

@@ -3,12 +3,8 @@
 
 import { describe, expect, test } from "bun:test";
 import { ArmdbError } from "../../src/errors.ts";
-import type {
-  ControlEvents,
-  ControlListenOptions,
-  ControlPeer,
-  ControlSockets,
-} from "../../src/io/control-socket.ts";
+import type { ControlListenOptions, ControlSockets } from "../../src/io/control-socket.ts";
+import type { Link, LinkEvents } from "../../src/io/net.ts";
 import type { NoticeSocket } from "../../src/io/notify.ts";
 import type { CompareEvent } from "../../src/replica/compare-types.ts";
 import {
@@ -20,26 +16,31 @@ import { ManualClock } from "../support/manual-clock.ts";
 import { MemoryNet } from "../support/memory-net.ts";
 import { NOW_MS, viewOf } from "./facts.ts";
 
-class Peer implements ControlPeer {
+class Peer implements Link {
+  readonly peer = "/d/armdb.sock";
   text = "";
   readonly queuedBytes = 0;
-  events: ControlEvents | null = null;
+  events: LinkEvents | null = null;
 
-  send(text: string): void {
-    this.text += text;
+  send(frame: Uint8Array): void {
+    this.text += Buffer.from(frame).toString();
   }
+
+  pause(): void {}
+
+  resume(): void {}
 
   finish(): void {
-    this.drop();
+    this.close();
   }
 
-  drop(): void {
-    this.events?.ended();
+  close(): void {
+    this.events?.ended(this, { kind: "closed-here" });
   }
 
   ask(request: Record<string, unknown>): Record<string, unknown>[] {
     this.text = "";
-    this.events?.received(Buffer.from(`${JSON.stringify({ schema: 1, ...request })}\n`));
+    this.events?.received(this, Buffer.from(`${JSON.stringify({ schema: 1, ...request })}\n`));
     return this.lines;
   }
 
@@ -109,12 +110,13 @@ class Stage implements ControlSockets {
   listen(options: ControlListenOptions) {
     if (this.refuses !== null) throw this.refuses;
     this.listening = options;
-    return { stop: () => void (this.listening = null) };
+    return { at: options.path, port: 0, stop: () => void (this.listening = null) };
   }
 
   connect(): Peer {
     const peer = new Peer();
-    peer.events = this.listening?.accept(peer) ?? null;
+    peer.events = this.listening?.accept() ?? null;
+    peer.events?.opened(peer);
     return peer;
   }
 
@@ -197,7 +199,7 @@ describe("the services of a follower", () => {
     stage.services.locked(null);
     const peer = stage.connect();
     peer.ask(stage.compareRequest());
-    peer.drop();
+    peer.close();
     expect(stage.givenUp).toEqual([0, 1]);
     expect(stage.connect().ask(stage.compareRequest())).toEqual([]);
   });

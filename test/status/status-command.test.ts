@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createStatusCommand, statusCommand } from "../../src/cli/commands/status.ts";
 import { STATUS_OCCUPIED } from "../../src/format/slot.ts";
 import { controlSockets } from "../../src/io/control-socket.ts";
-import { unixSockets } from "../../src/io/unix-socket.ts";
+import { realNet } from "../../src/io/sockets.ts";
 import { saveState } from "../../src/store/state-file.ts";
 import { OWN_NEW_FILES } from "../../src/store/ownership.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
@@ -21,6 +21,7 @@ import { documentOf, viewOf } from "./facts.ts";
 import { need } from "../support/needs.ts";
 
 const HOUR_MS = 3_600_000;
+const QUEUE_BYTES_MAX = 1024 * 1024;
 
 function documentFrom(run: CommandRun): StatusDocument {
   expect(run.documents).toHaveLength(1);
@@ -141,12 +142,13 @@ describe("status without a follower", () => {
     mkdirSync(temp.path, { recursive: true });
     let asked = 0;
     const path = temp.fresh("elsewhere");
-    const elsewhere = controlSockets.listen({
+    const elsewhere = controlSockets(realNet).listen({
       path,
       owner: null,
+      sendQueueBytesMax: QUEUE_BYTES_MAX,
       accept: () => {
         asked++;
-        return { received: () => {}, drained: () => {}, ended: () => {} };
+        return { opened: () => {}, received: () => {}, ended: () => {} };
       },
     });
     symlinkSync(path, join(copy.path, "armdb.sock"));
@@ -186,14 +188,15 @@ describe("status without a follower", () => {
 /** A socket in a follower's directory that answers each line like this; `null`: never. */
 async function behindSocket(answer: string | null, run: (dir: string) => Promise<void>) {
   using copy = new FixtureCopy("8x16-2-shards", "follower-clean");
-  const listener = controlSockets.listen({
+  const listener = controlSockets(realNet).listen({
     path: join(copy.path, "armdb.sock"),
     owner: null,
-    accept: (peer) => ({
-      received: () => {
-        if (answer !== null) peer.send(`${answer}\n`);
+    sendQueueBytesMax: QUEUE_BYTES_MAX,
+    accept: () => ({
+      opened: () => {},
+      received: (link) => {
+        if (answer !== null) link.send(Buffer.from(`${answer}\n`));
       },
-      drained: () => {},
       ended: () => {},
     }),
   });
@@ -243,12 +246,12 @@ describe("status with somebody behind the socket", () => {
   test("a socket that we may not use is exit 5 with the way out", async () => {
     await behindSocket(null, async (dir) => {
       const forbidding = createStatusCommand({
-        sockets: {
+        sockets: () => ({
           connect(path, lineBytesMax, events) {
             queueMicrotask(() => events.ended({ kind: "not-connected", reason: "EACCES" }));
             return { send: () => {}, close: () => {} };
           },
-        },
+        }),
         newDisplay: () => {
           throw new Error("no display is wanted");
         },

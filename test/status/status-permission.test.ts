@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { controlSockets } from "../../src/io/control-socket.ts";
+import { realNet } from "../../src/io/sockets.ts";
 import { asciiJson } from "../../src/status/ascii-json.ts";
 import { FixtureCopy } from "../audit/repair-support.ts";
 import { runArmdb } from "../support/armdb.ts";
@@ -42,12 +43,13 @@ describe.if(possible)("status by another user", () => {
 
   test("is refused where a follower runs whose socket is not for everybody", async () => {
     if (!readable) return;
-    const listener = controlSockets.listen({
+    const listener = controlSockets(realNet).listen({
       path: join(copy.path, "armdb.sock"),
       owner: null,
-      accept: (peer) => ({
-        received: () => peer.send(`${asciiJson(documentOf([viewOf()]))}\n`),
-        drained: () => {},
+      sendQueueBytesMax: 1024 * 1024,
+      accept: () => ({
+        opened: () => {},
+        received: (link) => link.send(Buffer.from(`${asciiJson(documentOf([viewOf()]))}\n`)),
         ended: () => {},
       }),
     });

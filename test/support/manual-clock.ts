@@ -38,8 +38,16 @@ export class ManualClock implements Clock {
   }
 
   after(delayMs: number, run: () => void): Timer {
-    const dueMs = this.#nowMs + Math.max(0, delayMs);
-    const pending: Pending = { dueMs, order: this.#order++, run };
+    return this.#add(this.#nowMs + Math.max(0, delayMs), this.#order++, run);
+  }
+
+  /** Runs it as soon as what runs now has returned, before all that is due: a microtask. */
+  soon(run: () => void): void {
+    this.#add(this.#nowMs, this.#order++ - Number.MAX_SAFE_INTEGER, run);
+  }
+
+  #add(dueMs: number, order: number, run: () => void): Timer {
+    const pending: Pending = { dueMs, order, run };
     this.#pending.add(pending);
     return { cancel: () => void this.#pending.delete(pending) };
   }

@@ -3,6 +3,7 @@
 // only so many bytes at a time, so that senders meet a full buffer as on a real socket.
 // Promises: bytes arrive in order and as copies; nothing is delivered inside a call of the sender.
 
+import { type Endpoint, formatEndpoint } from "../../src/io/address.ts";
 import type { Clock, Timer } from "../../src/io/clock.ts";
 import type {
   ConnectOptions,
@@ -13,6 +14,7 @@ import type {
   ListenOptions,
   Net,
 } from "../../src/io/net.ts";
+import type { ManualClock } from "./manual-clock.ts";
 import { MemoryPipe } from "./memory-pipe.ts";
 
 export { type CutKind, MemoryPipe } from "./memory-pipe.ts";
@@ -21,45 +23,55 @@ export { type CutKind, MemoryPipe } from "./memory-pipe.ts";
 export type ConnectRule = "normal" | "refuse" | "blackhole";
 
 export class MemoryNet implements Net {
-  readonly #clock: Clock;
-  readonly #listeners = new Map<number, ListenOptions>();
+  readonly #clock: ManualClock;
+  /** By port, whatever the host, or by path. */
+  readonly #listeners = new Map<number | string, ListenOptions>();
   #nextPort = 40_000;
   /** Every connection that was made, in order. */
   readonly connections: MemoryConnection[] = [];
   /** How connects go from now on. */
   rule: ConnectRule = "normal";
+  /** Connects that fail do so as early as net.ts allows, before anything else happens: as where there is no route. */
+  failsAtOnce = false;
   /** Called with each connection before its first byte: the place to bend its pipes. */
   onConnection: ((connection: MemoryConnection) => void) | null = null;
   /** Connects that were tried, refused ones too. */
   connects = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: ManualClock) {
     this.#clock = clock;
   }
 
   listen(options: ListenOptions): Listener {
-    const port = options.port === 0 ? this.#nextPort++ : options.port;
-    if (this.#listeners.has(port)) throw new Error(`port ${port} is taken`);
-    this.#listeners.set(port, options);
+    const isAnyPort = !("unix" in options) && options.port === 0;
+    const bound = isAnyPort ? { ...options, port: this.#nextPort++ } : options;
+    const key = keyOf(bound);
+    if (this.#listeners.has(key)) throw new Error(`${key} is taken`);
+    this.#listeners.set(key, options);
     return {
-      at: `${options.host}:${port}`,
-      port,
-      stop: () => void this.#listeners.delete(port),
+      at: formatEndpoint(bound),
+      port: "unix" in bound ? 0 : bound.port,
+      stop: () => void this.#listeners.delete(key),
     };
   }
 
   connect(options: ConnectOptions, events: LinkEvents): Link {
     this.connects++;
-    const link = new MemoryLink(`${options.host}:${options.port}`, events, this.#clock);
+    const link = new MemoryLink(formatEndpoint(options), events, this.#clock);
     link.queueBytesMax = options.sendQueueBytesMax;
     if (this.rule === "blackhole") {
       link.timeout(options.timeoutMs);
       return link;
     }
+    const isRefused = () => this.rule === "refuse" || !this.#listeners.has(keyOf(options));
+    if (this.failsAtOnce && isRefused()) {
+      this.#clock.soon(() => link.end({ kind: "not-connected", reason: "ENETUNREACH" }));
+      return link;
+    }
     this.#clock.after(0, () => {
       if (link.hasEnded) return;
-      const listener = this.#listeners.get(options.port);
-      if (listener === undefined || this.rule === "refuse") {
+      const listener = this.#listeners.get(keyOf(options));
+      if (listener === undefined || isRefused()) {
         link.end({ kind: "not-connected", reason: "ECONNREFUSED" });
       } else this.#join(link, listener);
     });
@@ -72,7 +84,8 @@ export class MemoryNet implements Net {
   }
 
   #join(connecting: MemoryLink, listener: ListenOptions): void {
-    const peer = `127.0.0.1:${50_000 + this.connections.length}`;
+    const peer =
+      "unix" in listener ? listener.unix : `127.0.0.1:${50_000 + this.connections.length}`;
     const accepted = new MemoryLink(peer, listener.accept(peer), this.#clock);
     accepted.queueBytesMax = listener.sendQueueBytesMax;
     const connection = new MemoryConnection(connecting, accepted, this.#clock);
@@ -81,6 +94,10 @@ export class MemoryNet implements Net {
     accepted.start();
     connecting.start();
   }
+}
+
+function keyOf(endpoint: Endpoint): number | string {
+  return "unix" in endpoint ? endpoint.unix : endpoint.port;
 }
 
 /** Both ends and both directions of one connection. */
@@ -130,6 +147,7 @@ export class MemoryLink implements Link {
   #timer: Timer | null = null;
   #queue: Uint8Array[] = [];
   #queuedBytes = 0;
+  #finishing = false;
   #ended = false;
   queueBytesMax = Number.POSITIVE_INFINITY;
   pipe: MemoryPipe | null = null;
@@ -171,7 +189,7 @@ export class MemoryLink implements Link {
   }
 
   send(frame: Uint8Array): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#finishing) return;
     this.sends.push(frame.slice());
     this.#queue.push(frame);
     this.#queuedBytes += frame.length;
@@ -183,7 +201,7 @@ export class MemoryLink implements Link {
     }
   }
 
-  /** Moves what the pipe takes; `drained` when a queue that had been kept is gone. */
+  /** Moves what the pipe takes. */
   pump(): void {
     while (this.pipe !== null && this.#queue.length > 0 && !this.#ended) {
       const head = this.#queue[0] as Uint8Array;
@@ -201,7 +219,9 @@ export class MemoryLink implements Link {
   roomAgain(): void {
     if (this.#ended || this.#queue.length === 0) return;
     this.pump();
-    if (this.#queue.length === 0 && !this.#ended) this.#events.drained?.(this);
+    if (this.#queue.length > 0 || this.#ended) return;
+    if (this.#finishing) this.close();
+    else this.#events.drained?.(this);
   }
 
   deliver(chunk: Uint8Array): void {
@@ -215,6 +235,11 @@ export class MemoryLink implements Link {
   resume(): void {
     this.#paused = false;
     this.incoming?.wake();
+  }
+
+  finish(): void {
+    this.#finishing = true;
+    if (this.#queue.length === 0) this.close();
   }
 
   close(): void {

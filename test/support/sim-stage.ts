@@ -15,6 +15,8 @@ export interface SimStageOptions {
   readonly generation?: Generation;
   readonly shards?: number;
   readonly slots?: number;
+  /** Connects that fail do so before anything else happens. */
+  readonly failsAtOnce?: boolean;
 }
 
 export class SimStage {
@@ -24,7 +26,8 @@ export class SimStage {
   readonly leader: SimLeader;
 
   constructor(options: SimStageOptions = {}) {
-    const { generation = 3, shards = 1, slots = 1000 } = options;
+    const { generation = 3, shards = 1, slots = 1000, failsAtOnce = false } = options;
+    this.net.failsAtOnce = failsAtOnce;
     this.leader = new SimLeader({ net: this.net, clock: this.clock, generation, shards, slots });
   }
 

@@ -10,7 +10,8 @@ import { probeProtocol } from "../../audit/leader-probe.ts";
 import { Stopped } from "../../audit/stopped.ts";
 import { ArmdbError } from "../../errors.ts";
 import { type Address, formatAddress, parseAddress } from "../../io/address.ts";
-import { unixSockets } from "../../io/unix-socket.ts";
+import type { Net } from "../../io/net.ts";
+import { lineSockets } from "../../io/unix-socket.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { escapeText } from "../surface/escape.ts";
@@ -78,11 +79,13 @@ const spec: CommandSpec = {
 };
 
 /** The command over the given way to ask a running follower. */
-export function createCompareCommand(follower: FollowerCompare): Command {
-  return { spec, run: (context) => run(context, follower) };
+export function createCompareCommand(newFollower: (net: Net) => FollowerCompare): Command {
+  return { spec, run: (context) => run(context, newFollower(context.net)) };
 }
 
-export const compareCommand: Command = createCompareCommand(followerCompare(unixSockets));
+export const compareCommand: Command = createCompareCommand((net) =>
+  followerCompare(lineSockets(net)),
+);
 
 async function run(context: Context, follower: FollowerCompare): Promise<number> {
   const { args, disk } = context;

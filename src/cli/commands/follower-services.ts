@@ -39,7 +39,7 @@ export class FollowerFace {
     this.#source = new StatusSource({ ...place, supervisor, clock, pid });
     this.#services = new FollowerServices({
       ...{ source: this.#source, supervisor, clock, net, dir, openNoticeSocket },
-      sockets: controlSockets,
+      sockets: controlSockets(net),
       http: http === null ? null : parseHttpAddress(http),
       maxLagMs: args.durationMs("max-lag") ?? Number.POSITIVE_INFINITY,
       manager: managerWishes(env, pid),

@@ -4,7 +4,8 @@
 import { SOCKET_FILE } from "../../audit/compare-request.ts";
 import { ArmdbError } from "../../errors.ts";
 import { DiskError } from "../../io/disk.ts";
-import { type LineSockets, unixSockets } from "../../io/unix-socket.ts";
+import type { Net } from "../../io/net.ts";
+import { type LineSockets, lineSockets } from "../../io/unix-socket.ts";
 import { statusLine } from "../../status/status-line.ts";
 import { stoppedStatus } from "../../status/status-offline.ts";
 import { askForStatus } from "../../status/status-request.ts";
@@ -57,7 +58,7 @@ const LINE_INTERVAL_MS = 5_000;
 
 /** What the command stands on besides its context. */
 export interface StatusSurroundings {
-  readonly sockets: LineSockets;
+  sockets(net: Net): LineSockets;
   /** Lines that are redrawn in place, for a terminal. */
   newDisplay(): Display;
   /** Lines that the terminal shows. */
@@ -69,7 +70,7 @@ export function createStatusCommand(around: StatusSurroundings): Command {
 }
 
 export const statusCommand: Command = createStatusCommand({
-  sockets: unixSockets,
+  sockets: lineSockets,
   newDisplay: () => createDisplay(processSink(1)),
   rows: () => processSink(1).rows(),
 });
@@ -77,7 +78,7 @@ export const statusCommand: Command = createStatusCommand({
 async function run(context: Context, around: StatusSurroundings): Promise<number> {
   const dir = context.args.argument("DIR") ?? "";
   if (context.args.flag("watch")) return await watch(context, around, dir);
-  const document = await look(context, around.sockets, dir);
+  const document = await look(context, around.sockets(context.net), dir);
   if (context.json) context.out.json(document);
   else for (const line of linesOf(context, document, dir)) context.out.line(line);
   return verdictStatus(document.verdict);
@@ -148,7 +149,7 @@ async function watch(context: Context, around: StatusSurroundings, dir: string):
   let status = 5;
   try {
     while (!stop.aborted && !out.closed) {
-      const document = await look(context, around.sockets, dir);
+      const document = await look(context, around.sockets(context.net), dir);
       status = verdictStatus(document.verdict);
       if (json) out.json(document);
       else if (display === null) out.line(plainLine(document));
