@@ -25,6 +25,8 @@ export const HANDSHAKE_TIMEOUT_MS = 5_000;
 /** A frame that began must end within this, however it drips. */
 export const FRAME_TIMEOUT_MS = 15_000;
 export const HEARTBEAT_INTERVAL_MS = 5_000;
+/** A follower that compares says how far it is at least this often. */
+export const COMPARE_WORD_INTERVAL_MS = 5_000;
 /** No frame for three heartbeats where frames are due. */
 export const SILENCE_TIMEOUT_MS = 3 * HEARTBEAT_INTERVAL_MS;
 /** A leader without the stream echoes the probe well before this; a streaming one is silent until 5 s. */

@@ -3,14 +3,21 @@
 // side and the words both sides use. What comes over the socket is checked before it is believed.
 //
 //   client:    {"schema":1,"request":"compare","leader":"host:port","rounds":2,"waitMs":2000,"shard":null}
-//   follower:  {"type":"progress","shards":[{"shard":0,"round":1,"done":500,"total":1000}]}      any number of these
+//   follower:  {"type":"progress","shards":[{"shard":0,"round":1,"done":500,"total":1000}]}      at once, then every 5 s or sooner
 //              {"schema":1,"command":"compare","verdict":...,"healed":true,...}   the document of cli.md, last
 //   or         {"type":"error","code":"unknown","message":"...","hint":"..."}                 in place of the document
 
 import { ArmdbError, type ErrorCode, EXIT_STATUS } from "../errors.ts";
 import { type Address, formatAddress } from "../io/address.ts";
+import type { Clock, Timer } from "../io/clock.ts";
 import type { LineEnd, LineLink, LineSockets } from "../io/unix-socket.ts";
-import { DIFFERENCES_MAX, LEADER_TEXT_CHARS_MAX, SHARDS_MAX, SLOT_COUNT_MAX } from "../limits.ts";
+import {
+  COMPARE_WORD_INTERVAL_MS,
+  DIFFERENCES_MAX,
+  LEADER_TEXT_CHARS_MAX,
+  SHARDS_MAX,
+  SLOT_COUNT_MAX,
+} from "../limits.ts";
 import { VERSION_MAX } from "../format/slot.ts";
 import type { CompareProgress } from "./compare.ts";
 import {
@@ -62,12 +69,17 @@ export interface FollowerCompare {
   ): Promise<CompareReport | null>;
 }
 
+/** A first word comes within this. */
+const FIRST_WORD_LIMIT_MS = 5_000;
+/** And then one at least this often: six times what a follower allows itself. */
+const WORD_LIMIT_MS = 6 * COMPARE_WORD_INTERVAL_MS;
+
 /** Over the sockets given. */
-export function followerCompare(sockets: LineSockets): FollowerCompare {
+export function followerCompare(sockets: LineSockets, clock: Clock): FollowerCompare {
   return {
     compare: (socketPath, request, progress, stop) =>
       new Promise((resolve, reject) => {
-        const conversation = { sockets, socketPath, request, progress, stop };
+        const conversation = { sockets, clock, socketPath, request, progress, stop };
         new Conversation(conversation, resolve, reject);
       }),
   };
@@ -75,6 +87,7 @@ export function followerCompare(sockets: LineSockets): FollowerCompare {
 
 interface ConversationOptions {
   readonly sockets: LineSockets;
+  readonly clock: Clock;
   readonly socketPath: string;
   readonly request: CompareRequest;
   readonly progress: (rows: readonly CompareProgress[]) => void;
@@ -87,6 +100,7 @@ class Conversation {
   readonly #reject: (error: unknown) => void;
   readonly #link: LineLink;
   readonly #onStop = () => this.#settle(() => this.#reject(new Stopped()));
+  #timer: Timer;
   #settled = false;
 
   constructor(
@@ -98,6 +112,7 @@ class Conversation {
     this.#resolve = resolve;
     this.#reject = reject;
     options.stop.addEventListener("abort", this.#onStop);
+    this.#timer = this.#awaitWord(FIRST_WORD_LIMIT_MS);
     this.#link = options.sockets.connect(options.socketPath, REPLY_BYTES_MAX, {
       opened: (link) => link.send(encodeCompareRequest(options.request)),
       line: (text) => this.#line(text),
@@ -106,7 +121,14 @@ class Conversation {
     if (options.stop.aborted) this.#onStop();
   }
 
+  #awaitWord(limitMs: number): Timer {
+    const why = `no answer within ${limitMs / 1000} s`;
+    return this.#options.clock.after(limitMs, () => this.#fail(why));
+  }
+
   #line(text: string): void {
+    this.#timer.cancel();
+    this.#timer = this.#awaitWord(WORD_LIMIT_MS);
     const fields = fieldsOf(parse(text));
     if (fields === null) return this.#misunderstood("a line that is no JSON object");
     if (fields["type"] === "progress") return this.#options.progress(readProgress(fields));
@@ -155,6 +177,7 @@ class Conversation {
   #settle(run: () => void): void {
     if (this.#settled) return;
     this.#settled = true;
+    this.#timer.cancel();
     this.#options.stop.removeEventListener("abort", this.#onStop);
     this.#link.close();
     run();

@@ -74,6 +74,7 @@ class Probe {
         ended: (_link, end) => this.#linkEnded(end),
       },
     );
+    if (stop.aborted) this.#onStop();
   }
 
   #received(chunk: Uint8Array): void {

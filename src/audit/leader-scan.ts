@@ -34,9 +34,10 @@ const WINDOW_ACKS = 64;
 /** After our own close a leader of protocol 2 may still say `shard already streaming` for 0.1 s (wire.md, point 14). */
 const STREAMING_RETRIES = 5;
 const STREAMING_RETRY_MS = 250;
-/** A sparse scan may be silent while the leader reads; slower than this, whole file included, it is not reading. */
-const SILENCE_MS_BASE = 60_000;
+/** A sparse scan brings nothing while the leader reads; slower than this, whole file included, it is not reading. */
+const STILL_MS_BASE = 60_000;
 const LEADER_READ_BYTES_PER_MS = 8 * 1024;
+const STILL_MS_MAX = 30 * 60_000;
 const WATCH_INTERVAL_MS = 1_000;
 
 export interface LeaderScanOptions {
@@ -115,6 +116,8 @@ class ScanRun {
   #info: ShardInfo | null = null;
   #layout: SlotLayout | null = null;
   #slotLast = -1;
+  /** When the scan came further: heartbeats and empty batches are no progress. */
+  #movedAtMs = 0;
   /** Slot ids from here on are a lie, however much the shard has grown since ShardInfo. */
   #slotsMax = 0;
   #events = 0n;
@@ -192,10 +195,9 @@ class ScanRun {
     this.#slotsMax = Math.max(2 * info.slotCount, info.slotCount + SLOT_JUMP_MAX);
     this.#receiver.begin(info, this.#options.protocol);
     this.#link.sendAcks(WINDOW_ACKS, 0n, 0);
-    this.#watch(
-      SILENCE_MS_BASE +
-        shardFileBytes(info.slotCount, this.#layout.slotSize) / LEADER_READ_BYTES_PER_MS,
-    );
+    this.#movedAtMs = this.#clock.nowMs();
+    const readMs = shardFileBytes(info.slotCount, this.#layout.slotSize) / LEADER_READ_BYTES_PER_MS;
+    this.#watch(Math.min(STILL_MS_BASE + readMs, STILL_MS_MAX));
   }
 
   #batch(payload: Uint8Array): void {
@@ -221,6 +223,7 @@ class ScanRun {
       this.#slotLast = event.slot;
       this.#receiver.event(event);
     }
+    if (checked.count > 0) this.#movedAtMs = this.#clock.nowMs();
     this.#events += BigInt(checked.count);
     this.#acksDue++;
   }
@@ -245,12 +248,12 @@ class ScanRun {
     );
   }
 
-  #watch(silenceMsMax: number): void {
+  #watch(stillMsMax: number): void {
     this.#timer = this.#clock.after(WATCH_INTERVAL_MS, () => {
-      const silentMs = this.#clock.nowMs() - this.#link.lastFrameAtMs;
-      if (silentMs < silenceMsMax) return this.#watch(silenceMsMax);
-      const seconds = Math.round(silentMs / 1000);
-      const why = `nothing came for ${seconds} s in the middle of the scan`;
+      const stillMs = this.#clock.nowMs() - this.#movedAtMs;
+      if (stillMs < stillMsMax) return this.#watch(stillMsMax);
+      const seconds = Math.round(stillMs / 1000);
+      const why = `no slot came for ${seconds} s in the middle of the scan`;
       this.#finish({ kind: "failed", error: scanLost(this.#name, this.#options.shard, why) });
     });
   }

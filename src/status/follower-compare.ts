@@ -6,8 +6,9 @@ import { DifferenceBudget } from "../audit/compare-differences.ts";
 import { sideStatus, type SideWord } from "../audit/compare-kinds.ts";
 import { compareVerdict } from "../audit/compare-report.ts";
 import { versionOf } from "../format/slot.ts";
-import type { Clock, Timer } from "../io/clock.ts";
-import { DIFFERENCES_MAX } from "../limits.ts";
+import type { Clock } from "../io/clock.ts";
+import { Timers } from "../io/timers.ts";
+import { COMPARE_WORD_INTERVAL_MS, DIFFERENCES_MAX } from "../limits.ts";
 import type { CompareEvent } from "../replica/compare-types.ts";
 import type { Supervisor } from "../replica/supervisor.ts";
 import { asciiJson } from "./ascii-json.ts";
@@ -42,11 +43,12 @@ export class FollowerCompareRun {
   readonly #rows: Map<number, CompareRow>;
   readonly #running = new Map<number, () => void>();
   #round = 0;
-  #pause: Timer | null = null;
+  readonly #timers: Timers<"pause" | "word">;
   #stopped = false;
 
   constructor(options: FollowerCompareOptions) {
     this.#options = options;
+    this.#timers = new Timers(options.clock);
     const budget = new DifferenceBudget();
     this.#shards = options.order.shards.map((shard) => new ComparedShardRounds(shard, budget));
     this.#rows = new Map(
@@ -55,13 +57,14 @@ export class FollowerCompareRun {
   }
 
   start(): void {
+    this.#sayWord();
     this.#nextRound();
   }
 
   /** Gives it up; scans under way go on as any other. */
   stop(): void {
     this.#stopped = true;
-    this.#pause?.cancel();
+    this.#timers.stop();
     for (const giveUp of this.#running.values()) giveUp();
     this.#running.clear();
   }
@@ -70,6 +73,7 @@ export class FollowerCompareRun {
     const open = this.#shards.filter((shard) => this.#round === 0 || shard.isOpen);
     if (this.#stopped) return;
     if (open.length === 0 || this.#round === this.#options.order.rounds) {
+      this.#timers.stop();
       this.#options.done(this);
       return;
     }
@@ -108,15 +112,21 @@ export class FollowerCompareRun {
 
   #progress(shard: number, done: number, total: number): void {
     this.#rows.set(shard, { shard, round: this.#round, done, total });
+    this.#sayWord();
+  }
+
+  /** How far it is; again and again, as the asking side gives up a follower that says nothing. */
+  #sayWord(): void {
     this.#options.progress([...this.#rows.values()]);
+    this.#timers.set("word", COMPARE_WORD_INTERVAL_MS, () => this.#sayWord());
   }
 
   #shardEnded({ shard }: ComparedShardRounds): void {
     this.#running.delete(shard);
     if (this.#running.size > 0) return;
-    const { clock, order } = this.#options;
+    const { order } = this.#options;
     const isMore = this.#round < order.rounds && this.#shards.some((each) => each.isOpen);
-    this.#pause = clock.after(isMore ? order.waitMs : 0, () => this.#nextRound());
+    this.#timers.set("pause", isMore ? order.waitMs : 0, () => this.#nextRound());
   }
 
   /** The document of cli.md (JSON, compare) as one line, in pieces. */

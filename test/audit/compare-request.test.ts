@@ -9,6 +9,7 @@ import { compareDocument } from "../../src/cli/render/compare.ts";
 import { ArmdbError } from "../../src/errors.ts";
 import { realNet } from "../../src/io/sockets.ts";
 import { lineSockets } from "../../src/io/unix-socket.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 import { TempDirectory } from "./repair-support.ts";
 
 const REQUEST: CompareRequest = {
@@ -44,9 +45,10 @@ const DOCUMENT = {
 class Follower extends TempDirectory {
   readonly socketPath = join(this.path, "armdb.sock");
   readonly asked: string[] = [];
+  readonly clock = new ManualClock();
   #server: Server | null = null;
 
-  async listen(answer: string | null): Promise<void> {
+  async listen(answer: string | null, then: "ends" | "stays" = "ends"): Promise<void> {
     const server = createServer((socket) => {
       let text = "";
       socket.on("error", () => {});
@@ -54,16 +56,25 @@ class Follower extends TempDirectory {
         text += String(chunk);
         if (!text.endsWith("\n")) return;
         this.asked.push(text);
-        if (answer !== null) socket.end(answer);
+        if (answer !== null) socket.write(answer);
+        if (answer !== null && then === "ends") socket.end();
       });
     });
     this.#server = server;
     await new Promise<void>((resolve) => server.listen(this.socketPath, resolve));
   }
 
-  compare(stop = new AbortController().signal, progress: unknown[] = []) {
-    const show = (rows: readonly unknown[]) => void progress.push(...rows);
-    return followerCompare(lineSockets(realNet)).compare(this.socketPath, REQUEST, show, stop);
+  compare(stop = new AbortController().signal, progress: unknown[] = [], shown = () => {}) {
+    const show = (rows: readonly unknown[]) => {
+      progress.push(...rows);
+      shown();
+    };
+    return followerCompare(lineSockets(realNet), this.clock).compare(
+      this.socketPath,
+      REQUEST,
+      show,
+      stop,
+    );
   }
 
   override [Symbol.dispose](): void {
@@ -137,6 +148,23 @@ describe("followerCompare", () => {
       expect((await failure(follower.compare())).exitStatus).toBe(5);
     });
   }
+
+  test.each([
+    ["5 s", 5_000, null],
+    ["30 s", 30_000, `${JSON.stringify({ type: "progress", shards: [] })}\n`],
+  ])("a follower that says nothing for %s is exit 5", async (limit, limitMs, firstWord) => {
+    using follower = new Follower();
+    await follower.listen(firstWord, "stays");
+    const progress = Promise.withResolvers<void>();
+    const ended = failure(follower.compare(undefined, [], progress.resolve));
+    if (firstWord !== null) await progress.promise;
+    follower.clock.advance(limitMs - 1);
+    expect(follower.clock.pendingTimers).toBe(1);
+    follower.clock.advance(1);
+    const error = await ended;
+    expect([error.exitStatus, follower.clock.pendingTimers]).toEqual([5, 0]);
+    expect(error.message).toContain(`no answer within ${limit}`);
+  });
 
   test("a signal ends the wait", async () => {
     using follower = new Follower();

@@ -64,6 +64,22 @@ class Stage {
 }
 
 describe("a comparison by the follower", () => {
+  test("says at once how far it is, then every 5 s, in rounds and between them", () => {
+    const stage = new Stage([0], 2, 12_000);
+    stage.run.start();
+    expect(stage.progress).toEqual([[{ shard: 0, round: 1, done: 0, total: 0 }]]);
+    stage.clock.advance(10_000);
+    expect(stage.progress).toHaveLength(3);
+    stage.answer(0, scanOf([1], 0));
+    expect(stage.progress).toHaveLength(4);
+    stage.clock.advance(11_000);
+    expect(stage.progress).toHaveLength(6);
+    stage.clock.advance(1_000);
+    stage.answer(0, scanOf([], 0));
+    stage.clock.settle();
+    expect([stage.document?.["verdict"], stage.clock.pendingTimers]).toEqual(["same", 0]);
+  });
+
   test("asks all shards at once, and ends when nothing differs", () => {
     const stage = new Stage([0, 1, 2]);
     stage.run.start();

@@ -10,7 +10,6 @@ import { probeProtocol } from "../../audit/leader-probe.ts";
 import { Stopped } from "../../audit/stopped.ts";
 import { ArmdbError } from "../../errors.ts";
 import { type Address, formatAddress, parseAddress } from "../../io/address.ts";
-import type { Net } from "../../io/net.ts";
 import { lineSockets } from "../../io/unix-socket.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
 import type { CommandSpec } from "../words/spec.ts";
@@ -79,12 +78,12 @@ const spec: CommandSpec = {
 };
 
 /** The command over the given way to ask a running follower. */
-export function createCompareCommand(newFollower: (net: Net) => FollowerCompare): Command {
-  return { spec, run: (context) => run(context, newFollower(context.net)) };
+export function createCompareCommand(newFollower: (context: Context) => FollowerCompare): Command {
+  return { spec, run: (context) => run(context, newFollower(context)) };
 }
 
-export const compareCommand: Command = createCompareCommand((net) =>
-  followerCompare(lineSockets(net)),
+export const compareCommand: Command = createCompareCommand(({ net, clock }) =>
+  followerCompare(lineSockets(net), clock),
 );
 
 async function run(context: Context, follower: FollowerCompare): Promise<number> {
