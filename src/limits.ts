@@ -48,6 +48,8 @@ export const SEND_QUEUE_BYTES_MAX = 64 * 1024;
 /** A leader-side link sends batches: at most this waits in memory for one follower. */
 export const SERVE_QUEUE_BYTES_MAX = 1024 * 1024;
 
+/** Acks that may run ahead in a scan: what fits into one write of 64 KiB, 18 bytes each. */
+export const WINDOW_ACKS_MAX = 3_640;
 /** Group sync: an fdatasync starts at most this long after the first unsynced write. */
 export const GROUP_SYNC_DELAY_MS = 50;
 /** The cursor is saved at most this often. */

@@ -30,6 +30,7 @@ export class AckPacer {
   #pacedSinceMs: number | null = null;
   #timer: Timer | null = null;
   #liveAckAtMs = Number.NEGATIVE_INFINITY;
+  #stopped = false;
 
   constructor(options: {
     readonly clock: Clock;
@@ -73,7 +74,8 @@ export class AckPacer {
     const count = this.#isLiveOfProtocol1() ? this.#joinedLiveAcks() : this.#due;
     if (count === 0) return;
     this.#due = 0;
-    if (this.#waitForSync) this.#durability.whenDurable(() => this.#send(count));
+    // Durable first, then paced: a limit on the rate holds with a sync before each ack too.
+    if (this.#waitForSync) this.#durability.whenDurable(() => this.#pace(count));
     else this.#pace(count);
   }
 
@@ -91,6 +93,7 @@ export class AckPacer {
   }
 
   #pace(count: number): void {
+    if (this.#stopped) return;
     const delayMs = this.#delayMs();
     if (delayMs <= 0 && this.#delayed === 0) {
       this.#send(count);
@@ -118,6 +121,7 @@ export class AckPacer {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#timer?.cancel();
   }
 }

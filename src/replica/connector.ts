@@ -34,6 +34,8 @@ export class Connector {
   readonly #backoff: Backoff;
   #soonTries = 0;
   #protocol: ProtocolVersion;
+  /** The leader named another protocol than ours since its last ShardInfo. */
+  #wasCorrected = false;
   #windowAcks: number;
   #dropsAreTold = false;
   #firstConnectAtMs: number | null = null;
@@ -99,11 +101,8 @@ export class Connector {
     switch (trouble.kind) {
       case "none":
         return this.#connectSoon();
-      case "lower-protocol":
-        this.#protocol = 1;
-        // The attempt that was refused has cost the leader as much as any.
-        this.#options.host.acquireConnection(1, () => {});
-        return this.connect();
+      case "other-protocol":
+        return this.#speak(trouble.protocol, trouble.text);
       case "events-dropped":
         this.#dropsAreTold = true;
         // If that repeats, the scan is too slow for what is written meanwhile: more acks ahead.
@@ -135,6 +134,23 @@ export class Connector {
       case "retry":
         return this.#pause(trouble.stalled ? "stalled" : "waiting", trouble.text);
     }
+  }
+
+  /** Takes the protocol that the leader names, at once; a peer that changes its mind each time gets the backoff's pauses. */
+  #speak(protocol: ProtocolVersion, text: string): void {
+    const isSecond = this.#wasCorrected;
+    this.#wasCorrected = true;
+    this.#protocol = protocol;
+    if (isSecond) return this.#pause("waiting", text);
+    this.#options.figures.log("info", `${text}; switching`);
+    // The attempt that was refused has cost the leader as much as any.
+    if (protocol === 1) this.#options.host.acquireConnection(1, () => {});
+    this.connect();
+  }
+
+  /** The leader answered with a ShardInfo: what it was asked with is what it speaks. */
+  agreed(): void {
+    this.#wasCorrected = false;
   }
 
   /** Connects again with the backoff's pause. */

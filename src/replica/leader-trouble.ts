@@ -14,8 +14,8 @@ import type { ShardLinkEnd } from "./shard-link.ts";
 
 export type Trouble =
   | { readonly kind: "none" }
-  /** Connect again with protocol 1. */
-  | { readonly kind: "lower-protocol" }
+  /** Connect again with the protocol that the leader names. */
+  | { readonly kind: "other-protocol"; readonly protocol: ProtocolVersion; readonly text: string }
   /** Connect again at once: the leader dropped events and wants a new scan. */
   | { readonly kind: "events-dropped" }
   | { readonly kind: "already-streaming"; readonly text: string }
@@ -56,7 +56,11 @@ function leaderErrorTrouble(text: string, protocol: ProtocolVersion): Trouble {
     return { kind: "incompatible", text: "the leader has no such shard" };
   }
   const leaderVersion = versionMismatchLeader(text);
-  if (leaderVersion === 1 && protocol === 2) return { kind: "lower-protocol" };
+  // A leader is upgraded, and may be set back: whichever of both it names is spoken next.
+  if ((leaderVersion === 1 || leaderVersion === 2) && leaderVersion !== protocol) {
+    const spoken = `the leader now speaks protocol ${leaderVersion} (${protocol} before)`;
+    return { kind: "other-protocol", protocol: leaderVersion, text: spoken };
+  }
   if (leaderVersion !== null) {
     return {
       kind: "incompatible",

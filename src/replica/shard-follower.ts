@@ -191,10 +191,10 @@ export class ShardFollower {
     const refused = geometryTrouble(this.#settings.dir, this.#connector.leader, geometry, info);
     if (refused !== null) return this.#fail(refused);
     this.#shardInfo = info;
+    this.#connector.agreed();
     this.#host.learned(info, this.#protocol);
     if (this.#body !== null) return this.#beginMainScan(link);
-    const shard = this.#settings.shard;
-    this.#held = new HeldFrames(link, info, shard, this.#protocol, (held) => {
+    this.#held = new HeldFrames(link, info, this.#settings.shard, this.#protocol, (held) => {
       this.#host.prepare(info, (error) => {
         if (this.#over) return;
         if (error !== null) return this.#fail(error);

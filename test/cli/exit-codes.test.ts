@@ -55,6 +55,11 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
   },
   "2: a typo": { words: () => ["verfiy", sound], status: 2, code: "usage" },
   "2: a missing argument": { words: () => ["verify"], status: 2, code: "usage" },
+  "2: a window out of its bounds": {
+    words: () => ["replicate", NOBODY, "--data", join(root, "new"), "--window", "3641"],
+    status: 2,
+    code: "usage",
+  },
   "2: a value that is not accepted": {
     words: () => ["verify", sound, "--limit-rate", "fast"],
     status: 2,

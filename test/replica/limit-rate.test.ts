@@ -57,13 +57,13 @@ describe("a scan under --limit-rate", () => {
   const LIMIT_RATE_BYTES = 256 * 1024;
 
   /** Simulated time that a catch-up takes under the limit, with every byte held up for `delayMs` on its way. */
-  function catchUpMs(delayMs: number): number {
+  function catchUpMs(delayMs: number, sync: "group" | "batch" | "off" = "group"): number {
     const stage = new SimStage({ generation: 3, slots: SLOTS });
     for (let slot = 0; slot < SLOTS; slot++) stage.leader.put(0, slot, 1);
     stage.net.onConnection = ({ toListener, toConnector }) => {
       for (const pipe of [toListener, toConnector]) pipe.delayMs = delayMs;
     };
-    const follower = stage.follow({ settings: { limitRateBytes: LIMIT_RATE_BYTES } });
+    const follower = stage.follow({ settings: { limitRateBytes: LIMIT_RATE_BYTES, sync } });
     const tookMs = stage.until("live", () => follower.states().at(-1) === "live", 600_000);
     stage.expectEqual();
     return tookMs;
@@ -73,6 +73,12 @@ describe("a scan under --limit-rate", () => {
 
   test("takes what the limit makes it take, less the second that may come ahead", () => {
     const tookMs = catchUpMs(0);
+    expect(tookMs).toBeGreaterThan(wholeMs - 1_500);
+    expect(tookMs).toBeLessThan(wholeMs + 1_500);
+  });
+
+  test.each(["batch", "off"] as const)("keeps to the limit with --sync %s too", (sync) => {
+    const tookMs = catchUpMs(0, sync);
     expect(tookMs).toBeGreaterThan(wholeMs - 1_500);
     expect(tookMs).toBeLessThan(wholeMs + 1_500);
   });

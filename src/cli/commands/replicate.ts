@@ -1,6 +1,7 @@
 // `armdb replicate LEADER --data DIR`: follows a leader (cli.md: replicate). Wires the supervisor to the terminal, the JSON
 // lines and the signals; all decisions about following are in src/replica.
 
+import { WINDOW_ACKS_MAX } from "../../limits.ts";
 import { ArmdbError } from "../../errors.ts";
 import { parseAddress } from "../../io/address.ts";
 import { probeLibc } from "../../io/libc.ts";
@@ -26,6 +27,10 @@ async function run(context: Context): Promise<number> {
       hint: `armdb replicate ${args.argument("LEADER")} --data ./replica`,
     });
   }
+  const bounds = {
+    windowAcks: windowOf(args.integer("window")),
+    connectionsPerDay: connectionLimit(args.text("leader-connections")),
+  };
   probeLibc();
   const target = lookAtTarget(disk, dir);
   refuseForeign(context, dir, target);
@@ -37,7 +42,7 @@ async function run(context: Context): Promise<number> {
   }
   let held: HeldLock | null = null;
   try {
-    return await follow(context, { ...leader, dir, once, target }, (lock) => {
+    return await follow(context, { ...leader, ...bounds, dir, once, target }, (lock) => {
       held = lock;
     });
   } finally {
@@ -51,6 +56,9 @@ interface Following {
   readonly dir: string;
   readonly once: boolean;
   readonly target: ReplicaTarget;
+  readonly windowAcks: number;
+  /** Null: without a limit. */
+  readonly connectionsPerDay: number | null;
 }
 
 /** Runs until every shard is over; resolves to the exit status or throws the first shard's error. */
@@ -60,10 +68,8 @@ function follow(
   locked: (lock: HeldLock) => void,
 ): Promise<number> {
   const { args, clock, disk } = context;
-  const { dir, host, port, once, target } = following;
+  const { dir, host, port, once, target, windowAcks, connectionsPerDay } = following;
   const display = new FollowDisplay(context, { leader: args.argument("LEADER") ?? "", dir, once });
-  const limit = args.text("leader-connections");
-  const connectionsPerDay = limit === "off" ? null : connectionLimit(limit);
   return new Promise((resolve, reject) => {
     let timedOut = false;
     let finished = false;
@@ -80,7 +86,7 @@ function follow(
         once,
         resyncMs: args.durationMs("resync"),
         pollMs: args.durationMs("poll") ?? 300_000,
-        windowAcks: args.integer("window") ?? 64,
+        windowAcks,
         limitRateBytes: args.bytes("limit-rate"),
         sync: (args.text("sync") ?? "group") as SyncPolicy,
         acceptLeader: args.flag("accept-leader"),
@@ -208,7 +214,16 @@ function leaderOf(text: string | null): { host: string; port: number } {
   return address;
 }
 
-function connectionLimit(text: string | null): number {
+function windowOf(window: number | null): number {
+  if (window !== null && window >= 0 && window <= WINDOW_ACKS_MAX) return window;
+  const accepted = `expected a whole number from 0 to ${WINDOW_ACKS_MAX}`;
+  throw new ArmdbError("usage", `Invalid --window "${window ?? ""}": ${accepted}`, {
+    hint: "--window 64",
+  });
+}
+
+function connectionLimit(text: string | null): number | null {
+  if (text === "off") return null;
   const limit = Number(text ?? "1000");
   if (Number.isInteger(limit) && limit >= 1 && limit <= 30_000) return limit;
   throw new ArmdbError("usage", `--leader-connections is "${text}", wanted 1 to 30000 or off`);
