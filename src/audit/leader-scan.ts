@@ -9,8 +9,8 @@ import type { Net } from "../io/net.ts";
 import { CAUGHT_UP_CONFIRM_MS, SLOT_JUMP_MAX } from "../limits.ts";
 import { type SlotLayout, slotLayout } from "../format/slot.ts";
 import { shardFileBytes } from "../format/shard-header.ts";
-import type { SessionEvent } from "../replica/session.ts";
-import { ShardLink, type ShardLinkEnd } from "../replica/shard-link.ts";
+import type { SessionEvent } from "../link/session.ts";
+import { ShardLink, type ShardLinkEnd } from "../link/shard-link.ts";
 import {
   ERROR_ALREADY_STREAMING,
   ERROR_EVENTS_DROPPED,

@@ -4,7 +4,7 @@
 import type { Clock, Timer } from "../io/clock.ts";
 import type { Durability } from "./durability.ts";
 import type { BatchIntake } from "./batch-intake.ts";
-import type { ShardLink } from "./shard-link.ts";
+import type { ShardLink } from "../link/shard-link.ts";
 
 /** Acks are never held back longer than this: a leader gives up after 10 s. */
 const ACK_DELAY_MS_MAX = 4_000;

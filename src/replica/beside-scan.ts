@@ -10,9 +10,9 @@ import type { FollowerFigures } from "./follower-figures.ts";
 import type { HealedWatch } from "./healed-watch.ts";
 import type { ScanObserver } from "./scan-observer.ts";
 import { ScanRun } from "./scan-run.ts";
-import type { SessionEvent } from "./session.ts";
+import type { SessionEvent } from "../link/session.ts";
 import type { ShardBody } from "./shard-body.ts";
-import { ShardLink, type ShardLinkEnd, type ShardLinkOptions } from "./shard-link.ts";
+import { ShardLink, type ShardLinkEnd, type ShardLinkOptions } from "../link/shard-link.ts";
 import { Timers } from "../io/timers.ts";
 
 export interface BesideScanOptions {

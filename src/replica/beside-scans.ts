@@ -11,7 +11,7 @@ import { troubleOf } from "./leader-trouble.ts";
 import type { ScanPlanner } from "./scan-planner.ts";
 import type { ScanRun } from "./scan-run.ts";
 import type { ShardBody } from "./shard-body.ts";
-import type { ShardLink } from "./shard-link.ts";
+import type { ShardLink } from "../link/shard-link.ts";
 import { Timers } from "../io/timers.ts";
 
 type FromFollower = Pick<

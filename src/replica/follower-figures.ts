@@ -15,7 +15,7 @@ import type {
 import type { ScanVerdict } from "./scan-judge.ts";
 import type { ScanRun } from "./scan-run.ts";
 import type { ShardBody } from "./shard-body.ts";
-import type { ShardLink } from "./shard-link.ts";
+import type { ShardLink } from "../link/shard-link.ts";
 
 const SNAPSHOT_INTERVAL_MS = 250;
 

@@ -5,8 +5,8 @@ import { SLOT_JUMP_MAX } from "../limits.ts";
 import { layoutOf } from "../store/geometry.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
 import { checkBatch } from "../wire/slot-batch.ts";
-import type { SessionEvent } from "./session.ts";
-import type { ShardLink } from "./shard-link.ts";
+import type { SessionEvent } from "../link/session.ts";
+import type { ShardLink } from "../link/shard-link.ts";
 
 export class HeldFrames {
   readonly #link: ShardLink;

@@ -10,7 +10,7 @@ import {
 } from "../wire/messages.ts";
 import type { PlainError } from "../errors.ts";
 import { type Geometry, geometryDifferences } from "../store/geometry.ts";
-import type { ShardLinkEnd } from "./shard-link.ts";
+import type { ShardLinkEnd } from "../link/shard-link.ts";
 
 export type Trouble =
   | { readonly kind: "none" }

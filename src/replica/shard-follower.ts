@@ -23,9 +23,9 @@ import { geometryTrouble, troubleOf } from "./leader-trouble.ts";
 import { NO_OBSERVER, type ScanObserver } from "./scan-observer.ts";
 import { ScanPlanner } from "./scan-planner.ts";
 import { ScanRun } from "./scan-run.ts";
-import type { SessionEvent } from "./session.ts";
+import type { SessionEvent } from "../link/session.ts";
 import { ShardBody, type ShardBodyTools } from "./shard-body.ts";
-import { ShardLink, type ShardLinkEnd } from "./shard-link.ts";
+import { ShardLink, type ShardLinkEnd } from "../link/shard-link.ts";
 import { StreamWatch } from "./stream-watch.ts";
 import { Timers } from "../io/timers.ts";
 

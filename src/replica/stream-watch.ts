@@ -10,7 +10,7 @@ import type { ProtocolVersion } from "../wire/messages.ts";
 import type { FollowerFigures } from "./follower-figures.ts";
 import { RunWatch } from "./run-watch.ts";
 import type { ScanPlanner } from "./scan-planner.ts";
-import type { ShardLink } from "./shard-link.ts";
+import type { ShardLink } from "../link/shard-link.ts";
 import { Timers } from "../io/timers.ts";
 
 /** An echo comes well before this; a streaming leader's own heartbeat never does. */

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { FRAME_HEADER_BYTES } from "../../src/limits.ts";
-import { Session, type SessionEvent } from "../../src/replica/session.ts";
+import { Session, type SessionEvent } from "../../src/link/session.ts";
 import {
   encodeAck,
   encodeCaughtUp,

@@ -52,8 +52,8 @@ const STILL_OVER: StillOver = {
     "src/cli/commands/replicate.ts follow": 78,
   },
   imports: [
-    "src/audit/leader-scan.ts > src/replica/session.ts",
-    "src/audit/leader-scan.ts > src/replica/shard-link.ts",
+    "src/audit/leader-scan.ts > src/link/session.ts",
+    "src/audit/leader-scan.ts > src/link/shard-link.ts",
   ],
   circles: [
     [
