@@ -48,6 +48,10 @@ export const SEND_QUEUE_BYTES_MAX = 64 * 1024;
 /** A leader-side link sends batches: at most this waits in memory for one follower. */
 export const SERVE_QUEUE_BYTES_MAX = 1024 * 1024;
 
+/** A leader that scans brings a higher slot within this, and within the time that 8 MiB/s need for its whole file. */
+export const SCAN_STALL_MS_BASE = 60_000;
+export const LEADER_READ_BYTES_PER_MS = 8 * 1024;
+export const SCAN_STALL_MS_MAX = 30 * 60_000;
 /** Acks that may run ahead in a scan: what fits into one write of 64 KiB, 18 bytes each. */
 export const WINDOW_ACKS_MAX = 3_640;
 /** Group sync: an fdatasync starts at most this long after the first unsynced write. */

@@ -50,7 +50,10 @@ export interface ShardLinkOptions {
   readonly isEmpty: boolean;
 }
 
+/** Who hears of a link. Nothing is heard before `start` has returned, and nothing after `ended`. */
 export interface ShardLinkOwner {
+  /** The connection is made, and the SyncRequest sent. */
+  opened?(link: ShardLink): void;
   /** A session event other than `violation` and `leader-error`, in order. */
   received(link: ShardLink, event: SessionEvent): void;
   /** All whole frames of what the socket delivered have been handed over: the time to write and to ack. */
@@ -59,49 +62,72 @@ export interface ShardLinkOwner {
 }
 
 const WATCH_INTERVAL_MS = 1_000;
+/** A look that comes later than this says more of us than of the leader: what it sent may lie unread in our own socket. */
+const LATE_MS = 2_000;
 
 export class ShardLink {
   readonly session: Session;
+  readonly #net: Net;
   readonly #clock: Clock;
-  readonly #owner: ShardLinkOwner;
-  readonly #link: Link;
+  readonly #options: ShardLinkOptions;
+  #owner: ShardLinkOwner | null = null;
+  #link: Link | null = null;
   readonly #decoder = new FrameDecoder();
   #watch: Timer | null = null;
   #openedAtMs: number | null = null;
   #frameBegunAtMs: number | null = null;
   #lastFrameAtMs: number;
   #lastSentAtMs: number;
+  #lookedAtMs: number;
+  /** Deadlines count from here at the earliest: before it we were held up ourselves, or had asked for nothing. */
+  #judgedFromMs = Number.NEGATIVE_INFINITY;
   #bytesReceived = 0;
   #ended = false;
   #paused = false;
   /** Whether a streaming leader's heartbeats are due: not on an L1 connection without the stream. */
   expectsHeartbeats = true;
 
-  constructor(net: Net, clock: Clock, options: ShardLinkOptions, owner: ShardLinkOwner) {
+  constructor(net: Net, clock: Clock, options: ShardLinkOptions) {
+    this.#net = net;
     this.#clock = clock;
-    this.#owner = owner;
+    this.#options = options;
     this.session = new Session(options.shard, options.protocol, options.windowFor);
-    this.#lastFrameAtMs = clock.nowMs();
-    this.#lastSentAtMs = clock.nowMs();
-    const flags = options.isEmpty ? FLAG_EMPTY_STATE : 0;
-    const request = encodeSyncRequest({
-      shardId: options.shard,
-      protocolVersion: options.protocol,
-      flags,
-    });
-    const { host, port } = options;
-    this.#link = net.connect(
+    const nowMs = clock.nowMs();
+    this.#lastFrameAtMs = nowMs;
+    this.#lastSentAtMs = nowMs;
+    this.#lookedAtMs = nowMs;
+  }
+
+  /** Connects; once. What comes is told to `owner`. */
+  start(owner: ShardLinkOwner): void {
+    const { host, port, shard, protocol, isEmpty } = this.#options;
+    this.#owner = owner;
+    const flags = isEmpty ? FLAG_EMPTY_STATE : 0;
+    const request = encodeSyncRequest({ shardId: shard, protocolVersion: protocol, flags });
+    this.#link = this.#net.connect(
       { host, port, timeoutMs: CONNECT_TIMEOUT_MS, sendQueueBytesMax: SEND_QUEUE_BYTES_MAX },
       {
         opened: (link) => {
-          this.#openedAtMs = clock.nowMs();
+          this.#openedAtMs = this.#clock.nowMs();
+          this.#lookedAtMs = this.#openedAtMs;
           this.#scheduleWatch();
           link.send(request);
+          this.#owner?.opened?.(this);
         },
         received: (_link, chunk) => this.#receive(chunk),
         ended: (_link, end) => this.#linkEnded(end),
       },
     );
+  }
+
+  /** From now on `owner` hears of it. */
+  handOver(owner: ShardLinkOwner): void {
+    this.#owner = owner;
+  }
+
+  /** For an owner that handed it over while it heard of its end: tells the new one. */
+  tellOwner(before: ShardLinkOwner, end: ShardLinkEnd): void {
+    if (this.#owner !== before) this.#owner?.ended(this, end);
   }
 
   /** Monotonic time of the last whole frame, ms. */
@@ -111,6 +137,10 @@ export class ShardLink {
 
   get hasEnded(): boolean {
     return this.#ended;
+  }
+
+  get shard(): number {
+    return this.#options.shard;
   }
 
   /** Bytes that came over this connection. */
@@ -130,24 +160,24 @@ export class ShardLink {
     const ack = encodeAck({ shardId: this.session.shard, appliedCount, maxVersionSeen });
     const frames = new Uint8Array(ack.length * count);
     for (let index = 0; index < count; index++) frames.set(ack, index * ack.length);
-    this.#link.send(frames);
+    this.#link?.send(frames);
   }
 
   sendHeartbeat(): void {
     this.#lastSentAtMs = this.#clock.nowMs();
-    this.#link.send(encodeHeartbeat());
+    this.#link?.send(encodeHeartbeat());
   }
 
   /** Stops delivery, for a short time only: a leader's stream dies when its socket stays full. */
   pause(): void {
     this.#paused = true;
-    this.#link.pause();
+    this.#link?.pause();
   }
 
   resume(): void {
     this.#paused = false;
-    this.#lastFrameAtMs = this.#clock.nowMs();
-    this.#link.resume();
+    this.#judgedFromMs = this.#clock.nowMs();
+    this.#link?.resume();
   }
 
   /** Ends it with `closed-here`, at once. */
@@ -170,7 +200,7 @@ export class ShardLink {
     }
     if (!this.#decoder.midFrame) this.#frameBegunAtMs = null;
     else this.#frameBegunAtMs ??= this.#clock.nowMs();
-    this.#owner.chunkEnded(this);
+    this.#owner?.chunkEnded(this);
   }
 
   #frame(type: FrameType, payload: Uint8Array): boolean {
@@ -179,7 +209,7 @@ export class ShardLink {
     const event = this.session.receive(type, payload);
     if (event.kind === "violation") this.#violation(event.reason);
     else if (event.kind === "leader-error") this.#end({ kind: "leader-error", text: event.text });
-    else this.#owner.received(this, event);
+    else this.#owner?.received(this, event);
     return !this.#ended;
   }
 
@@ -219,8 +249,8 @@ export class ShardLink {
     if (this.#ended) return;
     this.#ended = true;
     this.#watch?.cancel();
-    this.#link.close();
-    this.#owner.ended(this, end);
+    this.#link?.close();
+    this.#owner?.ended(this, end);
   }
 
   #scheduleWatch(): void {
@@ -232,15 +262,20 @@ export class ShardLink {
 
   /** Holds the deadlines; on protocol 2 also keeps our own heartbeat going after CaughtUp. */
   #look(): void {
-    if (this.#paused) return;
     const nowMs = this.#clock.nowMs();
-    const silentMs = nowMs - this.#lastFrameAtMs;
+    const lateMs = nowMs - this.#lookedAtMs - WATCH_INTERVAL_MS;
+    this.#lookedAtMs = nowMs;
+    // What the leader sent meanwhile lies in our own socket: it is read first, and judged at a later look.
+    if (lateMs > LATE_MS) this.#judgedFromMs = nowMs;
+    if (this.#paused) return;
+    const sinceMs = (atMs: number) => nowMs - Math.max(atMs, this.#judgedFromMs);
+    const silentMs = sinceMs(this.#lastFrameAtMs);
     const seconds = Math.round(silentMs / 1000);
     const begun = this.#frameBegunAtMs;
-    if (begun !== null && nowMs - begun >= FRAME_TIMEOUT_MS) {
+    if (begun !== null && sinceMs(begun) >= FRAME_TIMEOUT_MS) {
       this.#end({ kind: "stalled", reason: "a frame began and did not end within 15 s" });
     } else if (this.session.phase === "handshake") {
-      if (nowMs - (this.#openedAtMs ?? nowMs) >= HANDSHAKE_TIMEOUT_MS) {
+      if (sinceMs(this.#openedAtMs ?? nowMs) >= HANDSHAKE_TIMEOUT_MS) {
         this.#end({ kind: "stalled", reason: "the leader accepted and said nothing for 5 s" });
       }
     } else if (this.session.phase === "streaming") {

@@ -50,16 +50,13 @@ export class BesideScan {
     this.#timers = new Timers(options.clock);
     // Before the leader can read its first slot: what the stream brings from here on may be newer than what the scan shows.
     options.body.judge.begin();
-    this.#link = new ShardLink(
-      options.net,
-      options.clock,
-      { ...options.link, protocol: 1, isEmpty: false },
-      {
-        received: (link, event) => options.guard(() => this.#received(link, event)),
-        chunkEnded: (link) => options.guard(() => options.chunkEnded(link, this.#acks)),
-        ended: (_link, end) => options.guard(() => this.#ended(end)),
-      },
-    );
+    const linkOptions = { ...options.link, protocol: 1, isEmpty: false } as const;
+    this.#link = new ShardLink(options.net, options.clock, linkOptions);
+    this.#link.start({
+      received: (link, event) => options.guard(() => this.#received(link, event)),
+      chunkEnded: (link) => options.guard(() => options.chunkEnded(link, this.#acks)),
+      ended: (_link, end) => options.guard(() => this.#ended(end)),
+    });
   }
 
   #received(link: ShardLink, event: SessionEvent): void {

@@ -113,7 +113,7 @@ export class PlainApplier implements BatchApplier {
       const slots = this.#goodCopiesReset(payload, options);
       if (slots.length > 0) return { kind: "save-first", slots };
     }
-    return this.#applyAll(payload, checked.count, options);
+    return this.#applyAll(payload, checked.events, options);
   }
 
   #goodCopiesReset(payload: Uint8Array, options: ApplyOptions): number[] {

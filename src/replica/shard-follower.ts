@@ -121,24 +121,20 @@ export class ShardFollower {
     const { host, port, shard } = this.#settings;
     const { clock, net } = this.#tools;
     this.#held = null;
-    const link = new ShardLink(
-      net,
-      clock,
-      {
-        host,
-        port,
-        shard,
-        protocol: this.#protocol,
-        windowFor: (shardCount) => this.#connector.windowFor(shardCount),
-        isEmpty: this.#body === null || this.#body.applier.occupied === 0,
-      },
-      {
-        received: (from, event) => this.#guard(() => this.#mainReceived(from, event)),
-        chunkEnded: (from) => this.#guard(() => this.#chunkEnded(from, this.#mainAcks)),
-        ended: (from, end) => this.#guard(() => this.#mainEnded(from, end)),
-      },
-    );
-    if (!link.hasEnded) this.#main = link;
+    const link = new ShardLink(net, clock, {
+      host,
+      port,
+      shard,
+      protocol: this.#protocol,
+      windowFor: (shardCount) => this.#connector.windowFor(shardCount),
+      isEmpty: this.#body === null || this.#body.applier.occupied === 0,
+    });
+    this.#main = link;
+    link.start({
+      received: (from, event) => this.#guard(() => this.#mainReceived(from, event)),
+      chunkEnded: (from) => this.#guard(() => this.#chunkEnded(from, this.#mainAcks)),
+      ended: (from, end) => this.#guard(() => this.#mainEnded(from, end)),
+    });
   }
 
   #mainEnded(link: ShardLink, end: ShardLinkEnd): void {

@@ -29,9 +29,16 @@ export interface BatchProblem {
   readonly event: number;
 }
 
-/** What a sound batch holds. */
-export interface BatchSummary {
-  readonly count: number;
+/** What a sound batch holds, in the order of its events; slots are -1 in an empty one. */
+export interface BatchFacts {
+  readonly events: number;
+  readonly slotFirst: number;
+  readonly slotLast: number;
+  /** Each slot is above the one before. */
+  readonly ascending: boolean;
+}
+
+export interface BatchSummary extends BatchFacts {
   /** Largest slot id, or -1 in an empty batch. */
   readonly slotMax: number;
 }
@@ -61,7 +68,8 @@ export function checkBatch(
     return { fault: "count-exceeds-payload", event: 0 };
   }
   let offset = BATCH_PREFIX_BYTES;
-  let slotMax = -1;
+  let [slotFirst, slotLast, slotMax] = [-1, -1, -1];
+  let ascending = true;
   for (let event = 0; event < count; event++) {
     if (offset + EVENT_HEADER_BYTES > payload.length) return { fault: "event-truncated", event };
     const slot = view.getUint32(offset, true);
@@ -69,9 +77,12 @@ export function checkBatch(
     if (status === STATUS_INVALID) return { fault: "status-invalid", event };
     offset += eventBytes(status, layout, protocol);
     if (offset > payload.length) return { fault: "event-truncated", event };
+    if (event === 0) slotFirst = slot;
+    else if (slot <= slotLast) ascending = false;
+    slotLast = slot;
     if (slot > slotMax) slotMax = slot;
   }
-  return { count, slotMax };
+  return { events: count, slotFirst, slotLast, ascending, slotMax };
 }
 
 /** One event of a batch; `key` and `value` are views of the payload, empty where the event carries none. */

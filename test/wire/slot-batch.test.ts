@@ -44,13 +44,28 @@ function changed(hex: string, offset: number, values: readonly number[]): Uint8A
 describe("a sound batch", () => {
   const slotMax = 0x0102_0304;
   test("is counted, with its largest slot", () => {
-    expect(check(payloadOf(PLAIN_HEX))).toEqual({ count: 2, slotMax });
-    expect(check(payloadOf(RESET_HEX))).toEqual({ count: 3, slotMax });
-    expect(check(payloadOf("0500000000"))).toEqual({ count: 0, slotMax: -1 });
-    expect(check(payloadOf("0501000000" + "ffffffff" + "08000000"))).toEqual({
-      count: 1,
+    expect(check(payloadOf(PLAIN_HEX))).toMatchObject({ events: 2, slotMax });
+    expect(check(payloadOf(RESET_HEX))).toMatchObject({ events: 3, slotMax });
+    expect(check(payloadOf("0500000000"))).toMatchObject({ events: 0, slotMax: -1 });
+    expect(check(payloadOf("0501000000" + "ffffffff" + "08000000"))).toMatchObject({
+      events: 1,
       slotMax: 0xffff_ffff,
     });
+  });
+
+  test("says with which slots it begins and ends, and whether they ascend", () => {
+    expect(check(payloadOf(PLAIN_HEX))).toMatchObject({ slotFirst: 1, slotLast: slotMax });
+    expect(check(payloadOf(RESET_HEX))).toMatchObject({ slotFirst: 1, slotLast: 7 });
+    const ascends = (hex: string) => {
+      const checked = check(payloadOf(hex));
+      return "fault" in checked ? checked : checked.ascending;
+    };
+    const free = (slot: number) => `0${slot}00000008000000`;
+    expect(ascends(PLAIN_HEX)).toBe(true);
+    expect(ascends(RESET_HEX)).toBe(false);
+    expect(ascends(`0502000000${free(3)}${free(3)}`)).toBe(false);
+    expect(ascends(`0502000000${free(0)}${free(1)}`)).toBe(true);
+    expect(ascends("0500000000")).toBe(true);
   });
 
   test("gives its events in order, keys and values as they stand", () => {
@@ -66,7 +81,7 @@ describe("a sound batch", () => {
 
   test("may have bytes behind it that nobody reads", () => {
     const longer = Buffer.concat([payloadOf(PLAIN_HEX), Buffer.alloc(50, 0xff)]);
-    expect(check(longer)).toEqual({ count: 2, slotMax });
+    expect(check(longer)).toMatchObject({ events: 2, slotMax });
     expect([...batchEvents(longer, LAYOUT, 2)]).toHaveLength(2);
   });
 
@@ -75,7 +90,7 @@ describe("a sound batch", () => {
     expect([eventBytes(1, LAYOUT, 1), eventBytes(1, LAYOUT, 2)]).toEqual([15, 15]);
     expect([eventBytes(2, LAYOUT, 1), eventBytes(2, LAYOUT, 2)]).toEqual([12, 12]);
     const free = payloadOf("0501000000" + "07000000" + "08000000");
-    expect(check(free, 2)).toEqual({ count: 1, slotMax: 7 });
+    expect(check(free, 2)).toMatchObject({ events: 1, slotMax: 7 });
     expect(check(free, 1)).toEqual({ fault: "event-truncated", event: 0 });
   });
 });
@@ -172,6 +187,6 @@ describe("SlotBatchEncoder", () => {
     const payload = frame.subarray(FRAME_HEADER_BYTES);
     // wire.md: a payload is at most 131,063 bytes.
     expect(payload.length).toBeLessThanOrEqual(131_063);
-    expect(checkBatch(payload, SHARD, layout, 2)).toEqual({ count: 2, slotMax: 1 } as BatchSummary);
+    expect(checkBatch(payload, SHARD, layout, 2)).toMatchObject({ events: 2, slotMax: 1 });
   });
 });
