@@ -72,7 +72,7 @@ const STILL_OVER: StillOver = {
   ],
 };
 
-const BEING_BUILT: readonly string[] = [];
+const BEING_BUILT: readonly string[] = ["src/replica/machine"];
 
 export const RULES: Rules = {
   fileLinesMax: { "src/": 320, "scripts/": 320, "test/": 360 },
