@@ -4,6 +4,7 @@
 import type { Clock, Timer } from "../io/clock.ts";
 import type { Durability } from "./durability.ts";
 import type { BatchIntake } from "./batch-intake.ts";
+import type { AckSender } from "../link/scan-types.ts";
 import type { ShardLink } from "../link/shard-link.ts";
 
 /** Acks are never held back longer than this: a leader gives up after 10 s. */
@@ -16,8 +17,16 @@ const ACK_DELAY_MS_MAX = 4_000;
  */
 const LIVE_ACK_INTERVAL_MS = 250;
 
+/** What holds acks back. */
+export interface AckLimits {
+  /** --sync batch. */
+  readonly waitForSync: boolean;
+  /** Of this shard, bytes a second. */
+  readonly limitRateBytes: number | null;
+}
+
 /** Sends a link's acks when they are due: at once, when durable (--sync batch), or paced (--limit-rate). */
-export class AckPacer {
+export class AckPacer implements AckSender {
   readonly #clock: Clock;
   readonly #link: ShardLink;
   readonly #intake: BatchIntake;
@@ -32,14 +41,14 @@ export class AckPacer {
   #liveAckAtMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
-  constructor(options: {
-    readonly clock: Clock;
-    readonly link: ShardLink;
-    readonly intake: BatchIntake;
-    readonly durability: Durability;
-    readonly waitForSync: boolean;
-    readonly limitRateBytes: number | null;
-  }) {
+  constructor(
+    options: AckLimits & {
+      readonly clock: Clock;
+      readonly link: ShardLink;
+      readonly intake: BatchIntake;
+      readonly durability: Durability;
+    },
+  ) {
     this.#clock = options.clock;
     this.#link = options.link;
     this.#intake = options.intake;
@@ -49,7 +58,7 @@ export class AckPacer {
   }
 
   /**
-   * The window: acks that run ahead of the batches of a scan. Measured at 8x64 over 2 shards: without them a catch-up takes
+   * The window: acks that run ahead of its batches. Measured at 8x64 over 2 shards: without them a catch-up takes
    * 1.7 times as long on one machine, and a round trip for each batch over a network.
    */
   sendAhead(): void {

@@ -12,7 +12,7 @@
 //   any                    older version                skip; in a scan it is noted as `older`
 
 import type { ProtocolVersion } from "../wire/messages.ts";
-import type { BatchProblem } from "../wire/slot-batch.ts";
+import type { BatchFacts, BatchProblem } from "../wire/slot-batch.ts";
 import type { SlotTable } from "../store/slot-table.ts";
 
 /** `live`: from a stream, where old events are normal. `scan`: from a catch-up, where every event is a comparison. */
@@ -26,10 +26,8 @@ export interface ScanDifference {
   readonly leaderWord: number;
 }
 
-export interface AppliedBatch {
+export interface AppliedBatch extends BatchFacts {
   readonly kind: "applied";
-  /** Events in the batch. */
-  readonly events: number;
   /** Events that changed something here. */
   readonly taken: number;
   /** Of those, events of an equal version whose bytes differed (protocol 2). */
@@ -47,7 +45,7 @@ export type BatchOutcome =
   | { readonly kind: "problem"; readonly problem: BatchProblem }
   /** A slot id is past the table. Nothing was applied: grow, then call again. */
   | { readonly kind: "grow"; readonly slotMax: number }
-  /** Resets would clear these good copies. Nothing was applied: save them, then call again with `resetsSaved`. */
+  /** Resets, or status 3 on protocol 1, would clear these good copies. Nothing was applied: save them, then call again with `resetsSaved`. */
   | { readonly kind: "save-first"; readonly slots: readonly number[] };
 
 export interface ApplyOptions {

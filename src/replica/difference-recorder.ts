@@ -2,7 +2,7 @@
 // each slot in which the scan differs from the file. Used by shard-thread.ts; the
 // rounds over all shards and the names of the kinds are status/follower-compare.ts.
 //
-//   idle -> wanted     a scan is asked for until one begins
+//   idle -> wanted     a scan is asked for, once: it is owed until one that begins later was whole
 //        -> recording  the scan runs; a slot that the live stream brings within 5 s was on its way, not lost
 //        -> settling   the scan was whole; the last slots get their 5 s
 //        -> idle       what is left is handed over
@@ -24,8 +24,6 @@ import { hasRecord, isDifference, isPast } from "./slot-difference.ts";
 import { type SeenSlot, SlotLook } from "./slot-look.ts";
 import { Timers } from "../io/timers.ts";
 
-/** Between two asks for a scan. */
-const ASK_INTERVAL_MS = 1_000;
 /** A scan that has not begun by then, or not begun again after it broke, will not come soon. */
 const BEGIN_LIMIT_MS = 60_000;
 const BROKEN_SCANS_MAX = 3;
@@ -38,7 +36,7 @@ export interface DifferenceRecorderOptions {
   readonly clock: Clock;
   /** The shard's data file. */
   readonly path: string;
-  /** Asks the follower for a scan; may come to nothing. */
+  /** Asks the follower for a scan that begins after this. */
   rescan(): void;
   send(event: CompareEvent): void;
 }
@@ -59,13 +57,12 @@ interface Recording extends ObservedScan {
 
 export class DifferenceRecorder implements ScanObserver {
   readonly #options: DifferenceRecorderOptions;
-  readonly #timers: Timers<"ask" | "settle">;
+  readonly #timers: Timers<"begin" | "settle">;
   readonly #rate: LiveRate;
   #phase: "idle" | "wanted" | "recording" | "settling" = "idle";
   #recording: Recording | null = null;
   #differencesMax = 0;
   #brokenScans = 0;
-  #beginByMs = 0;
   #streamEndedAtMs: number | null = null;
 
   constructor(options: DifferenceRecorderOptions) {
@@ -85,7 +82,7 @@ export class DifferenceRecorder implements ScanObserver {
   /** Gives up the comparison under way without a word. The scan itself goes on as any other. */
   stop(): void {
     this.#phase = "idle";
-    this.#timers.cancel("ask");
+    this.#timers.cancel("begin");
     this.#timers.cancel("settle");
     this.#recording?.look.close();
     this.#recording = null;
@@ -93,17 +90,9 @@ export class DifferenceRecorder implements ScanObserver {
 
   #want(): void {
     this.#phase = "wanted";
-    this.#beginByMs = this.#options.clock.nowMs() + BEGIN_LIMIT_MS;
-    this.#ask();
-  }
-
-  #ask(): void {
-    if (this.#phase !== "wanted") return;
-    if (this.#options.clock.nowMs() >= this.#beginByMs) {
-      this.#fail(`no new scan could begin within ${BEGIN_LIMIT_MS / 1000} s`);
-      return;
-    }
-    this.#timers.set("ask", ASK_INTERVAL_MS, () => this.#ask());
+    this.#timers.set("begin", BEGIN_LIMIT_MS, () =>
+      this.#fail(`no new scan could begin within ${BEGIN_LIMIT_MS / 1000} s`),
+    );
     this.#options.rescan();
   }
 
@@ -117,7 +106,7 @@ export class DifferenceRecorder implements ScanObserver {
   scanBegan(scan: ObservedScan): void {
     if (this.#phase !== "wanted") return;
     const { disk, clock, path } = this.#options;
-    this.#timers.cancel("ask");
+    this.#timers.cancel("begin");
     this.#disk(() => {
       this.#recording = {
         ...scan,

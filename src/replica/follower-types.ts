@@ -2,6 +2,8 @@
 // that it crosses threads as it is.
 
 import type { PlainError } from "../errors.ts";
+import type { SavedShard } from "./machine/inputs.ts";
+import type { OwedShown, Progress, ScanShown } from "./machine/shown.ts";
 import type { Geometry } from "../store/geometry.ts";
 import type { NewFileOwner } from "../store/ownership.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
@@ -43,7 +45,25 @@ export interface FollowerSettings {
   readonly acceptLeader: boolean;
   /** An earlier process followed this leader: its ring may hold old events (wire.md: L2). */
   readonly followedBefore: boolean;
+  readonly saved: SavedFacts;
 }
+
+/** What an earlier run left of this shard at this leader (store/state-file.ts); times are monotonic, and may be negative. */
+export interface SavedFacts {
+  readonly machine: SavedShard;
+  readonly diverged: readonly DivergedSlot[];
+  readonly lastFullScanAtMs: number | null;
+  readonly lastFullScanTookMs: number | null;
+  readonly currentAtMs: number | null;
+}
+
+export const NOTHING_SAVED: SavedFacts = {
+  machine: { complete: null, diverged: 0, owed: null },
+  diverged: [],
+  lastFullScanAtMs: null,
+  lastFullScanTookMs: null,
+  currentAtMs: null,
+};
 
 /** One listed difference that neither side can explain away (cli.md: diverged). */
 export interface DivergedSlot {
@@ -95,6 +115,16 @@ export interface ShardSnapshot {
   readonly slowestWriteMs: number;
   readonly scanningShare: number;
   readonly lastError: string | null;
+  /** A whole scan has ended and is durable, in this run or by the state file; null: not known. */
+  readonly complete: boolean | null;
+  /** Slots that wait for their second look. */
+  readonly suspectSlots: number;
+  /** How far the scans have come. */
+  readonly progress: Progress;
+  /** When this was told; monotonic. */
+  readonly shownAtMs: number;
+  readonly owed: OwedShown | null;
+  readonly scan: (ScanShown & { readonly slot: number }) | null;
 }
 
 export type FollowerReport =
@@ -139,8 +169,16 @@ export interface FollowerHost {
   prepare(info: ShardInfo, done: (error: PlainError | null) => void): void;
   /** The geometry and the leader's protocol are known (from the first ShardInfo), before anything is written. */
   learned(info: ShardInfo, protocol: ProtocolVersion): void;
-  /** May one more connection be made? `waitMs` 0 is yes; else ask again after that long. */
-  acquireConnection(protocol: ProtocolVersion, done: (waitMs: number) => void): void;
+  /** May one more connection be made? `granted` answers, now or later, perhaps after `held`. */
+  ask(request: number, protocol: ProtocolVersion): void;
+  /** The request is not wanted any more. */
+  drop(request: number): void;
+  /** What became of the connection that was granted. */
+  tell(request: number, what: "accepted" | "scanning" | "over"): void;
+  /** The scan of this connection adds up: `vouched` may answer whether the leader lives. */
+  confirming(link: number): void;
+  /** What the state file holds of this shard is to be durable, by the last snapshot. */
+  save(): void;
   report(report: FollowerReport): void;
   /** A frame came on the main connection; monotonic ms. More often than anything is reported. */
   heard(atMs: number): void;

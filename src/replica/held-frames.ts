@@ -1,59 +1,65 @@
 // Frames that come before the shard's files exist. A new directory is not touched until the first frame after ShardInfo has
-// proved sound; then the link rests until the files are there. Bounded by what one read of the socket delivers.
+// proved sound; then the link rests until the files are there, and what came is replayed in its order. Bounded by what one read of
+// the socket delivers.
 
 import { SLOT_JUMP_MAX } from "../limits.ts";
 import { layoutOf } from "../store/geometry.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
-import { checkBatch } from "../wire/slot-batch.ts";
-import type { SessionEvent } from "../link/session.ts";
-import type { ShardLink } from "../link/shard-link.ts";
+import { type BatchFacts, checkBatch } from "../wire/slot-batch.ts";
+
+export type HeldFrame =
+  | { readonly kind: "batch"; readonly payload: Uint8Array }
+  | { readonly kind: "live"; readonly payload: Uint8Array; readonly full: boolean }
+  | { readonly kind: "caught-up" };
 
 export class HeldFrames {
-  readonly #link: ShardLink;
   readonly #info: ShardInfo;
   readonly #shard: number;
   readonly #protocol: ProtocolVersion;
-  readonly #firstIsSound: (held: readonly SessionEvent[]) => void;
-  readonly #held: SessionEvent[] = [];
+  readonly #firstIsSound: () => void;
+  #held: HeldFrame[] = [];
 
-  /** `firstIsSound` is called once, with the list that may still grow while the link comes to rest. */
-  constructor(
-    link: ShardLink,
-    info: ShardInfo,
-    shard: number,
-    protocol: ProtocolVersion,
-    firstIsSound: (held: readonly SessionEvent[]) => void,
-  ) {
-    this.#link = link;
+  /** `firstIsSound` is called once. */
+  constructor(info: ShardInfo, shard: number, protocol: ProtocolVersion, firstIsSound: () => void) {
     this.#info = info;
     this.#shard = shard;
     this.#protocol = protocol;
     this.#firstIsSound = firstIsSound;
   }
 
-  receive(event: SessionEvent): void {
-    // A heartbeat proves nothing of the shard, and nobody needs it later.
-    if (event.kind === "heartbeat") return;
-    const fault = event.kind === "batch" ? this.#faultOf(event.payload) : null;
-    if (fault !== null) {
-      const reason = `The peer sent ${fault}`;
-      this.#link.fail({ kind: "violation", reason, beforeShardInfo: false });
-      return;
+  /** A batch of the scan; held unless it is not sound. */
+  batch(payload: Uint8Array): BatchFacts | { readonly fault: string } {
+    const facts = checkBatch(payload, this.#shard, layoutOf(this.#info), this.#protocol);
+    if ("fault" in facts) {
+      return { fault: `The peer sent a SlotBatch that is not sound (${facts.fault})` };
+    }
+    const { slotCount } = this.#info;
+    if (facts.slotMax >= Math.max(2 * slotCount, slotCount + SLOT_JUMP_MAX)) {
+      const far = `slot ${facts.slotMax}, far out of a shard of ${slotCount} slots`;
+      return { fault: `The peer sent ${far}` };
     }
     // The payload is only valid during the call.
-    this.#held.push(
-      event.kind === "batch" ? { ...event, payload: new Uint8Array(event.payload) } : event,
-    );
-    if (this.#held.length > 1) return;
-    this.#link.pause();
-    this.#firstIsSound(this.#held);
+    this.#hold({ kind: "batch", payload: new Uint8Array(payload) });
+    return facts;
   }
 
-  #faultOf(payload: Uint8Array): string | null {
-    const checked = checkBatch(payload, this.#shard, layoutOf(this.#info), this.#protocol);
-    if ("fault" in checked) return `a SlotBatch that is not sound (${checked.fault})`;
-    const { slotCount } = this.#info;
-    if (checked.slotMax < Math.max(2 * slotCount, slotCount + SLOT_JUMP_MAX)) return null;
-    return `slot ${checked.slotMax}, far out of a shard of ${slotCount} slots`;
+  live(payload: Uint8Array, full: boolean): void {
+    this.#hold({ kind: "live", payload: new Uint8Array(payload), full });
+  }
+
+  caughtUp(): void {
+    this.#hold({ kind: "caught-up" });
+  }
+
+  /** What came, in its order; held no longer. */
+  take(): readonly HeldFrame[] {
+    const held = this.#held;
+    this.#held = [];
+    return held;
+  }
+
+  #hold(frame: HeldFrame): void {
+    this.#held.push(frame);
+    if (this.#held.length === 1) this.#firstIsSound();
   }
 }

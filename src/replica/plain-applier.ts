@@ -16,7 +16,7 @@ import {
   versionOf,
 } from "../format/slot.ts";
 import { viewOf } from "../bytes.ts";
-import { batchEvents, checkBatch, type SlotEvent } from "../wire/slot-batch.ts";
+import { batchEvents, type BatchFacts, checkBatch, type SlotEvent } from "../wire/slot-batch.ts";
 import type {
   ApplyOptions,
   BatchApplier,
@@ -109,31 +109,37 @@ export class PlainApplier implements BatchApplier {
     const checked = checkBatch(payload, this.#shard, this.#layout, options.protocol);
     if ("fault" in checked) return { kind: "problem", problem: checked };
     if (checked.slotMax >= this.slotCount) return { kind: "grow", slotMax: checked.slotMax };
-    if (options.protocol === 2 && !options.resetsSaved) {
+    if (!options.resetsSaved) {
       const slots = this.#goodCopiesReset(payload, options);
       if (slots.length > 0) return { kind: "save-first", slots };
     }
-    return this.#applyAll(payload, checked.events, options);
+    return this.#applyAll(payload, checked, options);
   }
 
   #goodCopiesReset(payload: Uint8Array, options: ApplyOptions): number[] {
     const slots: number[] = [];
     for (const event of batchEvents(payload, this.#layout, options.protocol)) {
-      if (statusOf(event.meta) !== STATUS_FREE) continue;
+      const clears = options.protocol === 2 ? STATUS_FREE : STATUS_INVALID;
+      if (statusOf(event.meta) !== clears) continue;
       if (statusOf(this.word(event.slot)) !== STATUS_OCCUPIED) continue;
       if (this.#decide(event, options) === "take") slots.push(event.slot);
     }
     return slots;
   }
 
-  #applyAll(payload: Uint8Array, events: number, options: ApplyOptions): BatchOutcome {
+  #applyAll(
+    payload: Uint8Array,
+    { events, slotFirst, slotLast, ascending }: BatchFacts,
+    options: ApplyOptions,
+  ): BatchOutcome {
     const marks = options.purpose === "scan" ? this.#seen : this.#touched;
     const differences: ScanDifference[] = [];
     let taken = 0;
     let replaced = 0;
     let cleared = 0;
     let versionMax = -1;
-    for (const event of batchEvents(payload, this.#layout, options.protocol)) {
+    for (const sent of batchEvents(payload, this.#layout, options.protocol)) {
+      const event = asDelete(sent);
       const { slot, meta } = event;
       marks[slot] = 1;
       const decision = this.#decide(event, options);
@@ -148,7 +154,10 @@ export class PlainApplier implements BatchApplier {
         differences.push({ slot, kind: decision, leaderWord: meta });
       }
     }
-    return { kind: "applied", events, taken, replaced, cleared, versionMax, differences };
+    return {
+      ...{ kind: "applied", events, slotFirst, slotLast, ascending },
+      ...{ taken, replaced, cleared, versionMax, differences },
+    };
   }
 
   /** The table at the head of batch-applier.ts. */
@@ -223,6 +232,12 @@ export class PlainApplier implements BatchApplier {
     this.#runs = [];
     this.#pendingBytes = 0;
   }
+}
+
+/** Protocol 1: whatever is not OCCUPIED is a delete, status 3 too. */
+function asDelete(event: SlotEvent): SlotEvent {
+  if (statusOf(event.meta) !== STATUS_INVALID) return event;
+  return { ...event, meta: packMeta(STATUS_DELETED, versionOf(event.meta)) };
 }
 
 function extended<T extends Uint32Array | Uint8Array>(from: T, to: T): T {

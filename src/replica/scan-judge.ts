@@ -26,6 +26,11 @@ export class ScanJudge {
     this.#applier = applier;
   }
 
+  /** What an earlier run found: one scan that shows it again confirms it. */
+  remember(diverged: readonly DivergedSlot[]): void {
+    for (const slot of diverged) this.#suspects.set(slot.slot, slot);
+  }
+
   /** A scan begins: nothing is seen or touched yet. */
   begin(): void {
     this.#differences = new Map();

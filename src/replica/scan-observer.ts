@@ -1,14 +1,14 @@
 // What may look on while a shard is scanned (style: what must look on is passed in as an observer). Used by shard-follower.ts
-// and beside-scan.ts, which call it; the recorder of a comparison is one (difference-recorder.ts). An observer may read the
+// and shard-connections.ts, which call it; the recorder of a comparison is one (difference-recorder.ts). An observer may read the
 // shard's body and distrust slots of it; it decides nothing else and never throws for bytes of the peer.
 
 import type { ProtocolVersion } from "../wire/messages.ts";
-import type { ScanRun } from "./scan-run.ts";
+import type { ScanKind } from "./machine/types.ts";
 import type { ShardBody } from "./shard-body.ts";
 
 export interface ObservedScan {
   readonly body: ShardBody;
-  readonly kind: ScanRun["kind"];
+  readonly kind: ScanKind;
   /** Whether a live stream goes on beside the scan. */
   readonly hasStream: boolean;
 }

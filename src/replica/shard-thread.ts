@@ -32,12 +32,19 @@ export interface FollowCommand {
 export type ShardThreadStart =
   FollowCommand | { readonly kind: "stand-by"; readonly host: string; readonly port: number };
 
-/** Supervisor to shard. `prepared` and `connection` answer the last request of that kind. */
+/** Supervisor to shard. `prepared` answers the last request of that kind. */
 export type ShardCommand =
   /** To a thread that stands by. */
   | FollowCommand
   | { readonly kind: "prepared"; readonly error: PlainError | null }
-  | { readonly kind: "connection"; readonly waitMs: number }
+  | { readonly kind: "granted"; readonly request: number }
+  | {
+      readonly kind: "held";
+      readonly request: number;
+      readonly untilMs: number;
+      readonly limit: number;
+    }
+  | { readonly kind: "vouched"; readonly link: number; readonly lives: boolean }
   | { readonly kind: "rescan" }
   /** Compare with the leader by the next scan; `compare` messages come until the last. */
   | { readonly kind: "compare"; readonly id: number; readonly differencesMax: number }
@@ -49,7 +56,15 @@ export type ShardMessage =
   | { readonly kind: "report"; readonly report: FollowerReport }
   | { readonly kind: "learned"; readonly info: ShardInfo; readonly protocol: ProtocolVersion }
   | { readonly kind: "prepare"; readonly info: ShardInfo }
-  | { readonly kind: "acquire"; readonly protocol: ProtocolVersion }
+  | { readonly kind: "ask"; readonly request: number; readonly protocol: ProtocolVersion }
+  | { readonly kind: "drop"; readonly request: number }
+  | {
+      readonly kind: "tell";
+      readonly request: number;
+      readonly what: "accepted" | "scanning" | "over";
+    }
+  | { readonly kind: "confirming"; readonly link: number }
+  | { readonly kind: "save" }
   | { readonly kind: "compare"; readonly id: number; readonly event: CompareEvent }
   /** A bug of ours: the thread ends, and is started again. */
   | { readonly kind: "crashed"; readonly reason: string };
@@ -70,7 +85,6 @@ function follow(command: FollowCommand): (command: ShardCommand) => void {
   shortenTimeSlice();
   const { settings } = command;
   const lastFrame = new LastFrame(command.lastFrame);
-  const acquiring: ((waitMs: number) => void)[] = [];
   let preparing: ((error: PlainError | null) => void) | null = null;
 
   const host: FollowerHost = {
@@ -82,15 +96,11 @@ function follow(command: FollowCommand): (command: ShardCommand) => void {
       net.dropSpare();
       send({ kind: "learned", info, protocol });
     },
-    acquireConnection(protocol, done) {
-      // Protocol 2 leaders give their memory back: no budget, no round trip.
-      if (protocol === 2) {
-        done(0);
-        return;
-      }
-      acquiring.push(done);
-      send({ kind: "acquire", protocol });
-    },
+    ask: (request, protocol) => send({ kind: "ask", request, protocol }),
+    drop: (request) => send({ kind: "drop", request }),
+    tell: (request, what) => send({ kind: "tell", request, what }),
+    confirming: (link) => send({ kind: "confirming", link }),
+    save: () => send({ kind: "save" }),
     report(report) {
       send({ kind: "report", report });
       if (report.kind === "ended") end();
@@ -136,9 +146,12 @@ function follow(command: FollowCommand): (command: ShardCommand) => void {
         done?.(command.error);
         return;
       }
-      case "connection":
-        acquiring.shift()?.(command.waitMs);
-        return;
+      case "granted":
+        return follower.granted(command.request);
+      case "held":
+        return follower.held(command.request, command.untilMs, command.limit);
+      case "vouched":
+        return follower.vouched(command.link, command.lives);
       case "rescan":
         follower.rescan();
         return;

@@ -1,12 +1,12 @@
-// Keeps the state file of a running follower up to date (store/state-file.ts). Used by supervisor.ts. The file is diagnostic:
-// that it cannot be saved is said, and met by the shards if it is serious.
+// Keeps the state file of a running follower up to date (store/state-file.ts). Used by supervisor.ts. What is known of a leader is
+// replaced only once another one has proved to fit. That the file cannot be saved is said, and tried again.
 
 import { ArmdbError } from "../errors.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import type { NewFileOwner } from "../store/ownership.ts";
 import type { Replacement } from "../store/replace-file.ts";
-import { type FollowerState, saveState } from "../store/state-file.ts";
+import { type FollowerState, NO_OTHERS, saveState } from "../store/state-file.ts";
 import type { ProtocolVersion } from "../wire/messages.ts";
 import type { ShardSnapshot } from "./follower-types.ts";
 import { savedShards } from "./saved-shards.ts";
@@ -33,18 +33,25 @@ export interface StateKeeperOptions {
   /** Unix times of the connections of the last day, ms. */
   connectionsAtMs(): readonly number[];
   now(): StateNow;
+  /** Whether a ShardInfo of this leader has fitted. */
+  hasFitted(): boolean;
   warn(text: string): void;
 }
 
 export class StateKeeper {
   readonly #options: StateKeeperOptions;
   #savedAtMs = Number.NEGATIVE_INFINITY;
+  #savedText = "";
+  /** Why the last save failed; null when it did not. */
+  failure: string | null = null;
+  /** Unix time of the last one that did not fail. */
+  savedAtMs: number | null = null;
 
   constructor(options: StateKeeperOptions) {
     this.#options = options;
   }
 
-  /** Saves at most once in ten seconds. */
+  /** Saves at most once in ten seconds, and only what has changed. */
   saveSometimes(): void {
     const nowMs = this.#options.clock.nowMs();
     if (nowMs - this.#savedAtMs < SAVE_INTERVAL_MS) return;
@@ -52,21 +59,24 @@ export class StateKeeper {
     this.trySave("later");
   }
 
-  /** Saves; that it could not is a warning. */
+  /** Saves; that it could not is a warning, once for the same reason. */
   trySave(replacement: Replacement): void {
     try {
       this.save(this.#options.now(), replacement);
     } catch (thrown) {
       if (!(thrown instanceof ArmdbError)) throw thrown;
-      this.#options.warn(thrown.message);
+      if (this.failure !== thrown.message) this.#options.warn(thrown.message);
+      this.failure = thrown.message;
     }
   }
 
-  /** Saves; throws what the disk says. */
+  /** Saves; throws what the disk says. Nothing while another leader's state is in the file and this one has not fitted. */
   save(now: StateNow, replacement: Replacement): void {
-    const { disk, clock, dir, leader, found, connectionsAtMs } = this.#options;
+    const { disk, clock, dir, leader, found, connectionsAtMs, hasFitted } = this.#options;
+    const isSame = found === null || found.leader === leader;
+    if (!isSame && !hasFitted()) return;
     const wallOffsetMs = clock.wallMs() - clock.nowMs();
-    const before = found?.leader === leader ? found.shards : [];
+    const before = isSame ? (found?.shards ?? []) : [];
     const state: FollowerState = {
       leader,
       protocol: now.protocol,
@@ -74,7 +84,13 @@ export class StateKeeper {
       shards: savedShards(now.snapshots, before, wallOffsetMs),
       connectionsAtMs: connectionsAtMs(),
       savedAtMs: clock.wallMs(),
+      others: found?.others ?? NO_OTHERS,
     };
+    const text = JSON.stringify({ ...state, savedAtMs: 0 });
+    if (replacement === "later" && text === this.#savedText && this.failure === null) return;
     saveState(disk, dir, state, now.owner, replacement);
+    this.#savedText = text;
+    this.failure = null;
+    this.savedAtMs = state.savedAtMs;
   }
 }

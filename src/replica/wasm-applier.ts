@@ -31,7 +31,7 @@ import type {
   ScanDifference,
   WriteSink,
 } from "./batch-applier.ts";
-import { imageBytesMax, type Places, placesOf, tableBytes } from "./wasm-places.ts";
+import { imageBytesMax, optionBits, type Places, placesOf, tableBytes } from "./wasm-places.ts";
 
 const NO_DIFFERENCES: readonly ScanDifference[] = [];
 
@@ -260,8 +260,10 @@ export class WasmApplier implements BatchApplier {
 
   #applied(events: number): BatchOutcome {
     return {
-      kind: "applied",
-      events,
+      ...{ kind: "applied", events },
+      slotFirst: events === 0 ? -1 : this.#cell(cells.SLOT_FIRST),
+      slotLast: events === 0 ? -1 : this.#cell(cells.SLOT_LAST),
+      ascending: this.#cell(cells.ASCENDING) === 1,
       taken: this.#cell(cells.TAKEN),
       replaced: this.#cell(cells.REPLACED),
       cleared: this.#cell(cells.CLEARED),
@@ -307,14 +309,6 @@ export class WasmApplier implements BatchApplier {
     const group = this.#places.table + (slot >>> 5) * cells.GROUP_BYTES;
     return ((this.#cell(group + offset) >>> (slot & 31)) & 1) === 1;
   }
-}
-
-function optionBits(options: ApplyOptions): number {
-  return (
-    (options.protocol === 2 ? cells.OPTION_PROTOCOL_2 : 0) |
-    (options.purpose === "scan" ? cells.OPTION_SCAN : 0) |
-    (options.resetsSaved ? cells.OPTION_RESETS_SAVED : 0)
-  );
 }
 
 function problem(fault: BatchFault, event: number): BatchOutcome {

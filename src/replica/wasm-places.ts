@@ -5,6 +5,7 @@
 import type { SlotLayout } from "../format/slot.ts";
 import { AreaPlan } from "../format/wasm-kernel.ts";
 import { FRAME_PAYLOAD_BYTES_MAX } from "../limits.ts";
+import type { ApplyOptions } from "./batch-applier.ts";
 import * as cells from "../wasm/cells.ts";
 import { BATCH_PREFIX_BYTES, EVENT_HEADER_BYTES } from "../wire/slot-batch.ts";
 import { PENDING_BYTES_FULL } from "./batch-applier.ts";
@@ -53,4 +54,13 @@ export function imageBytesMax(payloadBytes: number, eventBytes: number, slotSize
 /** Bytes of a table of so many slots. */
 export function tableBytes(slotCount: number): number {
   return Math.ceil(slotCount / cells.GROUP_SLOTS) * cells.GROUP_BYTES;
+}
+
+/** The options of a batch as the kernel takes them. */
+export function optionBits(options: ApplyOptions): number {
+  return (
+    (options.protocol === 2 ? cells.OPTION_PROTOCOL_2 : 0) |
+    (options.purpose === "scan" ? cells.OPTION_SCAN : 0) |
+    (options.resetsSaved ? cells.OPTION_RESETS_SAVED : 0)
+  );
 }

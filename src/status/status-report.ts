@@ -5,7 +5,7 @@
 import { STATUS_NAMES, statusOf, versionOf } from "../format/slot.ts";
 import { DIVERGED_LISTED_MAX } from "../limits.ts";
 import type { DivergedSlot, ShardSnapshot } from "../replica/follower-types.ts";
-import type { ShardView } from "../replica/supervisor.ts";
+import type { ShardView } from "../replica/shard-crew.ts";
 import { ageMs, durableLagMs, lagMs } from "./lag.ts";
 import {
   type DivergedEntry,

@@ -1,10 +1,10 @@
-// armdb.state.json in DIR: what a follower knows that no other file says, for `status` when none runs and for the next start.
-// Diagnostic, like the cursor: a missing or broken one costs a round trip, never data. Read with bounds.
+// armdb.state.json in DIR: what a follower knows that no other file says, for whoever looks when none runs and for the next start. A
+// missing or broken one costs scans, never data. Read with bounds; what it holds beside what is known here is kept and written back.
 
 import { join } from "node:path";
 import { savedAddress } from "../io/address.ts";
 import type { Disk } from "../io/disk.ts";
-import { SHARDS_MAX } from "../limits.ts";
+import { DIVERGED_LISTED_MAX, SHARDS_MAX } from "../limits.ts";
 import type { NewFileOwner } from "./ownership.ts";
 import { readSmallFile } from "./read-file.ts";
 import { type Replacement, replaceFile } from "./replace-file.ts";
@@ -12,17 +12,38 @@ import { type Replacement, replaceFile } from "./replace-file.ts";
 export const STATE_FILE = "armdb.state.json";
 export const STATE_TEMP_FILE = "armdb.state.json.tmp";
 const STATE_BYTES_MAX = 1024 * 1024;
-const CONNECTIONS_KEPT_MAX = 10_000;
+const CONNECTIONS_KEPT_MAX = 30_000;
+/** Fields of others, at the top and of all shards together. */
+const OTHERS_BYTES_MAX = 64 * 1024;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** A slot that differed: its number, the kind, the meta words here and at the leader (null: it does not have it). */
+export type SavedDivergedSlot = readonly [
+  slot: number,
+  kind: "older" | "same-version" | "missing",
+  here: number,
+  there: number | null,
+];
 
 export interface ShardState {
   readonly shard: number;
+  /** False from the moment the shard is made until a whole scan of it is durable; null: made by somebody else. */
+  readonly complete: boolean | null;
   /** Unix time at which the last whole scan began, ms; null: never. */
   readonly lastFullScanAtMs: number | null;
+  readonly lastFullScanTookMs: number | null;
   readonly divergedSlots: number;
+  /** The first of them. */
+  readonly diverged: readonly SavedDivergedSlot[];
+  /** A whole scan that is due. */
+  readonly owed: { readonly why: string; readonly sinceAtMs: number } | null;
+  /** When it last held all that its leader had. */
+  readonly currentAtMs: number | null;
 }
 
 export interface FollowerState {
-  /** `host:port`, as formatAddress writes it. */
+  /** `host:port`, brackets around an IPv6 host. */
   readonly leader: string;
   readonly protocol: 1 | 2 | null;
   /** All shards exist; false while a new directory is being made. */
@@ -31,7 +52,25 @@ export interface FollowerState {
   /** Unix times of the connections of the last day (protocol 1), ms. */
   readonly connectionsAtMs: readonly number[];
   readonly savedAtMs: number;
+  /** Fields that are not ours: at the top, and by shard. */
+  readonly others: { readonly top: Fields; readonly shards: ReadonlyMap<number, Fields> };
 }
+
+export const NO_OTHERS: FollowerState["others"] = { top: {}, shards: new Map() };
+
+const TOP_FIELDS = [
+  "schema",
+  "leader",
+  "protocol",
+  "created",
+  "savedAtMs",
+  "connectionsAtMs",
+  "shards",
+];
+const SHARD_FIELDS = [
+  ...["shard", "complete", "lastFullScanAtMs", "lastFullScanTookMs", "divergedSlots"],
+  ...["diverged", "owed", "currentAtMs"],
+];
 
 /** Reads the state; null where there is none, or none that makes sense. */
 export function readState(disk: Disk, dir: string): FollowerState | null {
@@ -53,7 +92,10 @@ export function saveState(
   owner: NewFileOwner,
   replacement: Replacement = "durable",
 ): void {
-  const text = Buffer.from(`${JSON.stringify({ schema: 1, ...state }, null, 1)}\n`);
+  const { others, shards, ...known } = state;
+  const shardsWithOthers = shards.map((shard) => ({ ...others.shards.get(shard.shard), ...shard }));
+  const document = { schema: 1, ...others.top, ...known, shards: shardsWithOthers };
+  const text = Buffer.from(`${JSON.stringify(document, null, 1)}\n`);
   const temp = join(dir, STATE_TEMP_FILE);
   replaceFile(disk, join(dir, STATE_FILE), temp, [text], owner, replacement);
 }
@@ -63,26 +105,74 @@ function stateOf(value: unknown): FollowerState | null {
   const protocol = value["protocol"];
   const shards = Array.isArray(value["shards"]) ? value["shards"].slice(0, SHARDS_MAX) : [];
   const connections = Array.isArray(value["connectionsAtMs"]) ? value["connectionsAtMs"] : [];
+  const records = shards.filter(isRecord);
   return {
     leader: savedAddress(value["leader"].slice(0, 300)),
     protocol: protocol === 1 || protocol === 2 ? protocol : null,
     created: value["created"] !== false,
-    shards: shards.filter(isRecord).map((shard) => ({
-      shard: numberOr(shard["shard"], 0) ?? 0,
-      lastFullScanAtMs: numberOr(shard["lastFullScanAtMs"], null),
-      divergedSlots: numberOr(shard["divergedSlots"], 0) ?? 0,
-    })),
-    connectionsAtMs: connections
-      .filter((at): at is number => typeof at === "number" && Number.isFinite(at))
-      .slice(-CONNECTIONS_KEPT_MAX),
+    shards: records.map(shardOf),
+    connectionsAtMs: connections.filter(isNumber).slice(-CONNECTIONS_KEPT_MAX),
     savedAtMs: numberOr(value["savedAtMs"], 0) ?? 0,
+    others: othersOf(value, records),
   };
+}
+
+function shardOf(shard: Fields): ShardState {
+  const { complete, owed } = shard as { complete?: unknown; owed?: unknown };
+  const lastFullScanAtMs = numberOr(shard["lastFullScanAtMs"], null);
+  const diverged = Array.isArray(shard["diverged"]) ? shard["diverged"] : [];
+  return {
+    shard: numberOr(shard["shard"], 0) ?? 0,
+    // A file of an older armdb says it by its last whole scan alone.
+    complete: typeof complete === "boolean" ? complete : lastFullScanAtMs === null ? null : true,
+    lastFullScanAtMs,
+    lastFullScanTookMs: numberOr(shard["lastFullScanTookMs"], null),
+    divergedSlots: numberOr(shard["divergedSlots"], 0) ?? 0,
+    diverged: diverged.slice(0, DIVERGED_LISTED_MAX).filter(isDivergedSlot),
+    owed:
+      isRecord(owed) && typeof owed["why"] === "string" && isNumber(owed["sinceAtMs"])
+        ? { why: owed["why"], sinceAtMs: owed["sinceAtMs"] }
+        : null,
+    currentAtMs: numberOr(shard["currentAtMs"], null),
+  };
+}
+
+/** What is not ours, as long as it is not more than it may be. */
+function othersOf(value: Fields, shards: readonly Fields[]): FollowerState["others"] {
+  const top = without(value, TOP_FIELDS);
+  const byShard = new Map<number, Fields>();
+  for (const shard of shards) {
+    const others = without(shard, SHARD_FIELDS);
+    const number = numberOr(shard["shard"], null);
+    if (number !== null && Object.keys(others).length > 0) byShard.set(number, others);
+  }
+  const bytes = JSON.stringify([top, ...byShard.values()]).length;
+  return bytes > OTHERS_BYTES_MAX ? NO_OTHERS : { top, shards: byShard };
+}
+
+function without(value: Fields, names: readonly string[]): Fields {
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)));
+}
+
+function isDivergedSlot(value: unknown): value is SavedDivergedSlot {
+  if (!Array.isArray(value) || value.length !== 4) return false;
+  const [slot, kind, here, there] = value as unknown[];
+  const isKind = kind === "older" || kind === "same-version" || kind === "missing";
+  return isKind && isWord(slot) && isWord(here) && (there === null || isWord(there));
+}
+
+function isWord(value: unknown): boolean {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+function isNumber(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
 function numberOr(value: unknown, otherwise: number | null): number | null {
-  return typeof value === "number" && Number.isFinite(value) ? value : otherwise;
+  return isNumber(value) ? value : otherwise;
 }

@@ -12,6 +12,7 @@ import {
   ANSWER_SAVE_FIRST,
   ANSWER_STATUS_INVALID,
   ANSWER_TRUNCATED,
+  ASCENDING,
   CLEARED,
   CRCS_START,
   DIFFERENCE_BYTES,
@@ -36,7 +37,9 @@ import {
   SEEN_OFFSET,
   SLOT_BYTES,
   SLOT_COUNT,
+  SLOT_FIRST,
   SLOT_JOINING,
+  SLOT_LAST,
   SLOT_MAX,
   SLOT_NONE,
   TABLE_START,
@@ -63,19 +66,25 @@ export function apply(events: u32, eventsEnd: u32, count: u32, options: u32): u3
   const refused = check(events, eventsEnd, count, options);
   if (refused != ANSWER_APPLIED) return refused;
   if (count > 0 && load<u32>(SLOT_MAX) >= load<u32>(SLOT_COUNT)) return ANSWER_GROW;
-  if ((options & (OPTION_PROTOCOL_2 | OPTION_RESETS_SAVED)) == OPTION_PROTOCOL_2) {
-    if (load<u32>(RESET_COUNT) > 0 && findCopiesReset(events, count)) return ANSWER_SAVE_FIRST;
+  if ((options & OPTION_RESETS_SAVED) == 0 && load<u32>(RESET_COUNT) > 0) {
+    if (findCopiesReset(events, count, options)) return ANSWER_SAVE_FIRST;
   }
   applyAll(events, count, options);
   return ANSWER_APPLIED;
 }
 
-/** Every event's length and status; leaves SLOT_MAX, and in RESET_COUNT how many FREE events there are. */
+/**
+ * Every event's length and status; leaves the slots, and in RESET_COUNT how many events may clear a good copy unasked: FREE on
+ * protocol 2, status 3 on protocol 1.
+ */
 function check(events: u32, eventsEnd: u32, count: u32, options: u32): u32 {
   const deadBytes = 8 + load<u32>(KEY_BYTES);
   const occupiedBytes = deadBytes + load<u32>(VALUE_BYTES);
-  const freeBytes = options & OPTION_PROTOCOL_2 ? 8 : deadBytes;
+  const isProtocol2 = (options & OPTION_PROTOCOL_2) != 0;
+  const freeBytes = isProtocol2 ? 8 : deadBytes;
   let slotMax: u32 = 0;
+  let slotBefore: u32 = 0;
+  let ascending: u32 = 1;
   let resets: u32 = 0;
   let at = events;
   for (let event: u32 = 0; event < count; event++) {
@@ -85,17 +94,24 @@ function check(events: u32, eventsEnd: u32, count: u32, options: u32): u32 {
     if (status == OCCUPIED_STATUS) {
       at += occupiedBytes;
     } else if (status == INVALID) {
-      return refuse(ANSWER_STATUS_INVALID, event);
+      if (isProtocol2) return refuse(ANSWER_STATUS_INVALID, event);
+      at += deadBytes;
+      resets++;
     } else if (status == FREE) {
       at += freeBytes;
-      resets++;
+      if (isProtocol2) resets++;
     } else {
       at += deadBytes;
     }
     if (at > eventsEnd) return refuse(ANSWER_TRUNCATED, event);
     if (slot > slotMax) slotMax = slot;
+    if (event == 0) store<u32>(SLOT_FIRST, slot);
+    else if (slot <= slotBefore) ascending = 0;
+    slotBefore = slot;
   }
   store<u32>(SLOT_MAX, slotMax);
+  store<u32>(SLOT_LAST, slotBefore);
+  store<u32>(ASCENDING, ascending);
   store<u32>(RESET_COUNT, resets);
   return ANSWER_APPLIED;
 }
@@ -105,8 +121,10 @@ function refuse(answer: u32, event: u32): u32 {
   return answer;
 }
 
-/** Lists at RESETS_START the good copies that resets of this batch would clear (protocol 2); true when there are any. */
-function findCopiesReset(events: u32, count: u32): bool {
+/** Lists at RESETS_START the good copies that what `check` counted would clear; true when there are any. */
+function findCopiesReset(events: u32, count: u32, options: u32): bool {
+  const isProtocol2 = (options & OPTION_PROTOCOL_2) != 0;
+  const clears = isProtocol2 ? FREE : INVALID;
   const deadBytes = 8 + load<u32>(KEY_BYTES);
   const occupiedBytes = deadBytes + load<u32>(VALUE_BYTES);
   const table = load<u32>(TABLE_START);
@@ -117,11 +135,16 @@ function findCopiesReset(events: u32, count: u32): bool {
     const slot = load<u32>(at);
     const meta = load<u32>(at, 4);
     const status = meta & 3;
-    at += status == OCCUPIED_STATUS ? occupiedBytes : status == FREE ? 8 : deadBytes;
-    if (status != FREE) continue;
+    if (status == OCCUPIED_STATUS) at += occupiedBytes;
+    else at += status == FREE && isProtocol2 ? 8 : deadBytes;
+    if (status != clears) continue;
     const here = load<u32>(entryOf(table, slot));
     if ((here & 3) != OCCUPIED_STATUS) continue;
-    if (versionsAhead(meta, here) < VERSION_HALF) store<u32>(resets + 4 * found++, slot);
+    const ahead = versionsAhead(meta, here);
+    // A reset of the same version is taken; a delete has to be newer.
+    if (ahead < VERSION_HALF && (isProtocol2 || ahead > 0)) {
+      store<u32>(resets + 4 * found++, slot);
+    }
   }
   store<u32>(RESET_COUNT, found);
   return found > 0;
@@ -153,7 +176,9 @@ function applyAll(events: u32, count: u32, options: u32): void {
   let at = events;
   for (let event: u32 = 0; event < count; event++) {
     const slot = load<u32>(at);
-    const meta = load<u32>(at, 4);
+    let meta = load<u32>(at, 4);
+    // Protocol 1: whatever is not OCCUPIED is a delete, status 3 too.
+    if ((meta & 3) == INVALID) meta ^= 1;
     const status = meta & 3;
     const source = at;
     at += status == OCCUPIED_STATUS ? 8 + bodyBytes : status == FREE ? freeBytes : 8 + keyBytes;

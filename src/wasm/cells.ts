@@ -41,6 +41,10 @@ export const OCCUPIED = 172;
 export const TABLE_TOUCHED = 176;
 
 /** Addresses of cells that `apply` leaves behind. */
+/** Slots of the first and the last event; whether each is above the one before (1). */
+export const SLOT_FIRST = 180;
+export const SLOT_LAST = 184;
+export const ASCENDING = 188;
 export const TAKEN = 192;
 export const REPLACED = 196;
 export const CLEARED = 200;

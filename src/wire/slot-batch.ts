@@ -51,8 +51,8 @@ export function eventBytes(status: number, layout: SlotLayout, protocol: Protoco
 }
 
 /**
- * Walks a whole payload: the shard, the count against the bytes that are there, every event's length and status.
- * Status 3 is refused on both protocols: no leader writes it.
+ * Walks a whole payload: the shard, the count against the bytes that are there, every event's length and status. Status 3 is
+ * refused on protocol 2; on protocol 1 it is a delete, as whatever is not OCCUPIED is (wire.md: A session, Apply).
  */
 export function checkBatch(
   payload: Uint8Array,
@@ -74,7 +74,7 @@ export function checkBatch(
     if (offset + EVENT_HEADER_BYTES > payload.length) return { fault: "event-truncated", event };
     const slot = view.getUint32(offset, true);
     const status = statusOf(view.getUint32(offset + 4, true));
-    if (status === STATUS_INVALID) return { fault: "status-invalid", event };
+    if (status === STATUS_INVALID && protocol === 2) return { fault: "status-invalid", event };
     offset += eventBytes(status, layout, protocol);
     if (offset > payload.length) return { fault: "event-truncated", event };
     if (event === 0) slotFirst = slot;

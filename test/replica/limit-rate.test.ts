@@ -2,7 +2,7 @@
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { BATCH_BYTES_FULL } from "../../src/limits.ts";
-import { acksAhead } from "../../src/replica/connector.ts";
+import { acksAhead } from "../../src/replica/acks-ahead.ts";
 import { SimStage } from "../support/sim-stage.ts";
 
 // Simulated time is quick; a busy machine is not.
@@ -39,7 +39,10 @@ test("the first shard of a new directory has its share of the limit, like the ot
   const limitRateBytes = SHARDS * 10 * BATCH_BYTES_FULL;
   stage.follow({ settings: { limitRateBytes } });
   stage.clock.advance(1_000);
-  const ahead = connections.map((sends) => (sends[1]?.length ?? 0) / ACK_FRAME_BYTES);
+  // The last one is the question that vouches for all; it scans nothing.
+  const ahead = connections
+    .slice(0, SHARDS)
+    .map((sends) => (sends[1]?.length ?? 0) / ACK_FRAME_BYTES);
   expect(ahead).toEqual(Array.from({ length: SHARDS }, () => 10));
 });
 
@@ -84,6 +87,6 @@ describe("a scan under --limit-rate", () => {
   });
 
   test("takes no longer over a round trip of 200 ms: batches are under way while others wait", () => {
-    expect(catchUpMs(100)).toBeLessThan(wholeMs + 2_500);
+    expect(catchUpMs(100)).toBeLessThan(wholeMs + 3_000);
   });
 });

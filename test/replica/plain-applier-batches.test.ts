@@ -115,6 +115,25 @@ for (const [name, newApplier] of APPLIERS) {
       expect([0, 1, 2, 3, 4].map((slot) => applier.word(slot) & 3)).toEqual([0, 0, 0, 0, 0]);
     });
 
+    test("takes status 3 as a delete on protocol 1, and asks to save the good copy that it clears", () => {
+      const applier = newApplier();
+      const options = { ...SCAN, protocol: 1 } as const;
+      applier.apply(payload([occupied(0, 4), occupied(1, 4)]), options);
+      takeAll(applier);
+      const bad = (slot: number, version: number): BatchRow => ({
+        ...occupied(slot),
+        word: packMeta(3, version),
+      });
+      const bytes = payload([bad(0, 5), bad(1, 3), bad(2, 7)]);
+      expect(applier.apply(bytes, options)).toEqual({ kind: "save-first", slots: [0] });
+      const saved = applier.apply(bytes, { ...options, resetsSaved: true });
+      expect(saved).toMatchObject({ kind: "applied", taken: 2, cleared: 1, ascending: true });
+      const words = [0, 1, 2].map((slot) => applier.word(slot));
+      expect(words).toEqual([packMeta(2, 5), packMeta(1, 4), packMeta(2, 7)]);
+      const refused = applier.apply(bytes, { ...options, protocol: 2 });
+      expect(refused).toMatchObject({ kind: "problem" });
+    });
+
     test("saves nothing for resets that are older", () => {
       const applier = newApplier();
       applier.apply(payload([occupied(0, 4)]), SCAN);

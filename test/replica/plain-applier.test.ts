@@ -179,7 +179,7 @@ function expectFate(newApplier: () => BatchApplier, one: Case): void {
   expect({ ...one, ...outcome }).toEqual({
     ...one,
     kind: "applied",
-    events: 1,
+    ...{ events: 1, slotFirst: SLOT, slotLast: SLOT, ascending: true },
     taken: happens ? 1 : 0,
     replaced: fate === "replace" ? 1 : 0,
     cleared: happens && dies ? 1 : 0,

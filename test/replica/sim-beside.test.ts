@@ -71,7 +71,7 @@ describe("a scan beside the stream", () => {
     stage.leader.set(0, 11, 1, 5);
     stage.leader.forget(0, 12);
     stage.until("the first look", () => scans() === 2, 2 * RESYNC_MS);
-    expect(follower.shard().state).toBe("live");
+    expect(follower.shard()).toMatchObject({ state: "scanning", suspectSlots: 3 });
     const tookMs = stage.until("the second look", () => scans() === 3, RESYNC_MS);
     expect(tookMs).toBeLessThan(2_000);
     expect(follower.shard().state).toBe("diverged");

@@ -46,19 +46,20 @@ describe("a generation 1 leader that has given its stream away", () => {
   });
 
   test("is said to be scanned again and again, but not with --once, which ends", () => {
-    const tells = (log: readonly string[]) => log.some((text) => text.includes("again and again"));
+    const tells = (log: readonly string[]) =>
+      log.some((text) => text.includes("no live stream until it restarts"));
     // A sync this slow leaves the leader time to answer before the end.
     const settings = { pollMs: 60_000 };
     const stage = withoutStream();
     const once = stage.follow({ settings: { ...settings, once: true }, syncMs: () => 2_000 });
     stage.until("polling", () => once.states().at(-1) === "polling", 10_000);
-    expect(once.shard().activity).toBe("one scan and no more: no live stream to be had");
+    expect(once.shard().activity).toBe("one scan: no live stream available");
     stage.until("ended", () => once.ended === null, 10_000);
     expect(tells(once.log)).toBe(false);
 
     const follower = stage.follow({ settings });
     stage.until("polling", () => follower.states().at(-1) === "polling", 10_000);
-    expect(follower.shard().activity).toContain("again and again");
+    expect(follower.shard().activity).toBe("rescanning: no live stream available");
     expect(tells(follower.log)).toBe(true);
   });
 

@@ -23,14 +23,14 @@ const traceable =
 describe.if(oracleAvailable())("a leader that comes back with another geometry", () => {
   for (const version of ORACLE_VERSIONS) {
     test.concurrent(
-      `ends the follower with 13 and both sides named (${version})`,
+      `is waited out by a follower that has followed it, and ends the next start with 13 (${version})`,
       async () => {
         await using stage = new ReplicaStage(version);
         const leader = await stage.leader();
         await leader.fill(0, 500, 1);
         const wanted = await leader.digest();
         const dir = stage.path("replica");
-        const follower = stage.follower(leader, dir, [], { limitMs: 30_000 });
+        const follower = stage.follower(leader, dir, [], { limitMs: 60_000 });
         await follower.ready();
         await leader.kill();
         const other = { ...TWO_SHARDS, key: 16, value: 100, shards: 3 };
@@ -41,7 +41,13 @@ describe.if(oracleAvailable())("a leader that comes back with another geometry",
           listen: leader.address,
         });
         await changed.fill(0, 10, 1);
-        const { status, error } = await follower.ended();
+        const both = "shard count is 2 here and 3 at the leader";
+        await follower.line(
+          ({ type, state, detail }) =>
+            type === "shard" && state === "waiting" && String(detail).includes(both),
+        );
+        expect((await follower.stop()).status).toBe(0);
+        const { status, error } = await stage.follower(leader, dir).ended();
         expect(status).toBe(13);
         expect(error).toMatchObject({ code: "incompatible", exit: 13 });
         const message = String(error?.["message"]);

@@ -106,22 +106,41 @@ for (const generation of GENERATIONS) {
 }
 
 describe("what is no stall", () => {
-  test("a sparse scan that is silent for an hour; the silence shows", () => {
-    const stage = new SimStage({ generation: 3 });
+  test("a sparse scan that is silent for the time of its file; the silence shows", () => {
+    // 4 M slots of 32 bytes: a minute, and 15 s at 8 MiB/s.
+    const stage = new SimStage({ generation: 3, slots: 4_000_000 });
     for (let slot = 0; slot < 600; slot++) stage.leader.put(0, slot, 1);
-    // The leader reads on through free slots for an hour: nothing comes, and the first Ack is not taken yet.
+    // The leader reads on through free slots: nothing comes, and the first Ack is not taken yet.
     stage.net.onConnection = ({ toConnector, toListener }) => {
       toConnector.delayMs = 10;
       stage.clock.after(5, () => toListener.hold());
     };
     const follower = stage.follow({ settings: { windowAcks: 0 } });
-    stage.clock.advance(3_600_000);
+    stage.clock.advance(74_000);
     expect(stage.net.connections.length).toBe(1);
     expect(follower.states()).toEqual(["scanning"]);
     const silentMs = stage.clock.nowMs() - (follower.shard().lastFrameAtMs ?? 0);
-    expect(silentMs).toBeGreaterThan(3_590_000);
+    expect(silentMs).toBeGreaterThan(73_000);
     stage.connectionOf(0).toListener.release();
     stage.until("ready", () => follower.ready, 10_000);
+  });
+
+  test("but one that is silent for longer is: given up, said, and made again", () => {
+    const stage = new SimStage({ generation: 3 });
+    for (let slot = 0; slot < 600; slot++) stage.leader.put(0, slot, 1);
+    let connections = 0;
+    stage.net.onConnection = ({ toConnector, toListener }) => {
+      toConnector.delayMs = 10;
+      if (connections++ === 0) stage.clock.after(5, () => toListener.hold());
+    };
+    const follower = stage.follow({ settings: { windowAcks: 0 } });
+    stage.until("stalled", () => follower.states().includes("stalled"), 63_000);
+    expect(follower.log.join()).toContain("no slot came for 61 s in the middle of the scan");
+    expect(follower.shard()).toMatchObject({ complete: false, owed: { why: "cut" } });
+    // Only now it hears that the first connection is gone.
+    for (const { toListener } of stage.net.connections) toListener.release();
+    stage.until("ready", () => follower.ready, 10_000);
+    expect(follower.shard()).toMatchObject({ complete: true, owed: null });
   });
 
   test("an idle leader for hours", () => {

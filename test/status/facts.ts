@@ -1,7 +1,7 @@
 // Snapshots, views and documents for the tests of src/status, all of them of a shard that is well; a test changes what it is about.
 
 import type { ShardSnapshot } from "../../src/replica/follower-types.ts";
-import type { ShardView } from "../../src/replica/supervisor.ts";
+import type { ShardView } from "../../src/replica/shard-crew.ts";
 import { type RunningFacts, runningStatus } from "../../src/status/status-report.ts";
 import type { StatusDocument } from "../../src/status/status-types.ts";
 
@@ -38,6 +38,12 @@ export function snapshotOf(changes: Partial<ShardSnapshot> = {}): ShardSnapshot 
     currentAtMs: NOW_MS - 2_000,
     oldestUnsyncedAtMs: null,
     ready: true,
+    complete: true,
+    suspectSlots: 0,
+    shownAtMs: NOW_MS,
+    progress: { scans: 1, slot: 999 },
+    owed: null,
+    scan: null,
     maxVersionSeen: 7,
     slowWrites: 0,
     slowestWriteMs: 3,

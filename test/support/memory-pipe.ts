@@ -38,6 +38,8 @@ export class MemoryPipe {
   capacityBytes = CAPACITY_BYTES;
   /** Delay of every delivery, ms. */
   delayMs = 0;
+  /** The end comes so much later than the last byte, as tunnels and retransmissions hand it on. */
+  finishDelayMs = 0;
   /** Largest piece that is delivered at a time; 1 gives single bytes. */
   pieceBytesMax = Number.POSITIVE_INFINITY;
   /** Pieces that were sent apart are delivered as one where they are there together. */
@@ -94,6 +96,12 @@ export class MemoryPipe {
 
   /** Ends the stream after what is on the way. */
   finish(kind: "fin" | "reset"): void {
+    if (this.finishDelayMs > 0) {
+      this.#clock.after(this.finishDelayMs, () => this.#finish(kind));
+    } else this.#finish(kind);
+  }
+
+  #finish(kind: "fin" | "reset"): void {
     this.#ending ??= kind;
     this.wake();
   }

@@ -56,10 +56,11 @@ export class SimFollower {
   /** Starts at once. Throws what `replicate` would say of the directory. */
   constructor(options: SimFollowerOptions) {
     this.#options = options;
-    const { clock, disk, port } = options;
+    const { clock, disk, net, port } = options;
     this.supervisor = new Supervisor({
       disk,
       clock,
+      net,
       target: lookAtTarget(disk, SIM_DIR),
       threads: { start: this.#startShard, standBy: () => {}, dismiss: () => {} },
       shared: { ...SETTINGS, port, ...options.settings },

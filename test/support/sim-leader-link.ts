@@ -129,6 +129,8 @@ export class SimLeaderLink {
       encoder.add(slot, meta, image);
       this.#scannedTo = slot;
     }
+    const { truncateScanAt } = this.#leader;
+    if (truncateScanAt !== null && this.#scanned >= truncateScanAt) return this.#cutShort();
     if (encoder.count === 0) return this.#caughtUp();
     this.#scanned += encoder.count;
     this.#phase = "waits-for-ack";
@@ -137,6 +139,14 @@ export class SimLeaderLink {
     this.#credit--;
     this.#phase = "scanning";
     this.#after(0, () => this.#nextBatch());
+  }
+
+  /** A leader that is closed in the middle of a scan says CaughtUp all the same, and hangs up. */
+  #cutShort(): void {
+    this.#leader.stopAccepting();
+    this.#phase = "caught-up";
+    this.#send(encodeCaughtUp({ shardId: this.#shardId, totalScanned: BigInt(this.#scanned) }));
+    this.close();
   }
 
   #caughtUp(): void {

@@ -50,6 +50,8 @@ export class SimLeader {
   connectionsEver = 0;
   /** Shards whose connections say nothing: a thread that hangs. */
   readonly muted = new Set<number>();
+  /** The leader begins to stop when a scan has come so far: it accepts nobody any more, and ends the scan early. */
+  truncateScanAt: number | null = null;
   #listener: Listener | null = null;
   #port: number;
   readonly links = new Set<SimLeaderLink>();
@@ -94,6 +96,16 @@ export class SimLeader {
       },
     });
     this.#port = this.#listener.port;
+  }
+
+  get isStopped(): boolean {
+    return this.#listener === null;
+  }
+
+  /** Accepts nobody any more. */
+  stopAccepting(): void {
+    this.#listener?.stop();
+    this.#listener = null;
   }
 
   /** The process is gone, and with it its connections. */

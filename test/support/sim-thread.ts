@@ -23,7 +23,6 @@ export class SimThread implements ShardThread {
   readonly #machine: Clock;
   readonly #received: (message: ShardMessage) => void;
   readonly #died: (reason: string) => void;
-  readonly #acquiring: ((waitMs: number) => void)[] = [];
   readonly #links = new Set<Link>();
   #preparing: ((error: PlainError | null) => void) | null = null;
   #follower: ShardFollower | null = null;
@@ -59,11 +58,11 @@ export class SimThread implements ShardThread {
       this.#post({ kind: "prepare", info });
     },
     learned: (info, protocol) => this.#post({ kind: "learned", info, protocol }),
-    acquireConnection: (protocol, done) => {
-      if (protocol === 2) return done(0);
-      this.#acquiring.push(done);
-      this.#post({ kind: "acquire", protocol });
-    },
+    ask: (request, protocol) => this.#post({ kind: "ask", request, protocol }),
+    drop: (request) => this.#post({ kind: "drop", request }),
+    tell: (request, what) => this.#post({ kind: "tell", request, what }),
+    confirming: (link) => this.#post({ kind: "confirming", link }),
+    save: () => this.#post({ kind: "save" }),
     report: (report) => {
       this.observe(report);
       this.#post({ kind: "report", report });
@@ -128,8 +127,14 @@ export class SimThread implements ShardThread {
           this.#preparing = null;
           return done?.(command.error);
         }
-        case "connection":
-          return this.#acquiring.shift()?.(command.waitMs);
+        case "follow":
+          throw new Error("a thread follows one shard");
+        case "granted":
+          return this.#follower?.granted(command.request);
+        case "held":
+          return this.#follower?.held(command.request, command.untilMs, command.limit);
+        case "vouched":
+          return this.#follower?.vouched(command.link, command.lives);
         case "rescan":
           return this.#follower?.rescan();
         case "compare":

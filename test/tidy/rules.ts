@@ -43,13 +43,10 @@ export interface StillOver {
 
 const STILL_OVER: StillOver = {
   lines: {
-    "src/replica/shard-follower.ts": 393,
-    "src/replica/supervisor.ts": 395,
     "src/store/shard-store.ts": 338,
-    "src/replica/wasm-applier.ts": 322,
     "test/cli/doctor.test.ts": 422,
-    "src/replica/shard-thread.ts follow": 90,
-    "src/cli/commands/replicate.ts follow": 78,
+    "src/replica/shard-thread.ts follow": 88,
+    "src/cli/commands/replicate.ts follow": 76,
   },
   imports: [],
   circles: [
@@ -72,7 +69,7 @@ const STILL_OVER: StillOver = {
   ],
 };
 
-const BEING_BUILT: readonly string[] = ["src/replica/machine"];
+const BEING_BUILT: readonly string[] = [];
 
 export const RULES: Rules = {
   fileLinesMax: { "src/": 320, "scripts/": 320, "test/": 360 },

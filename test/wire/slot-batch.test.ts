@@ -133,10 +133,12 @@ describe("a batch is refused whole", () => {
     ],
   ];
   for (const [name, payload, problem] of cases) {
-    test(`${name}, on both protocols`, () => {
+    test(`${name}`, () => {
       expect(check(payload, 2)).toEqual(problem);
-      // On protocol 1 the FREE event would carry a key: the golden one is not of it.
-      if (problem.event < 2) expect(check(payload, 1)).toEqual(problem);
+      // On protocol 1 the FREE event would carry a key: the golden one is not of it; and status 3 is a delete there.
+      if (problem.event < 2 && problem.fault !== "status-invalid") {
+        expect(check(payload, 1)).toEqual(problem);
+      }
     });
   }
 

@@ -67,16 +67,14 @@ function follow(
   following: Following,
   locked: (lock: HeldLock) => void,
 ): Promise<number> {
-  const { args, clock, disk } = context;
+  const { args, clock, disk, net } = context;
   const { dir, host, port, once, target, windowAcks, connectionsPerDay } = following;
   const display = new FollowDisplay(context, { leader: args.argument("LEADER") ?? "", dir, once });
   return new Promise((resolve, reject) => {
     let timedOut = false;
     let finished = false;
     const supervisor = new Supervisor({
-      disk,
-      clock,
-      target,
+      ...{ disk, clock, net, target },
       threads: createShardThreads(),
       connectionsPerDay,
       shared: {
@@ -191,8 +189,8 @@ function watchProgress(
   let movedAtMs = clock.nowMs();
   let timer = clock.after(0, () => {});
   const look = () => {
-    for (const { shard, scanned, scansDone, ready } of supervisor.snapshots) {
-      const figure = ready ? Number.POSITIVE_INFINITY : scansDone * 1e12 + scanned;
+    for (const { shard, progress, ready } of supervisor.snapshots) {
+      const figure = ready ? Number.POSITIVE_INFINITY : progress.scans * 1e12 + progress.slot + 1;
       if (figure <= (furthest.get(shard) ?? 0)) continue;
       furthest.set(shard, figure);
       movedAtMs = clock.nowMs();

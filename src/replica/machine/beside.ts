@@ -1,9 +1,10 @@
-// The connection beside a protocol 1 stream: one scan, then closed. It starts when a debt is due and the main connection is past
-// its own scan (owed.ts, payAtMs), and what befalls it never touches the main one: the debt stays, and is tried again. Pure.
+// The connection beside a protocol 1 stream: one scan, then closed. It starts when a debt is due and the main
+// connection is past its own scan (owed.ts, payAtMs), and what befalls it never touches the main one: the debt stays,
+// and is tried again. Pure.
 
-import type { Action } from "./actions.ts";
-import { accepted, ask, dial, freePlace, giveUp, hold } from "./connections.ts";
-import type { Input, LinkInput } from "./inputs.ts";
+import { log, type Turn } from "./actions.ts";
+import { accepted, ask, freePlace, giveUp } from "./connections.ts";
+import type { InputOf, LinkInput } from "./inputs.ts";
 import { troubleOf } from "./leader-trouble.ts";
 import { owe } from "./owed.ts";
 import { backoff, FIRST_PAUSE } from "./pauses.ts";
@@ -12,49 +13,34 @@ import { whole } from "./whole.ts";
 
 const NONE: Beside = { at: "none" };
 
-export function askBeside(state: ShardState, actions: Action[]): ShardState {
-  return { ...state, beside: ask(state, 1, actions), links: state.links + 1 };
-}
-
-/** `granted` or `held` for a request that may be this one's. */
-export function besideAnswered(
-  state: ShardState,
-  input: Extract<Input, { kind: "granted" | "held" }>,
-  actions: Action[],
-): ShardState {
-  const { beside } = state;
-  if (beside.at !== "asking" || beside.request !== input.request) return state;
-  return input.kind === "held"
-    ? { ...state, beside: hold(beside, input, actions) }
-    : { ...state, beside: dial(state, beside, "beside", input.nowMs, actions) };
+export function askBeside(state: ShardState, turn: Turn): ShardState {
+  return { ...state, beside: ask(state, 1, turn), links: state.links + 1 };
 }
 
 /** What is heard of the connection beside. */
-export function toBeside(state: ShardState, input: LinkInput, actions: Action[]): ShardState {
+export function toBeside(state: ShardState, input: LinkInput, turn: Turn): ShardState {
   const { beside } = state;
   switch (input.kind) {
     case "opened":
       if (beside.at !== "dialing") return state;
-      return { ...accepted(state, beside, actions), beside: { ...beside, isAccepted: true } };
+      return { ...accepted(state, beside, turn), beside: { ...beside, isAccepted: true } };
     case "shardInfo":
-      return beside.at === "dialing" ? answered(state, beside, input, actions) : state;
-    case "caughtUp": {
+      return beside.at === "dialing" ? beginScan(state, beside, input, turn) : state;
+    case "caughtUp":
       if (beside.at !== "scanning") return state;
-      actions.push({ kind: "probe", link: beside.link });
-      const caughtUpAtMs = input.nowMs;
-      return { ...state, beside: { ...beside, at: "confirming", caughtUpAtMs } };
-    }
+      turn.actions.push({ kind: "probe", link: beside.link });
+      return { ...state, beside: { ...beside, at: "confirming", caughtUpAtMs: turn.nowMs } };
     case "whole": {
       if (beside.at !== "confirming") return state;
-      const next = whole(state, beside, actions);
-      actions.push({ kind: "close", link: beside.link });
+      const next = whole(state, beside, turn);
+      turn.actions.push({ kind: "close", link: beside.link });
       // There is no stream here to wait for: a whole scan is all that this connection can come to.
       return { ...next, beside: NONE, pauses: { ...next.pauses, beside: FIRST_PAUSE } };
     }
     case "ended": {
-      freePlace(beside, actions);
+      freePlace(beside, turn);
       const trouble = troubleOf(input.end, 1, beside.at !== "dialing", state.settings);
-      return failed(state, "text" in trouble ? trouble.text : "closed here", input, actions);
+      return failed(state, trouble.kind === "own" ? "closed here" : trouble.text, turn);
     }
     case "heartbeat":
     case "batch":
@@ -62,54 +48,39 @@ export function toBeside(state: ShardState, input: LinkInput, actions: Action[])
   }
 }
 
-function answered(
+function beginScan(
   state: ShardState,
   beside: Dialing,
-  input: Extract<Input, { kind: "shardInfo" }>,
-  actions: Action[],
+  { misfit }: InputOf<"shardInfo">,
+  turn: Turn,
 ): ShardState {
-  const next = accepted(state, beside, actions);
-  const { link, protocol, dialedAt, beganAtMs } = beside;
-  if (input.misfit !== null) {
-    giveUp(beside, actions);
-    return failed(next, input.misfit.message, input, actions);
+  const next = accepted(state, beside, turn);
+  if (misfit !== null) {
+    giveUp(beside, turn);
+    return failed(next, misfit.message, turn);
   }
+  const { link, protocol, dialedAt, beganAtMs } = beside;
   const isPolling = state.main.at === "streaming" && state.main.stream.is === "polling";
-  const scan = isPolling ? "rescan" : "beside";
+  const kind = isPolling ? "rescan" : "beside";
   const why = state.owed?.why ?? "asked";
-  actions.push({ kind: "scan", link, scan, why });
-  actions.push({ kind: "tell", request: link, what: "scanning" });
-  const scanning = {
-    at: "scanning",
-    kind: scan,
-    why,
-    link,
-    protocol,
-    dialedAt,
-    beganAtMs,
-  } as const;
-  return { ...next, beside: scanning };
+  turn.actions.push({ kind: "scan", link, scan: kind, why });
+  turn.actions.push({ kind: "tell", request: link, what: "scanning" });
+  return { ...next, beside: { at: "scanning", kind, why, link, protocol, dialedAt, beganAtMs } };
 }
 
 /** It ended before its scan was whole: the debt waits for the next try. */
-function failed(
-  state: ShardState,
-  text: string,
-  { nowMs, chance }: Input,
-  actions: Action[],
-): ShardState {
-  const log = `scan beside the stream: ${text}`;
-  actions.push({ kind: "report", report: { kind: "log", level: "warn", text: log } });
+function failed(state: ShardState, text: string, turn: Turn): ShardState {
+  log(turn, "warn", `scan beside the stream: ${text}`);
   const { beside, pauses } = state;
-  const hadBegun = beside.at === "scanning" || beside.at === "confirming";
-  const { resting, pause } = backoff(pauses.beside, nowMs, chance);
+  const { resting, pause } = backoff(pauses.beside, turn);
   const next = { ...state, beside: resting, pauses: { ...pauses, beside: pause } };
-  return hadBegun ? owe(next, "cut", nowMs) : next;
+  const hadBegun = beside.at === "scanning" || beside.at === "confirming";
+  return hadBegun ? owe(next, "cut", turn.nowMs) : next;
 }
 
 /** The main connection leaves its stream, so there is nothing to be beside of. What is owed stays. */
-export function leaveBeside(state: ShardState, actions: Action[]): ShardState {
+export function leaveBeside(state: ShardState, turn: Turn): ShardState {
   if (state.beside.at === "none") return state;
-  giveUp(state.beside, actions);
+  giveUp(state.beside, turn);
   return { ...state, beside: NONE };
 }

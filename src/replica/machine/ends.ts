@@ -1,95 +1,84 @@
-// What becomes of the main connection when it is over: which debts arise, how soon another is made and with which protocol, or
-// that the shard ends. The table of ends, with leader-trouble.ts for its rows and pauses.ts for its times. Pure.
+// What becomes of the main connection when it is over: which debts arise, how soon another is made and with which
+// protocol, or that the shard ends. The table of ends, with leader-trouble.ts for its rows and pauses.ts for its times.
+// Pure.
 
 import type { PlainError } from "../../errors.ts";
-import type { Action } from "./actions.ts";
+import { log, type Turn } from "./actions.ts";
 import { leaveBeside } from "./beside.ts";
 import { ask, freePlace, giveUp } from "./connections.ts";
-import type { Input, LinkInput } from "./inputs.ts";
+import type { ConnectionEnd } from "./inputs.ts";
 import { type LeaderTrouble, misfitTrouble, troubleOf } from "./leader-trouble.ts";
 import { owe } from "./owed.ts";
 import { afterStream, backoff, ownRest, soonOrBackoff } from "./pauses.ts";
-import type { Dialing, Main, ShardState } from "./types.ts";
+import type { Ending, MainLink, ShardState } from "./types.ts";
 
 /** Past this a larger window gains nothing. */
 const WINDOW_ACKS_MAX = 256;
 /** What says that it does not fit is believed after so long, where it did fit before in this run. */
 const INCOMPATIBLE_MS = 5 * 60 * 1_000;
 
-type Linked = Exclude<Main, { at: "new" | "over" | "resting" | "asking" }>;
-type Ending = NonNullable<ShardState["ending"]>;
-
 /** Asks for the next main connection, with what the leader named last. */
-export function askMain(state: ShardState, actions: Action[]): ShardState {
+export function askMain(state: ShardState, turn: Turn): ShardState {
   const { leader, links } = state;
-  return { ...state, main: ask(state, leader.named ?? leader.protocol, actions), links: links + 1 };
+  return { ...state, main: ask(state, leader.named ?? leader.protocol, turn), links: links + 1 };
 }
 
 /** The main connection ended by itself, or the leader ended it. */
 export function mainEnded(
   state: ShardState,
-  main: Linked,
-  { end, nowMs, chance }: Extract<LinkInput, { kind: "ended" }>,
-  actions: Action[],
+  main: MainLink,
+  end: ConnectionEnd,
+  turn: Turn,
 ): ShardState {
   const trouble = troubleOf(end, main.protocol, main.at !== "dialing", state.settings);
-  freePlace(main, actions);
-  const left = leaveMain(state, nowMs, actions);
-  const next = gapAfter(debtsAfter(left, main, trouble, nowMs), main, trouble);
-  return answer(next, trouble, { nowMs, chance }, actions);
+  freePlace(main, turn);
+  const owing = debtsAfter(leaveMain(state, turn), main, trouble, turn.nowMs);
+  return answer(gapAfter(owing, main, trouble), trouble, turn);
 }
 
 /** The leader's ShardInfo is that of another database: closed here, then as if the leader had said so. */
-export function misfits(
-  state: ShardState,
-  main: Dialing,
-  misfit: PlainError,
-  input: Input,
-  actions: Action[],
-): ShardState {
-  giveUp(main, actions);
-  return answer(leaveMain(state, input.nowMs, actions), misfitTrouble(misfit), input, actions);
+export function misfits(state: ShardState, misfit: PlainError, turn: Turn): ShardState {
+  giveUp(state.main, turn);
+  return answer(leaveMain(state, turn), misfitTrouble(misfit), turn);
 }
 
-/** Protocol 2 scans by opening the connection again: closed here, at once asked for anew. */
-export function closeForScan(state: ShardState, nowMs: number, actions: Action[]): ShardState {
-  giveUp(state.main, actions);
-  return { ...leaveMain(state, nowMs, actions), main: ownRest(nowMs) };
+/** Protocol 2 scans by opening the connection again: closed here, almost at once asked for anew. */
+export function closeForScan(state: ShardState, turn: Turn): ShardState {
+  giveUp(state.main, turn);
+  return { ...leaveMain(state, turn), main: ownRest(turn) };
 }
 
 /** The shard ends: nothing is asked for any more, its files are closed, and `end` follows when they are. */
-export function finish(
-  state: ShardState,
-  ending: Ending,
-  nowMs: number,
-  actions: Action[],
-): ShardState {
-  giveUp(state.main, actions);
-  return over(leaveMain(state, nowMs, actions), ending, actions);
+export function finish(state: ShardState, ending: Ending, turn: Turn): ShardState {
+  giveUp(state.main, turn);
+  return over(leaveMain(state, turn), ending, turn);
 }
 
-function over(state: ShardState, ending: Ending, actions: Action[]): ShardState {
-  return closeFiles({ ...state, main: { at: "over" }, ending }, actions);
+function over(state: ShardState, ending: Ending, turn: Turn): ShardState {
+  return closeFiles({ ...state, main: { at: "over" }, ending }, turn);
 }
 
 /** Closes what is open of a shard that is over, clean unless the disk is not to be trusted. */
-export function closeFiles(state: ShardState, actions: Action[]): ShardState {
+export function closeFiles(state: ShardState, { actions }: Turn): ShardState {
   if (state.files !== "open") return state;
   actions.push({ kind: state.ending?.abandons === true ? "abandonFiles" : "closeFiles" });
   return { ...state, files: "closing" };
 }
 
-/** What hangs on the main connection goes with it: the scan beside, the run of batches, the calendar. The next scan begins all. */
-function leaveMain(state: ShardState, nowMs: number, actions: Action[]): ShardState {
+/**
+ * What hangs on the main connection goes with it: the scan beside, the run of batches, the calendar. The next scan
+ * begins all.
+ */
+function leaveMain(state: ShardState, turn: Turn): ShardState {
   const { main, pauses } = state;
-  const streamedMs = main.at === "streaming" ? nowMs - main.sinceMs : 0;
+  const streamedMs = main.at === "streaming" ? turn.nowMs - main.sinceMs : 0;
   const fallen = { ...pauses, main: afterStream(pauses.main, streamedMs) };
-  return { ...leaveBeside(state, actions), run: null, scheduledAtMs: null, pauses: fallen };
+  return { ...leaveBeside(state, turn), run: null, scheduledAtMs: null, pauses: fallen };
 }
 
 function debtsAfter(
   state: ShardState,
-  main: Linked,
+  main: MainLink,
   trouble: LeaderTrouble,
   nowMs: number,
 ): ShardState {
@@ -99,43 +88,34 @@ function debtsAfter(
   return isPastScan && trouble.kind === "dropped" ? owe(next, "loss", nowMs) : next;
 }
 
-function gapAfter(state: ShardState, main: Linked, trouble: LeaderTrouble): ShardState {
+function gapAfter(state: ShardState, main: MainLink, trouble: LeaderTrouble): ShardState {
   const { leader } = state;
-  if (main.at !== "confirming" && main.at !== "streaming") return state;
-  if (trouble.kind === "own") return state;
+  if (!("stream" in main) || trouble.kind === "own") return state;
   const hasGap = leader.hasGap || main.stream.is !== "polling";
   return { ...state, leader: { ...leader, hasGap, streamWasLost: true } };
 }
 
 /** Goes to what follows that trouble. */
-function answer(
-  state: ShardState,
-  trouble: LeaderTrouble,
-  moment: Pick<Input, "nowMs" | "chance">,
-  actions: Action[],
-): ShardState {
-  if (trouble.kind === "own") return { ...state, main: ownRest(moment.nowMs) };
-  const noted = note(state, trouble, actions);
+function answer(state: ShardState, trouble: LeaderTrouble, turn: Turn): ShardState {
+  if (trouble.kind === "own") return { ...state, main: ownRest(turn) };
+  const noted = note(state, trouble, turn);
   switch (trouble.kind) {
     case "busy":
-      return rest(noted, soonOrBackoff, moment);
+      return rest(noted, soonOrBackoff, turn);
     case "dropped":
-      return rest(moreAhead(noted), soonOrBackoff, moment);
+      return rest(moreAhead(noted), soonOrBackoff, turn);
     case "other-protocol": {
-      const leader = { ...noted.leader, named: trouble.named };
-      const next = { ...noted, leader };
+      const next = { ...noted, leader: { ...noted.leader, named: trouble.named } };
       // A second one in a row contradicts the first: what it names is asked for, but not at once.
-      return noted.leader.named === null
-        ? reconnect(askMain(next, actions))
-        : rest(next, backoff, moment);
+      return noted.leader.named === null ? askMain(next, turn) : rest(next, backoff, turn);
     }
     case "incompatible":
-      return doesNotFit(noted, trouble.error, moment, actions);
+      return doesNotFit(noted, trouble.error, turn);
     case "not-a-leader":
-      if (!state.settings.once) return rest(noted, backoff, moment);
-      return over(noted, { error: trouble.error, abandons: false }, actions);
+      if (!state.settings.once) return rest(noted, backoff, turn);
+      return over(noted, { error: trouble.error, abandons: false }, turn);
     case "retry":
-      return rest(noted, backoff, moment);
+      return rest(noted, backoff, turn);
   }
 }
 
@@ -143,24 +123,18 @@ function answer(
 function note(
   state: ShardState,
   trouble: Exclude<LeaderTrouble, { kind: "own" }>,
-  actions: Action[],
+  turn: Turn,
 ): ShardState {
   const { text } = trouble;
-  if (state.trouble?.text !== text) {
-    actions.push({ kind: "report", report: { kind: "log", level: "warn", text } });
-  }
+  if (state.trouble?.text !== text) log(turn, "warn", text);
   const stalled = trouble.kind === "retry" && trouble.stalled;
-  const leader = { ...state.leader };
-  if (trouble.kind !== "incompatible") leader.incompatibleSinceMs = null;
-  return { ...state, leader, trouble: { text, stalled } };
+  const next = { ...state, trouble: { text, stalled } };
+  if (trouble.kind === "incompatible") return next;
+  return { ...next, leader: { ...state.leader, incompatibleSinceMs: null } };
 }
 
-function rest(
-  state: ShardState,
-  pauseOf: typeof backoff,
-  { nowMs, chance }: Pick<Input, "nowMs" | "chance">,
-): ShardState {
-  const { resting, pause } = pauseOf(state.pauses.main, nowMs, chance);
+function rest(state: ShardState, pauseOf: typeof backoff, turn: Turn): ShardState {
+  const { resting, pause } = pauseOf(state.pauses.main, turn);
   return reconnect({ ...state, main: resting, pauses: { ...state.pauses, main: pause } });
 }
 
@@ -170,27 +144,20 @@ function reconnect(state: ShardState): ShardState {
 }
 
 /** The scan was too slow for what is written meanwhile: more acks ahead, unless it is slow by order. */
-function moreAhead(state: ShardState): ShardState {
-  const { leader, settings } = state;
+function moreAhead({ leader, settings, ...rest }: ShardState): ShardState {
   const most = Math.max(WINDOW_ACKS_MAX, leader.windowAcks);
-  const windowAcks = settings.isRateLimited
-    ? leader.windowAcks
-    : Math.min(leader.windowAcks * 2, most);
-  return { ...state, leader: { ...leader, dropsTold: true, windowAcks } };
+  const wider = Math.min(leader.windowAcks * 2, most);
+  const windowAcks = settings.isRateLimited ? leader.windowAcks : wider;
+  return { ...rest, settings, leader: { ...leader, dropsTold: true, windowAcks } };
 }
 
 /** At the first contact it is an operator's mistake; later perhaps somebody else who answers on that port. */
-function doesNotFit(
-  state: ShardState,
-  error: PlainError,
-  moment: Pick<Input, "nowMs" | "chance">,
-  actions: Action[],
-): ShardState {
+function doesNotFit(state: ShardState, error: PlainError, turn: Turn): ShardState {
   const { leader, settings } = state;
-  const sinceMs = leader.incompatibleSinceMs ?? moment.nowMs;
-  const isProved = moment.nowMs - sinceMs >= INCOMPATIBLE_MS;
+  const incompatibleSinceMs = leader.incompatibleSinceMs ?? turn.nowMs;
+  const isProved = turn.nowMs - incompatibleSinceMs >= INCOMPATIBLE_MS;
   if (settings.once || !leader.hasAnswered || isProved) {
-    return over(state, { error, abandons: false }, actions);
+    return over(state, { error, abandons: false }, turn);
   }
-  return rest({ ...state, leader: { ...leader, incompatibleSinceMs: sinceMs } }, backoff, moment);
+  return rest({ ...state, leader: { ...leader, incompatibleSinceMs } }, backoff, turn);
 }

@@ -1,9 +1,9 @@
-// What a shard's machine is told, by whom it is told it, and when. Used by all of machine/, and made by the shard's follower. Plain
-// data. Every input has the monotonic time, and a number in [0, 1) for what is left to chance.
+// What a shard's machine is told, by the thread, the supervisor, the scans over its connections, the files and the
+// judge. Plain data. Every input has the monotonic time, and a number in [0, 1) for what is left to chance.
 
 import type { PlainError } from "../../errors.ts";
 import type { ShardInfo } from "../../wire/messages.ts";
-import type { OwedWhy } from "./types.ts";
+import type { Held, OwedWhy } from "./types.ts";
 
 /** What the state file knows of this shard at this leader. */
 export interface SavedShard {
@@ -13,66 +13,62 @@ export interface SavedShard {
   readonly owed: { readonly why: OwedWhy; readonly sinceMs: number } | null;
 }
 
-/** How a connection, or the scan over it, ended. */
+/**
+ * How a connection, or the scan over it, ended. `stalled`: it is there and does nothing, or its scan does not advance.
+ * `short`: CaughtUp with another total, or nobody vouched for the scan. `violation`: what the protocol does not have.
+ * The text of an Error frame as it came.
+ */
 export type ConnectionEnd =
-  /** By the performer itself, without a fault of either side. */
   | { readonly kind: "closed-here" }
-  | { readonly kind: "lost"; readonly reason: string }
-  /** It is there and does nothing, or its scan does not advance. */
-  | { readonly kind: "stalled"; readonly reason: string }
-  /** CaughtUp with another total, or nobody vouched for the scan. */
-  | { readonly kind: "short"; readonly reason: string }
-  /** It sent what the protocol does not have. */
-  | { readonly kind: "violation"; readonly reason: string }
-  /** It sent an Error frame; the text as it came. */
+  | { readonly kind: "lost" | "stalled" | "short" | "violation"; readonly reason: string }
   | { readonly kind: "leader-error"; readonly text: string };
 
-interface Moment {
-  readonly nowMs: number;
-  readonly chance: number;
-}
-
-type OfLink<Kind extends string> = { readonly kind: Kind; readonly link: number };
-
-export type Input = Moment &
-  (
-    | { readonly kind: "start"; readonly saved: SavedShard; readonly hasFiles: boolean }
-    | { readonly kind: "tick" | "stop" }
-    /** A comparison wants a scan that begins after this. */
-    | { readonly kind: "rescan" }
-    /** A timer came more than 2 s late: what lies in the sockets was not read yet. */
-    | { readonly kind: "heldUp"; readonly ms: number }
-    | { readonly kind: "granted"; readonly request: number }
-    /** Granted later, not before `untilMs` (unix time); `limit` is what the budget allows a day. */
-    | {
-        readonly kind: "held";
-        readonly request: number;
-        readonly untilMs: number;
-        readonly limit: number;
-      }
-    | OfLink<"opened">
-    | (OfLink<"shardInfo"> & { readonly info: ShardInfo; readonly misfit: PlainError | null })
-    /** With a total that adds up. */
-    | OfLink<"caughtUp">
-    /** The leader gave a sign of life after CaughtUp. */
-    | OfLink<"whole">
-    | OfLink<"heartbeat">
-    /** A live batch; in a scan none is told. */
-    | (OfLink<"batch"> & { readonly events: number; readonly full: boolean })
-    /** Once a connection; never after `close`. */
-    | (OfLink<"ended"> & { readonly end: ConnectionEnd })
-    | { readonly kind: "filesMade" | "filesClosed"; readonly error: PlainError | null }
-    | { readonly kind: "diskFailed"; readonly error: PlainError }
-    /** What was written up to `sync` of this link is durable. */
-    | OfLink<"durable">
-    /** The next input after `judge`. */
-    | (OfLink<"judged"> & { readonly suspects: number; readonly diverged: number })
-    /** Newer events explained some: so many are left. */
-    | { readonly kind: "struck"; readonly diverged: number }
-  );
-
-/** What is heard of one connection. */
-export type LinkInput = Extract<
-  Input,
-  { kind: "opened" | "shardInfo" | "caughtUp" | "whole" | "heartbeat" | "batch" | "ended" }
+type Is<Kind extends string, Fields = object> = Readonly<
+  { kind: Kind; nowMs: number; chance: number } & Fields
 >;
+type OfLink<Kind extends string, Fields = object> = Is<Kind, { link: number } & Fields>;
+
+/** What is heard of one connection: until `whole` from its scan, then from the link. */
+export type LinkInput =
+  | OfLink<"opened">
+  | OfLink<"shardInfo", { info: ShardInfo; misfit: PlainError | null }>
+  /** With a total that adds up. */
+  | OfLink<"caughtUp">
+  /** The leader gave a sign of life after CaughtUp. */
+  | OfLink<"whole">
+  | OfLink<"heartbeat">
+  /** A live one; in a scan none is told. */
+  | OfLink<"batch", { events: number; full: boolean }>
+  /** Once, and never after `close`. */
+  | OfLink<"ended", { end: ConnectionEnd }>;
+
+export type Input =
+  | Is<"start", { saved: SavedShard; hasFiles: boolean }>
+  | Is<"tick">
+  | Is<"stop">
+  /** A comparison wants a scan that begins after this. */
+  | Is<"rescan">
+  /** A timer came more than 2 s late: what lies in the sockets was not read yet. */
+  | Is<"heldUp", { ms: number }>
+  | Is<"granted", { request: number }>
+  /** Granted later. */
+  | Is<"held", { request: number } & Held>
+  | LinkInput
+  | Is<"filesMade", { error: PlainError | null }>
+  | Is<"filesClosed", { error: PlainError | null }>
+  | Is<"diskFailed", { error: PlainError }>
+  /** What was written up to `sync` of this link is durable. */
+  | OfLink<"durable">
+  /** The next input after `judge`. */
+  | OfLink<"judged", { suspects: number; diverged: number }>
+  /** Newer events explained some: so many are left. */
+  | Is<"struck", { diverged: number }>;
+
+export type InputOf<Kind extends Input["kind"]> = Extract<Input, { kind: Kind }>;
+
+/** An input without its moment, as it is told. */
+export type Told = Input extends infer Each
+  ? Each extends Input
+    ? Omit<Each, "nowMs" | "chance">
+    : never
+  : never;

@@ -1,5 +1,5 @@
-// What the end of a connection means: tried again and how soon, tried with the other protocol, or given up. Pure. Texts of
-// leaders (wire.md, A session) are passed on as they came: escape them for people.
+// What the end of a connection means: tried again and how soon, tried with the other protocol, or given up. Pure. Texts
+// of leaders (wire.md, A session) are passed on as they came: escape them for people.
 
 import type { PlainError } from "../../errors.ts";
 import {

@@ -1,10 +1,11 @@
-// The one owner of what a shard owes: a whole scan that began later than the moment at which events may have been lost, or slots
-// were seen that need another look. Strongest reason first; each joins what is owed already, and nothing but a whole scan pays.
-// Also here: the runs of full batches that hide a loss (wire.md, point 21), and the calendar. Pure.
+// The one owner of what a shard owes: a whole scan that began later than the moment at which events may have been lost,
+// or slots were seen that need another look. Strongest reason first; each joins what is owed already, and nothing but a
+// whole scan pays. Also here: the runs of full batches that hide a loss (wire.md, point 21), and the calendar. Pure.
 
 import type { Owed, OwedWhy, ShardState } from "./types.ts";
 
-const STRONGEST_FIRST: readonly OwedWhy[] = [
+/** Strongest first. */
+export const OWED_WHYS: readonly OwedWhy[] = [
   "loss",
   "cut",
   "accept",
@@ -47,7 +48,7 @@ export function owe(
 }
 
 function joined(owed: Owed, later: Owed): Owed {
-  const isStronger = STRONGEST_FIRST.indexOf(later.why) < STRONGEST_FIRST.indexOf(owed.why);
+  const isStronger = OWED_WHYS.indexOf(later.why) < OWED_WHYS.indexOf(owed.why);
   return {
     why: isStronger ? later.why : owed.why,
     since: Math.max(owed.since, later.since),
@@ -76,7 +77,8 @@ export function afterBatch(
 ): ShardState {
   if (state.run === null && !batch.full) return state;
   const sinceMs = state.run?.sinceMs ?? nowMs;
-  // The batch that is not full counts too: of a full ring it brings what is left over, so that smaller batches come to 8,000.
+  // The batch that is not full counts too: of a full ring it brings what is left over, so that smaller batches come to
+  // 8,000.
   const events = (state.run?.events ?? 0) + batch.events;
   const next = { ...state, run: batch.full ? { sinceMs, events } : null };
   if (events < state.settings.runEventsSuspect) return next;
@@ -92,8 +94,9 @@ export function afterHeartbeat(state: ShardState, nowMs: number): ShardState {
 }
 
 /**
- * The run that just moved or ended may have hidden a loss. While it goes on no scan that begins could pay, as each batch moves
- * `since` past it: what is owed waits for its end, also what was due before, or one scan would follow the other in vain.
+ * The run that just moved or ended may have hidden a loss. While it goes on no scan that begins could pay, as each
+ * batch moves `since` past it: what is owed waits for its end, also what was due before, or one scan would follow the
+ * other in vain.
  */
 function suspected(state: ShardState, nowMs: number, sinceMs: number): ShardState {
   const next = owe(state, "loss", nowMs, sinceMs);
@@ -103,8 +106,8 @@ function suspected(state: ShardState, nowMs: number, sinceMs: number): ShardStat
 }
 
 /**
- * When the scan that is owed may begin: never while a connection is not past its own scan, is not judged yet, or another
- * scan is on its way. Null: not by time.
+ * When the scan that is owed may begin: never while a connection is not past its own scan, is not judged yet, or
+ * another scan is on its way. Null: not by time.
  */
 export function payAtMs({ main, beside, last, owed }: ShardState): number | null {
   if (main.at !== "streaming" || owed === null || owed.notBeforeMs === null) return null;
@@ -119,8 +122,8 @@ export function calendarAtMs({ main, last, scheduledAtMs }: ShardState): number 
 }
 
 /**
- * Sets the calendar, unless a scan is coming anyway. One that waits for the end of a run is not: a run that never ends, since the
- * network is slower than the writes, must not keep --resync away.
+ * Sets the calendar, unless a scan is coming anyway. One that waits for the end of a run is not: a run that never ends,
+ * since the network is slower than the writes, must not keep --resync away.
  */
 export function schedule(state: ShardState, nowMs: number): ShardState {
   const { settings, main, last, owed } = state;

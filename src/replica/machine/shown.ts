@@ -1,5 +1,5 @@
-// What people and other programs are told of a shard: all of it is derived from the machine's state, and nothing is stored for
-// the display. Used by step.ts for its reports, and by the snapshot. Pure.
+// What people and other programs are told of a shard: all of it is derived from the machine's state, and nothing is
+// stored for the display. Used by step.ts for its reports, and by the snapshot. Pure.
 
 import type { Report } from "./actions.ts";
 import { limitText } from "./connections.ts";
@@ -92,18 +92,13 @@ export function reportedState(state: ShardState, nowMs: number): Report {
 }
 
 /**
- * A whole scan of this run is durable, and no scan is owed that has to tell first; a later one that is not judged yet changes nothing.
- * With --once nothing at all is owed, and it is the last scan that is durable.
+ * A whole scan of this run is durable, and no scan is owed that has to tell first; a later one that is not judged yet
+ * changes nothing. With --once nothing at all is owed, and it is the last scan that is durable.
  */
 export function isReady({ settings, last, durableLink, owed, main }: ShardState): boolean {
   if (last === null || durableLink === null || main.at === "over") return false;
   if (!last.isJudged) return last.wasReady;
   return settings.once ? owed === null && durableLink === last.link : owed?.holdsReady !== true;
-}
-
-/** The copy is known to be broken off. What is not known is no verdict. */
-export function isIncomplete({ complete }: ShardState): boolean {
-  return complete === false;
 }
 
 export interface OwedShown {
@@ -151,8 +146,8 @@ export interface Progress {
 export const NO_PROGRESS: Progress = { scans: 0, slot: -1 };
 
 /**
- * The same object while there is no progress: that is a whole scan, or a slot beyond any before. A scan that was cut and comes no
- * further than an earlier one makes none. `slot`: the last one of the scan under way, null without one.
+ * The same object while there is no progress: that is a whole scan, or a slot beyond any before. A scan that was cut
+ * and comes no further than an earlier one makes none. `slot`: the last one of the scan under way, null without one.
  */
 export function progressOf(
   before: Progress,

@@ -1,6 +1,6 @@
-// What one shard's machine is in (docs/cli.md, replicate). Plain data throughout, so that it crosses threads and is shown as it is:
-// step.ts moves it, shown.ts reads it. inputs.ts has what it is told, actions.ts what it asks for. A connection and its one
-// scan have one number, `link`, which is also the number of the request for it.
+// What one shard's machine is in (docs/cli.md, replicate). Plain data throughout, so that it crosses threads and is
+// shown as it is: step.ts moves it, shown.ts reads it. inputs.ts has what it is told, actions.ts what it asks for. A
+// connection and its one scan have one number, `link`, which is also the number of the request for it.
 
 import type { PlainError } from "../../errors.ts";
 import type { ProtocolVersion } from "../../wire/messages.ts";
@@ -45,7 +45,10 @@ export interface Owed {
   readonly holdsReady: boolean;
 }
 
-/** Whether the main connection carries the live stream. `echoUntilMs`: a first heartbeat before then is the probe's echo. */
+/**
+ * Whether the main connection carries the live stream. `echoUntilMs`: a first heartbeat before then is the probe's
+ * echo.
+ */
 export type Stream =
   | { readonly is: "probing"; readonly untilMs: number; readonly echoUntilMs: number }
   | { readonly is: "polling" }
@@ -63,45 +66,37 @@ export interface Asking {
   readonly at: "asking";
   readonly request: number;
   readonly protocol: ProtocolVersion;
-  readonly held: { readonly untilMs: number; readonly limit: number } | null;
+  readonly held: Held | null;
+}
+
+/** The budget is used up until then, unix time; it allows so many connections a day. */
+export interface Held {
+  readonly untilMs: number;
+  readonly limit: number;
 }
 
 export interface Connection {
   readonly link: number;
   readonly protocol: ProtocolVersion;
-  /** Number of the input that dialed it, and its time: the earliest moment at which the leader could read a slot for it. */
+  /**
+   * Number of the input that dialed it, and its time: the earliest moment at which the leader could read a slot for it.
+   */
   readonly dialedAt: number;
   readonly beganAtMs: number;
 }
 
-export interface Dialing extends Connection {
-  readonly at: "dialing";
-  readonly isAccepted: boolean;
+interface Scan extends Connection {
+  readonly kind: ScanKind;
+  readonly why: ScanWhy;
 }
 
+export type Dialing = Connection & { readonly at: "dialing"; readonly isAccepted: boolean };
 /** Past ShardInfo, while the shard's files are made. */
-export interface Making extends Connection {
-  readonly at: "making";
-}
-
-export interface Scanning extends Connection {
-  readonly at: "scanning";
-  readonly kind: ScanKind;
-  readonly why: ScanWhy;
-}
-
+export type Making = Connection & { readonly at: "making" };
+export type Scanning = Scan & { readonly at: "scanning" };
 /** CaughtUp came and added up; nobody has vouched for it yet. */
-export interface Confirming extends Connection {
-  readonly at: "confirming";
-  readonly kind: ScanKind;
-  readonly why: ScanWhy;
-  readonly caughtUpAtMs: number;
-}
-
-export interface MainConfirming extends Confirming {
-  readonly stream: Stream;
-}
-
+export type Confirming = Scan & { readonly at: "confirming"; readonly caughtUpAtMs: number };
+export type MainConfirming = Confirming & { readonly stream: Stream };
 /** Past its whole scan: nothing else is. */
 export interface Streaming extends Connection {
   readonly at: "streaming";
@@ -109,21 +104,13 @@ export interface Streaming extends Connection {
   readonly sinceMs: number;
 }
 
-export type Main =
-  | { readonly at: "new" | "over" }
-  | Resting
-  | Asking
-  | Dialing
-  | Making
-  | Scanning
-  | MainConfirming
-  | Streaming;
+/** The main connection while there is one. */
+export type MainLink = Dialing | Making | Scanning | MainConfirming | Streaming;
+export type Main = { readonly at: "new" | "over" } | Resting | Asking | MainLink;
 export type Beside = { readonly at: "none" } | Resting | Asking | Dialing | Scanning | Confirming;
 
 /** The last whole scan. */
-export interface LastScan extends Omit<Connection, "protocol"> {
-  readonly kind: ScanKind;
-  readonly why: ScanWhy;
+export interface LastScan extends Scan {
   readonly caughtUpAtMs: number;
   /** Until then it decides nothing: ready is what was ready before it. */
   readonly isJudged: boolean;
@@ -152,6 +139,12 @@ export interface LeaderFacts {
 export interface Pause {
   readonly delayMs: number;
   readonly soonTries: number;
+}
+
+/** How the shard ends; `abandons`: its files are left as they are. */
+export interface Ending {
+  readonly error: PlainError | null;
+  readonly abandons: boolean;
 }
 
 export interface Trouble {
@@ -194,17 +187,9 @@ export interface ShardState {
     /** Whole ones. */
     readonly scans: number;
   };
-  readonly ending: { readonly error: PlainError | null; readonly abandons: boolean } | null;
+  readonly ending: Ending | null;
 }
 
+type Unlinked = "stopped" | "failed" | "stalled" | "waiting" | "connecting";
 /** cli.md: status. */
-export type StateWord =
-  | "stopped"
-  | "failed"
-  | "diverged"
-  | "stalled"
-  | "waiting"
-  | "connecting"
-  | "scanning"
-  | "polling"
-  | "live";
+export type StateWord = Unlinked | "scanning" | "polling" | "live" | "diverged";

@@ -1,0 +1,215 @@
+// What a shard's follower tells its host: state changes and events at once, snapshots four times a second in a scan and once a
+// second besides. Used by shard-follower.ts. Decides nothing.
+
+import type { PlainError } from "../errors.ts";
+import type { Clock } from "../io/clock.ts";
+import type { ScanEnd } from "../link/scan-types.ts";
+import { DIVERGED_LISTED_MAX } from "../limits.ts";
+import type { AppliedBatch } from "./batch-applier.ts";
+import type { Connection } from "./connection.ts";
+import type { DivergedSlot, FollowerHost, FollowerSettings } from "./follower-types.ts";
+import type { Report } from "./machine/actions.ts";
+import { NO_PROGRESS, progressOf } from "./machine/shown.ts";
+import type { ShardState } from "./machine/types.ts";
+import type { ShardBody } from "./shard-body.ts";
+import { ShardCounts } from "./shard-counts.ts";
+import { snapshotOf } from "./snapshot.ts";
+
+const SNAPSHOT_INTERVAL_MS = 250;
+
+/** What a snapshot is made of, as it stands. */
+export interface ShardNow {
+  readonly state: ShardState;
+  readonly body: ShardBody | null;
+  /** Of the scan under way. */
+  readonly slotLast: number | null;
+}
+
+export class FollowerReports {
+  readonly counts: ShardCounts;
+  readonly #shard: number;
+  readonly #saved: FollowerSettings["saved"];
+  readonly #clock: Clock;
+  readonly #host: FollowerHost;
+  readonly #now: () => ShardNow;
+  #progress = NO_PROGRESS;
+  #snapshotAtMs = Number.NEGATIVE_INFINITY;
+  #firstDialAtMs: number | null = null;
+  #resetsTold = 0;
+  /** Of the last whole scan: what its report adds to the machine's. */
+  #lastScan = { scanned: 0n, taken: 0 };
+
+  constructor(
+    { shard, saved }: Pick<FollowerSettings, "shard" | "saved">,
+    clock: Clock,
+    host: FollowerHost,
+    now: () => ShardNow,
+  ) {
+    this.#shard = shard;
+    this.#saved = saved;
+    this.#clock = clock;
+    this.#host = host;
+    this.#now = now;
+    this.counts = new ShardCounts(clock);
+    this.counts.diverged = saved.diverged;
+    this.counts.currentAtMs = saved.currentAtMs;
+  }
+
+  /** Before anything is read: a shard of many slots takes a while. */
+  reading(exists: boolean): void {
+    if (!exists) return;
+    const [shard, detail] = [this.#shard, "reading what is on disk"];
+    this.#host.report({ kind: "state", shard, state: "connecting", detail });
+  }
+
+  /** The shard's files are open from here on; says what is worth knowing of them. */
+  opened({ store }: ShardBody, isNew: boolean): void {
+    if (isNew && !store.reserved) {
+      this.log(
+        "warn",
+        "this file system cannot reserve space: a full disk will only show at a write",
+      );
+    }
+    if (!isNew && store.loaded.torn > 0) {
+      this.log("warn", `${store.loaded.torn} torn slots on disk: the scan will mend them`);
+    }
+  }
+
+  log(level: "debug" | "info" | "warn", text: string): void {
+    this.#host.report({ kind: "log", shard: this.#shard, level, text });
+  }
+
+  // ---- connections and scans ----
+
+  dialed(connection: Connection): void {
+    this.#firstDialAtMs ??= this.#clock.nowMs();
+    this.counts.opened(connection);
+  }
+
+  gone(connection: Connection): void {
+    this.counts.closed(connection);
+  }
+
+  scanBegan(connection: Connection): void {
+    this.counts.scanBegan();
+    this.counts.scanned = 0;
+    this.heard(connection, null);
+  }
+
+  scanApplied(connection: Connection, batch: AppliedBatch, resetsSaved: number): void {
+    this.counts.scanned += batch.events;
+    this.heard(connection, null);
+    if (batch.cleared > 0) this.#resets(resetsSaved);
+  }
+
+  scanWhole(connection: Connection, end: Extract<ScanEnd, { kind: "whole" }>): void {
+    const { counts } = this;
+    counts.scanEnded();
+    counts.lastError = null;
+    counts.currentAtMs = Math.max(counts.currentAtMs ?? end.beganAtMs, end.beganAtMs);
+    if (connection.kind === "rescan") counts.rescanned += connection.taken;
+    this.#lastScan = { scanned: end.events, taken: connection.taken };
+  }
+
+  judged(diverged: readonly DivergedSlot[]): void {
+    this.counts.diverged = diverged.slice(0, DIVERGED_LISTED_MAX);
+    if (diverged.length === 0) return;
+    const slots = this.counts.diverged;
+    this.#host.report({ kind: "diverged", shard: this.#shard, slots, total: diverged.length });
+  }
+
+  accepted(slots: number): void {
+    const text = `${slots} slots are saved in armdb-reset-${this.#shard}.log; the next scan takes the leader's`;
+    this.log("warn", text);
+  }
+
+  /** A frame came; with a live batch, what it brought. */
+  heard({ role, link }: Connection, batch: AppliedBatch | null): void {
+    if (role !== "main") return;
+    this.counts.lastFrameAtMs = link.lastFrameAtMs;
+    this.#host.heard(link.lastFrameAtMs);
+    const { main } = this.#now().state;
+    if (main.at === "streaming" && main.stream.is === "live")
+      this.counts.currentAtMs = link.lastFrameAtMs;
+    if (batch !== null && batch.cleared > 0)
+      this.#resets(this.#now().body?.intake.resetsSaved ?? 0);
+  }
+
+  #resets(savedTotal: number): void {
+    const slots = savedTotal - this.#resetsTold;
+    if (slots === 0) return;
+    this.#resetsTold = savedTotal;
+    this.log(
+      "warn",
+      `the leader reset ${slots} slots that were good here: saved in armdb-reset-${this.#shard}.log`,
+    );
+  }
+
+  // ---- what the machine reports ----
+
+  report(report: Report): void {
+    const shard = this.#shard;
+    switch (report.kind) {
+      case "state": {
+        const { state, activity: detail } = report;
+        this.#host.report({ kind: "state", shard, state, detail });
+        return this.snapshot();
+      }
+      case "caught-up":
+        return this.#caughtUp(report);
+      case "ready":
+        this.#host.report({ kind: "ready", shard, protocol: report.protocol });
+        return this.snapshot();
+      case "owed":
+        return this.log("debug", `a whole scan is owed: ${report.why}`);
+      case "log":
+        if (report.level === "warn") this.counts.lastError = report.text;
+        return this.log(report.level, report.text);
+    }
+  }
+
+  leaderRestarted(): void {
+    this.#host.report({ kind: "leader-restarted", shard: this.#shard });
+  }
+
+  #caughtUp({ scan, tookMs }: Extract<Report, { kind: "caught-up" }>): void {
+    const { scanned, taken } = this.#lastScan;
+    const { last } = this.#now().state;
+    const sinceMs = scan === "first" ? (this.#firstDialAtMs ?? 0) : null;
+    this.#host.report({
+      kind: "caught-up",
+      shard: this.#shard,
+      scanned,
+      applied: BigInt(taken),
+      healed: scan === "beside" ? BigInt(taken) : 0n,
+      tookMs: sinceMs === null ? tookMs : (last?.caughtUpAtMs ?? 0) - sinceMs,
+    });
+    this.snapshot();
+  }
+
+  ended(error: PlainError | null): void {
+    if (error !== null) this.counts.lastError = error.message;
+    this.snapshot();
+    this.#host.report({ kind: "ended", shard: this.#shard, error });
+  }
+
+  // ---- snapshots ----
+
+  /**
+   * Something moved: in a scan a snapshot if the last one is old enough. A stream's figures go with the tick alone: 7 % of the
+   * processor time at 1,000 puts a second.
+   */
+  moved(connection: Connection): void {
+    if (connection.isWhole || connection.kind === null) return;
+    if (this.#clock.nowMs() - this.#snapshotAtMs >= SNAPSHOT_INTERVAL_MS) this.snapshot();
+  }
+
+  snapshot(): void {
+    const nowMs = this.#clock.nowMs();
+    this.#snapshotAtMs = nowMs;
+    const { state, body, slotLast } = this.#now();
+    this.#progress = progressOf(this.#progress, state, slotLast);
+    const snapshot = snapshotOf(state, this.counts, this.#saved, body, slotLast, nowMs);
+    this.#host.report({ kind: "snapshot", snapshot: { ...snapshot, progress: this.#progress } });
+  }
+}

@@ -1,0 +1,143 @@
+// The files of one shard as its follower has them: opened, or made once the first frame has proved sound, judged after a scan,
+// closed. Used by shard-follower.ts and shard-connections.ts. Throws what the disk says; decides nothing.
+
+import { ArmdbError, type PlainError, toPlainError } from "../errors.ts";
+import { layoutOf } from "../store/geometry.ts";
+import type { ShardInfo } from "../wire/messages.ts";
+import { Divergence } from "./divergence.ts";
+import type { FollowerHost, FollowerSettings } from "./follower-types.ts";
+import type { FollowerReports } from "./follower-reports.ts";
+import type { Told } from "./machine/inputs.ts";
+import { geometryTrouble } from "./misfit.ts";
+import type { ScanObserver } from "./scan-observer.ts";
+import { ShardBody, type ShardBodyTools } from "./shard-body.ts";
+
+export interface ShardFilesOptions {
+  readonly settings: FollowerSettings;
+  readonly host: FollowerHost;
+  readonly tools: ShardBodyTools;
+  readonly observer: ScanObserver;
+  readonly reports: FollowerReports;
+  /** For texts. */
+  readonly leader: string;
+  tell(told: Told): void;
+  /** As `tell`, before all that waits. */
+  tellNext(told: Told): void;
+}
+
+export class ShardFiles {
+  readonly #options: ShardFilesOptions;
+  body: ShardBody | null = null;
+  divergence: Divergence | null = null;
+  #shardInfo: ShardInfo | null = null;
+  /** To be made once the first frame has proved sound. */
+  #toMake: ShardInfo | null = null;
+
+  constructor(options: ShardFilesOptions) {
+    this.#options = options;
+  }
+
+  get shardCount(): number {
+    return this.#options.settings.geometry?.shardCount ?? this.#shardInfo?.shardCount ?? 1;
+  }
+
+  /** No slot here is occupied: a leader need not send deleted ones. */
+  get isEmpty(): boolean {
+    return this.body === null || this.body.applier.occupied === 0;
+  }
+
+  need(): ShardBody {
+    if (this.body === null) throw new ArmdbError("unexpected", "a shard without files");
+    return this.body;
+  }
+
+  /** Why this ShardInfo is another database's, or null. In a directory that this run makes, the first one is what it is made by. */
+  misfit(info: ShardInfo): PlainError | null {
+    const { settings, leader } = this.#options;
+    const known = settings.geometry ?? this.#shardInfo;
+    const misfit = geometryTrouble(settings.dir, leader, known, info);
+    if (misfit === null) this.#shardInfo = info;
+    return misfit;
+  }
+
+  /** Opens what is there, or makes it with so many slots. */
+  open(newSlotCount: number | null): void {
+    const { settings, tools, reports, tell } = this.#options;
+    const layout = layoutOf(settings.geometry ?? (this.#shardInfo as ShardInfo));
+    const failed = (error: PlainError) => tell({ kind: "diskFailed", error });
+    const body = new ShardBody(settings, layout, newSlotCount, tools, failed);
+    this.body = body;
+    this.divergence = new Divergence(body, settings.saved.diverged);
+    if (newSlotCount !== null) body.markWorthClosing();
+    reports.opened(body, newSlotCount !== null);
+  }
+
+  // ---- what the machine asks for ----
+
+  make(info: ShardInfo): void {
+    this.#toMake = info;
+  }
+
+  firstIsSound(): void {
+    const info = this.#toMake;
+    this.#toMake = null;
+    if (info === null) return;
+    const { host, tell } = this.#options;
+    host.prepare(info, (error) => {
+      let failure = error;
+      try {
+        if (failure === null) this.open(info.slotCount);
+      } catch (thrown) {
+        if (!(thrown instanceof ArmdbError)) throw thrown;
+        failure = toPlainError(thrown);
+      }
+      tell({ kind: "filesMade", error: failure });
+    });
+  }
+
+  /** The shard is over: files that nothing sound came for are not made any more. */
+  over(): void {
+    if (this.#toMake === null) return;
+    this.#toMake = null;
+    this.#options.tell({ kind: "filesMade", error: null });
+  }
+
+  close(): void {
+    const closed = (error: PlainError | null) => this.#options.tell({ kind: "filesClosed", error });
+    if (this.body === null) closed(null);
+    else this.body.close(closed);
+  }
+
+  abandon(): void {
+    this.body?.abandon();
+    this.#options.tell({ kind: "filesClosed", error: null });
+  }
+
+  sync(link: number): void {
+    const { tell } = this.#options;
+    this.need().durability.whenDurable(() => tell({ kind: "durable", link }));
+  }
+
+  /** A scan was whole: what the leader does not have is cleared where it cannot be trusted, and what differs is told. */
+  judge(link: number): void {
+    const { observer, reports, tellNext } = this.#options;
+    const body = this.need();
+    observer.scanWhole();
+    const { leftovers, suspects, diverged } = body.judge.finish();
+    for (const slot of leftovers) body.store.clearSlot(slot);
+    body.markWorthClosing();
+    body.durability.wrote();
+    this.divergence?.judged(diverged);
+    reports.judged(diverged);
+    // Nothing comes between a scan and its judgement.
+    tellNext({ kind: "judged", link, suspects, diverged: diverged.length });
+  }
+
+  /** --accept-leader: what is listed as lost is saved and no longer trusted, so that the next scan decides. */
+  acceptLeader(): void {
+    const slots = this.divergence?.accept() ?? [];
+    this.need().intake.save(slots);
+    this.divergence?.distrust(slots);
+    this.#options.reports.accepted(slots.length);
+  }
+}

@@ -1,0 +1,68 @@
+// A shard as status, metrics and progress show it: made from its machine's state (machine/shown.ts), what its follower counts, and
+// its files. Used by shard-follower.ts. Stores nothing.
+
+import type { FollowerSettings, ShardSnapshot } from "./follower-types.ts";
+import { activityOf, isReady, owedShown, scanShown, stateWord } from "./machine/shown.ts";
+import type { ShardState } from "./machine/types.ts";
+import type { ShardBody } from "./shard-body.ts";
+import type { ShardCounts } from "./shard-counts.ts";
+
+/** `slotLast`: of the scan under way, null without one. */
+export function snapshotOf(
+  state: ShardState,
+  counts: ShardCounts,
+  saved: FollowerSettings["saved"],
+  body: ShardBody | null,
+  slotLast: number | null,
+  nowMs: number,
+): Omit<ShardSnapshot, "progress"> {
+  const { last, leader, settings } = state;
+  const scan = scanShown(state, nowMs);
+  const counters = body?.store.counters;
+  return {
+    shard: settings.shard,
+    state: stateWord(state),
+    activity: activityOf(state, nowMs),
+    protocol: leader.protocol,
+    slots: body?.store.slotCount ?? 0,
+    occupied: body?.applier.occupied ?? 0,
+    scanned: counts.scanned,
+    scansDone: state.counts.scans,
+    bytesReceived: counts.bytesReceived,
+    appliedTotal: body?.intake.appliedTotal ?? 0n,
+    skippedTotal: body?.intake.skippedTotal ?? 0n,
+    healedTotal: counts.healed,
+    rescannedTotal: counts.rescanned,
+    replacedTotal: body?.intake.replacedTotal ?? 0,
+    resetsSaved: body?.intake.resetsSaved ?? 0,
+    tornLoaded: body?.store.loaded.torn ?? 0,
+    divergedSlots: state.diverged,
+    diverged: counts.diverged,
+    reconnects: state.counts.reconnects,
+    connections: state.counts.connections,
+    lastFrameAtMs: counts.lastFrameAtMs,
+    lastFullScanAtMs: last?.beganAtMs ?? saved.lastFullScanAtMs,
+    lastFullScanTookMs:
+      last === null ? saved.lastFullScanTookMs : last.caughtUpAtMs - last.beganAtMs,
+    streaming: streamingOf(state),
+    currentAtMs: counts.currentAtMs,
+    oldestUnsyncedAtMs: body?.store.oldestUnsyncedAtMs ?? null,
+    ready: isReady(state),
+    maxVersionSeen: body?.intake.maxVersionSeen ?? 0,
+    slowWrites: counters?.slowWrites ?? 0,
+    slowestWriteMs: counters?.slowestWriteMs ?? 0,
+    scanningShare: counts.scanningShare,
+    lastError: counts.lastError,
+    complete: state.complete,
+    suspectSlots: state.suspects,
+    shownAtMs: nowMs,
+    owed: owedShown(state, nowMs),
+    scan: scan === null ? null : { ...scan, slot: slotLast ?? -1 },
+  };
+}
+
+/** Whether the main connection carries the live stream; null while that is not known, and without a connection. */
+function streamingOf({ main }: ShardState): "live" | "polling" | null {
+  if (main.at !== "streaming" || main.stream.is === "probing") return null;
+  return main.stream.is;
+}
