@@ -1,4 +1,5 @@
-// The connection beside a protocol 1 stream: when it starts, that it stays open for the echo, and that its failures stay its own.
+// The connection beside a protocol 1 stream: when it starts, that it stays open for the echo, and that its failures
+// stay its own.
 
 import { describe, expect, test } from "bun:test";
 import { type Driven, live, polling, started, STALLED } from "./driven.ts";
@@ -54,6 +55,13 @@ describe("a scan beside the stream", () => {
     expect(machine.state.counts.reconnects).toBe(0);
     machine.besideScan();
     expect(machine.state.pauses.beside.delayMs).toBe(1_000);
+  });
+
+  test("says why it failed, and owes no more than before where it had not begun", () => {
+    const machine = asked(live(1)).granted(2).error("invalid shard_id", 2);
+    const text = "scan beside the stream: the leader has no such shard";
+    expect(machine.reports.at(-1)).toEqual({ kind: "log", level: "warn", text });
+    expect(machine.state.owed?.why).toBe("asked");
   });
 
   test("owes what was cut when it broke off", () => {

@@ -1,5 +1,5 @@
-// A machine of one shard in the hands of a test: takes inputs at a time of the test's own, and goes the usual way to a state at one
-// call. Performs nothing: the actions are what is looked at.
+// A machine of one shard in the hands of a test: takes inputs at a time of the test's own, and goes the usual way to a
+// state at one call. Performs nothing: the actions are what is looked at.
 
 import type { PlainError } from "../../../src/errors.ts";
 import type { Action, Report } from "../../../src/replica/machine/actions.ts";

@@ -1,4 +1,5 @@
-// The end of a shard: stopped, broken, or both at once. Whatever the order, nothing begins any more and `end` is said once.
+// The end of a shard: stopped, broken, or both at once. Whatever the order, nothing begins any more and `end` is said
+// once.
 
 import { describe, expect, test } from "bun:test";
 import { DISK_ERROR, Driven, live, started } from "./driven.ts";
@@ -81,6 +82,8 @@ describe("a disk that fails", () => {
       ["tell 1 over", "close 1"],
       ["abandonFiles", "save"],
     ]);
+    const both = broken(stop(new Driven().start(false).dialing().shardInfo()));
+    expect(made(both).done).toEqual(["abandonFiles", "save"]);
   });
 
   test("keeps its first error", () => {

@@ -186,6 +186,7 @@ describe("a leader that does not fit", () => {
   test("ends the shard with --once, and so does what is no leader at all", () => {
     const once = started({ once: true }).dialing().ended(VIOLATION);
     expect([once.word, once.state.ending?.error?.code]).toEqual(["failed", "incompatible"]);
+    expect(once.done).toEqual(["tell 1 over", "closeFiles"]);
     expect(started().dialing().ended(VIOLATION).word).toBe("waiting");
     expect(started({ once: true }).scanning().ended(VIOLATION).word).toBe("waiting");
   });

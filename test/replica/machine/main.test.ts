@@ -85,6 +85,14 @@ describe("the main connection", () => {
     expect(machine.state.complete).toBe(true);
   });
 
+  test("is durable once, when what it wrote is, and not for a scan that never was", () => {
+    const machine = started().streaming();
+    const before = machine.state;
+    expect(machine.take({ kind: "durable", link: 2 }).state).toBe(before);
+    const after = machine.durable().state;
+    expect(machine.durable().state).toBe(after);
+  });
+
   test("is taken for whole only after its CaughtUp", () => {
     const machine = started().scanning();
     const before = machine.state;
@@ -118,6 +126,7 @@ describe("the stream's verdict", () => {
       const machine = started({ protocol: 1 }).confirming().wait(atMs).heartbeat();
       expect(machine.done).toEqual(["expect 1 false"]);
       expect(machine.whole().judged().word).toBe("polling");
+      expect(machine.wait(10_000).heartbeat().word).toBe("polling");
     }
   });
 
@@ -151,7 +160,10 @@ describe("the stream's verdict", () => {
     const machine = live(1).ended().wait(1_100).confirming().whole().judged();
     expect(machine.wait(2_999).done).not.toContain("leaderRestarted");
     expect(machine.wait(1).done).toEqual(["leaderRestarted"]);
-    expect(machine.batches(1, false, 3).done).toEqual([]);
+    expect(machine.wait(1_000).heartbeat().done).toEqual(["expect 2 false"]);
+    expect(machine.batches(1, false, 3).done).toEqual(["expect 2 true"]);
+    const without = live(1).ended().wait(1_100).confirming().heartbeat();
+    expect(without.done).toEqual(["expect 2 false"]);
     const second = live(2).ended().wait(1_100).confirming();
     expect(second.done).toEqual([]);
   });

@@ -1,4 +1,5 @@
-// What a shard owes: how each debt arises, when it is due, how debts join, and that a whole scan that began later pays them all.
+// What a shard owes: how each debt arises, when it is due, how debts join, and that a whole scan that began later pays
+// them all.
 
 import { describe, expect, test } from "bun:test";
 import { Driven, live, polling, started } from "./driven.ts";
@@ -112,6 +113,15 @@ describe("a debt", () => {
   });
 });
 
+describe("what is owed", () => {
+  test("is told when it arises, and when it grows stronger", () => {
+    const machine = live(1).take({ kind: "rescan" }).take({ kind: "rescan" });
+    machine.batches(RING + 2).heartbeat();
+    const told = machine.reports.flatMap((report) => (report.kind === "owed" ? report.why : []));
+    expect(told).toEqual(["asked", "loss"]);
+  });
+});
+
 describe("a judged scan", () => {
   test("owes another for suspects, 1 s later, three times in a row, then leaves them to the calendar", () => {
     const machine = started().streaming(2);
@@ -135,7 +145,7 @@ describe("a judged scan", () => {
     machine.wait(1_000).wait(150).streaming(0, 1);
     expect(machine.done).toEqual(["acceptLeader", "close 2", "save"]);
     expect(machine.reports.some(({ kind }) => kind === "ready")).toBe(false);
-    machine.wait(150).streaming(0, 0).durable();
+    machine.wait(150).streaming(0, 1).durable();
     expect(machine.reports.filter(({ kind }) => kind === "ready").length).toBe(1);
     expect(machine.done).not.toContain("acceptLeader");
   });
@@ -188,6 +198,17 @@ describe("the calendar", () => {
     expect(machine.state.scheduledAtMs).toBe(machine.nowMs + 32_000);
   });
 
+  test("is not set while a scan is coming anyway, but where one waits for the end of a run", () => {
+    expect(started().streaming(1).state.scheduledAtMs).toBe(null);
+    const running = started().confirming().batches(RING).whole().judged();
+    expect(running.state.scheduledAtMs).toBe(running.nowMs + 3_600_000);
+  });
+
+  test("is not set by a verdict before the scan is whole", () => {
+    const machine = live(1).ended().wait(1_000).confirming().heartbeat();
+    expect([machine.state.scheduledAtMs, machine.whole().judged().word]).toEqual([null, "polling"]);
+  });
+
   test("is planned anew when the verdict on the stream changes", () => {
     const machine = started({ protocol: 1 }).streaming();
     expect(machine.state.scheduledAtMs).toBe(machine.nowMs + 3_600_000);
@@ -203,7 +224,8 @@ describe("--once", () => {
     const machine = started({ once: true, followedBefore: true }).streaming().durable();
     expect(machine.take({ kind: "rescan" }).batches(RING).heartbeat().state.owed).toBe(null);
     expect([machine.state.scheduledAtMs, machine.wait(1e9).at]).toEqual([null, "streaming"]);
-    expect(started({ once: true }).streaming(1).state.owed?.why).toBe("settle");
+    const settling = started({ once: true }).streaming(1);
+    expect(settling.batches(RING).state.owed).toMatchObject({ why: "settle", notBeforeMs: 11_000 });
     expect(started({ once: true }).scanning().ended().state.owed?.why).toBe("cut");
   });
 });

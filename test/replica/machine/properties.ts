@@ -1,5 +1,6 @@
-// What holds of a shard's machine in every history, looked at from outside with each input: used by the walk, by the model, and by
-// the mutants. A failure is an error that begins with the name of its property. What needs a leader to be told is in the model.
+// What holds of a shard's machine in every history, looked at from outside with each input: used by the walk, by the
+// model, and by the mutants. A failure is an error that begins with the name of its property. What needs a leader to be
+// told is in the model.
 
 import type { Action, Outcome } from "../../../src/replica/machine/actions.ts";
 import type { Input } from "../../../src/replica/machine/inputs.ts";
@@ -159,6 +160,7 @@ export class Watched {
     if (isPaid) hold("owed", isPaidBy(before, input), `paid by ${input.kind}`);
     const wentBack = (after.owed?.since ?? Infinity) < (before.owed?.since ?? 0);
     hold("owed", !wentBack, "since went back");
+    hold("run", after.run === null || "stream" in after.main, "a run without its connection");
     if (after.beside.at !== "none") {
       hold("beside", after.main.at === "streaming", `beside ${after.main.at}`);
       hold("beside", after.owed !== null, "a scan beside that nobody is owed");

@@ -1,5 +1,5 @@
-// The machine of a shard walks: any input in any state that it comes to, also those that no performer would send. It never throws, and
-// what holds of it holds all the same. A failure names the seed and the input.
+// The machine of a shard walks: any input in any state that it comes to, also those that no performer would send. It
+// never throws, and what holds of it holds all the same. A failure names the seed and the input.
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -43,9 +43,9 @@ function endOf(dice: Dice): ConnectionEnd {
 }
 
 function inputOf(dice: Dice, links: number, nowMs: number): Input {
-  const kind = dice.oneIn(150) ? dice.pick(["stop", "diskFailed"]) : dice.pick(KINDS);
+  const kind = dice.oneIn(600) ? dice.pick(["stop", "diskFailed"]) : dice.pick(KINDS);
   // Mostly the newest connections, now and then one that never was.
-  const link = links + 1 - dice.below(4);
+  const link = dice.oneIn(3) ? links + 1 - dice.below(4) : links;
   const error = dice.oneIn(20) ? DISK_ERROR : null;
   const details: Record<string, object> = {
     start: { hasFiles: dice.oneIn(2), saved: dice.oneIn(3) ? OWING : NOTHING_SAVED },
