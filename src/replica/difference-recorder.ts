@@ -105,6 +105,8 @@ export class DifferenceRecorder implements ScanObserver {
 
   scanBegan(scan: ObservedScan): void {
     if (this.#phase !== "wanted") return;
+    // What a first scan brings was not here yet: that is no difference, and the next scan tells.
+    if (scan.kind === "first") return this.#options.rescan();
     const { disk, clock, path } = this.#options;
     this.#timers.cancel("begin");
     this.#disk(() => {
