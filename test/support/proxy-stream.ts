@@ -14,6 +14,8 @@ export interface StreamPlan {
   readonly delayMs?: number;
   /** Pieces are gathered for this long and go out as one. */
   readonly coalesceMs?: number;
+  /** The sender's orderly end is handed on so much later than its last byte. */
+  readonly finishDelayMs?: number;
   /** Each write carries at most this many bytes, in order. */
   readonly pieceBytesMax?: number;
   /** One byte of the stream gets this xor mask (1 unless told). */
@@ -74,6 +76,13 @@ export class PlannedStream {
 
   /** The sender said FIN: passed on after the bytes. */
   finish(): void {
+    const { finishDelayMs = 0 } = this.#plan;
+    if (finishDelayMs === 0) return this.#finish();
+    const timer = setTimeout(() => this.#finish(), finishDelayMs);
+    this.#timers.add(timer);
+  }
+
+  #finish(): void {
     this.#finishing = true;
     this.pump();
   }

@@ -1,0 +1,49 @@
+// A real leader that is closed in the middle of a scan: it says CaughtUp all the same, with the total that came, and its end may be
+// handed on late (wire.md, point 15). Such a scan is never taken for whole: not by --once, not by ready.
+
+import { describe, expect, test } from "bun:test";
+import { ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
+import { Proxy } from "../support/proxy.ts";
+import { ReplicaStage } from "../support/replica-stage.ts";
+
+const LIMIT_MS = 120_000;
+const RECORDS = 60_000;
+const ONE_SHARD = { shards: 1, prefixBits: 0, key: 8, value: 16, growStep: 100_000 };
+/** Some seconds for a whole scan; the first second of it comes at once. */
+const SLOW = ["--once", "--limit-rate", "500KB", "--window", "0", "--timeout", "3s"];
+
+describe.if(oracleAvailable())("a leader closed in the middle of a scan", () => {
+  test.concurrent.each(
+    ORACLE_VERSIONS.flatMap((version) => [0, 300, 3_000].map((lateMs) => ({ version, lateMs }))),
+  )(
+    "$version, its end $lateMs ms late: exit 12, and a copy that is known to be broken off",
+    async ({ version, lateMs }) => {
+      await using stage = new ReplicaStage(version, ONE_SHARD);
+      const leader = await stage.leader();
+      await leader.fill(0, RECORDS, 1);
+      await using proxy = await Proxy.start(leader.port, {
+        toFollower: { finishDelayMs: lateMs },
+      });
+      const dir = stage.path("replica");
+      const follower = stage.follower(proxy, dir, SLOW);
+      const scanned = (least: number) =>
+        follower.line(({ type, shards }) => {
+          if (type !== "progress" || !Array.isArray(shards)) return false;
+          return Number((shards[0] as Record<string, unknown> | undefined)?.["scanned"]) >= least;
+        });
+      await scanned(5_000);
+      await leader.close();
+      const run = await follower.ended();
+      expect(run.status).toBe(12);
+      expect(run.lines.filter(({ type }) => type === "ready" || type === "caught-up")).toEqual([]);
+      const state = await Bun.file(`${dir}/armdb.state.json`).json();
+      expect(state).toMatchObject({ shards: [{ complete: false, lastFullScanAtMs: null }] });
+
+      const back = await stage.leader(leader.dir);
+      const { status } = await stage.follower(back, dir, ["--once"]).ended();
+      expect(status).toBe(0);
+      expect(await stage.digest(dir)).toEqual(await back.digest());
+    },
+    LIMIT_MS,
+  );
+});
