@@ -49,16 +49,16 @@ async function checks(gate: Gate): Promise<boolean> {
     : gate.step("executable (scripts/build)", ["sh", "scripts/build"]);
   // A broken rule of the house is told before minutes of tests.
   if (!flags.slow && existsSync(TIDY_TEST)) await gate.run([`./${TIDY_TEST}`]);
-  if (isBuilt) await findOracle(gate);
-  return isBuilt;
+  return isBuilt && (await findOracle(gate));
 }
 
-/** The whole gate builds the programs on the real crate; the loop takes them as they are. */
-async function findOracle(gate: Gate): Promise<void> {
+/** The whole gate builds the programs on the real crate; the loop takes them as they are. False when that failed. */
+async function findOracle(gate: Gate): Promise<boolean> {
   if ((isWhole || flags.slow) && Bun.which("cargo") !== null) {
     console.log("building the oracle on the real crate (the first time takes two minutes) ...");
     const folder = await gate.attempt("oracle (cargo build)", buildOracle);
-    if (folder !== null) process.env["ARMDB_TEST_ORACLE"] = folder;
+    if (folder === null) return false;
+    gate.handOver("ARMDB_TEST_ORACLE", folder);
   } else if (oraclePaths() === null) {
     const how =
       Bun.which("cargo") === null
@@ -66,6 +66,7 @@ async function findOracle(gate: Gate): Promise<void> {
         : "bun test/oracle/build.ts builds it, or the whole gate";
     console.log(`the tests on the real crate are skipped: no oracle (${how})`);
   }
+  return true;
 }
 
 async function tests(gate: Gate): Promise<void> {
