@@ -37,6 +37,8 @@ export interface AppliedBatch extends BatchFacts {
   /** Greatest version taken, -1 if none. */
   readonly versionMax: number;
   readonly differences: readonly ScanDifference[];
+  /** The first slot that came with status 3, which protocol 1 takes for a delete; -1 if none. */
+  readonly invalidSlot: number;
 }
 
 export type BatchOutcome =

@@ -2,6 +2,7 @@
 // follower does with a payload except reading it from a link and acking it.
 
 import { assert } from "../errors.ts";
+import { STATUS_INVALID, statusOf, versionOf } from "../format/slot.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import { saveResetSlots } from "../store/reset-log.ts";
@@ -91,6 +92,17 @@ export class BatchIntake {
     };
     saveResetSlots(disk, dir, store.shard, store.layout, owner, clock.wallMs(), saved());
     this.resetsSaved += slots.length;
+  }
+
+  /** --accept-leader let versions go back: what was seen before is not here any more. */
+  recountVersions(): void {
+    const { applier } = this.#options;
+    let greatest = 0;
+    for (let slot = 0; slot < applier.slotCount; slot++) {
+      const word = applier.word(slot);
+      if (statusOf(word) !== STATUS_INVALID) greatest = Math.max(greatest, versionOf(word));
+    }
+    this.maxVersionSeen = greatest;
   }
 
   /** Hands everything applied to the system; from then on it counts as applied. */

@@ -100,6 +100,7 @@ export class FollowerReports {
     this.counts.scanned += batch.events;
     this.heard(connection, null);
     if (batch.cleared > 0) this.#resets(resetsSaved);
+    this.#invalid(batch);
   }
 
   scanWhole(connection: Connection, end: Extract<ScanEnd, { kind: "whole" }>): void {
@@ -131,8 +132,15 @@ export class FollowerReports {
     const { main } = this.#now().state;
     if (main.at === "streaming" && main.stream.is === "live")
       this.counts.currentAtMs = link.lastFrameAtMs;
-    if (batch !== null && batch.cleared > 0)
-      this.#resets(this.#now().body?.intake.resetsSaved ?? 0);
+    if (batch === null) return;
+    if (batch.cleared > 0) this.#resets(this.#now().body?.intake.resetsSaved ?? 0);
+    this.#invalid(batch);
+  }
+
+  #invalid({ invalidSlot }: AppliedBatch): void {
+    if (invalidSlot < 0) return;
+    const text = `the leader sent slot ${invalidSlot} with status 3, which is none: taken as deleted`;
+    this.log("warn", text);
   }
 
   #resets(savedTotal: number): void {

@@ -138,9 +138,11 @@ export class PlainApplier implements BatchApplier {
     let replaced = 0;
     let cleared = 0;
     let versionMax = -1;
+    let invalidSlot = -1;
     for (const sent of batchEvents(payload, this.#layout, options.protocol)) {
       const event = asDelete(sent);
       const { slot, meta } = event;
+      if (event !== sent && invalidSlot < 0) invalidSlot = slot;
       marks[slot] = 1;
       const decision = this.#decide(event, options);
       if (decision === "take" || decision === "replace") {
@@ -156,7 +158,7 @@ export class PlainApplier implements BatchApplier {
     }
     return {
       ...{ kind: "applied", events, slotFirst, slotLast, ascending },
-      ...{ taken, replaced, cleared, versionMax, differences },
+      ...{ taken, replaced, cleared, versionMax, differences, invalidSlot },
     };
   }
 

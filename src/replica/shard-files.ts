@@ -32,6 +32,8 @@ export class ShardFiles {
   #shardInfo: ShardInfo | null = null;
   /** To be made once the first frame has proved sound. */
   #toMake: ShardInfo | null = null;
+  /** The next whole scan writes what --accept-leader gave up. */
+  #hasAccepted = false;
 
   constructor(options: ShardFilesOptions) {
     this.#options = options;
@@ -125,6 +127,8 @@ export class ShardFiles {
     observer.scanWhole();
     const { leftovers, suspects, diverged } = body.judge.finish();
     for (const slot of leftovers) body.store.clearSlot(slot);
+    if (this.#hasAccepted) body.intake.recountVersions();
+    this.#hasAccepted = false;
     body.markWorthClosing();
     body.durability.wrote();
     this.divergence?.judged(diverged);
@@ -138,6 +142,7 @@ export class ShardFiles {
     const slots = this.divergence?.accept() ?? [];
     this.need().intake.save(slots);
     this.divergence?.distrust(slots);
+    this.#hasAccepted = true;
     this.#options.reports.accepted(slots.length);
   }
 }

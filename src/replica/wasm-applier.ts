@@ -269,6 +269,7 @@ export class WasmApplier implements BatchApplier {
       cleared: this.#cell(cells.CLEARED),
       versionMax: this.#cell(cells.VERSION_MAX) | 0,
       differences: this.#differences(),
+      invalidSlot: this.#cell(cells.INVALID_SLOT) | 0,
     };
   }
 

@@ -21,6 +21,7 @@ import {
   FAULT_EVENT,
   GROUP_BYTES,
   IMAGES_START,
+  INVALID_SLOT,
   KEY_BYTES,
   OCCUPIED,
   OPTION_CRCS_GIVEN,
@@ -85,6 +86,7 @@ function check(events: u32, eventsEnd: u32, count: u32, options: u32): u32 {
   let slotMax: u32 = 0;
   let slotBefore: u32 = 0;
   let ascending: u32 = 1;
+  let invalidSlot = SLOT_NONE;
   let resets: u32 = 0;
   let at = events;
   for (let event: u32 = 0; event < count; event++) {
@@ -95,6 +97,7 @@ function check(events: u32, eventsEnd: u32, count: u32, options: u32): u32 {
       at += occupiedBytes;
     } else if (status == INVALID) {
       if (isProtocol2) return refuse(ANSWER_STATUS_INVALID, event);
+      if (invalidSlot == SLOT_NONE) invalidSlot = slot;
       at += deadBytes;
       resets++;
     } else if (status == FREE) {
@@ -112,6 +115,7 @@ function check(events: u32, eventsEnd: u32, count: u32, options: u32): u32 {
   store<u32>(SLOT_MAX, slotMax);
   store<u32>(SLOT_LAST, slotBefore);
   store<u32>(ASCENDING, ascending);
+  store<u32>(INVALID_SLOT, invalidSlot);
   store<u32>(RESET_COUNT, resets);
   return ANSWER_APPLIED;
 }

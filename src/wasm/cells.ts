@@ -43,6 +43,8 @@ export const TABLE_TOUCHED = 176;
 /** Addresses of cells that `apply` leaves behind. */
 /** Slots of the first and the last event; whether each is above the one before (1). */
 export const SLOT_FIRST = 180;
+/** The first slot that came with status 3 (protocol 1), SLOT_NONE when none did. */
+export const INVALID_SLOT = 136;
 export const SLOT_LAST = 184;
 export const ASCENDING = 188;
 export const TAKEN = 192;

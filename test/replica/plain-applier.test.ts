@@ -184,6 +184,7 @@ function expectFate(newApplier: () => BatchApplier, one: Case): void {
     replaced: fate === "replace" ? 1 : 0,
     cleared: happens && dies ? 1 : 0,
     versionMax: happens ? versionThere : -1,
+    invalidSlot: -1,
     differences: kept ? [{ slot: SLOT, kind: fate, leaderWord: event.word }] : [],
   });
   const word = happens ? event.word : before;
