@@ -146,8 +146,18 @@ function othersOf(value: Fields, shards: readonly Fields[]): FollowerState["othe
     const number = numberOr(shard["shard"], null);
     if (number !== null && Object.keys(others).length > 0) byShard.set(number, others);
   }
-  const bytes = JSON.stringify([top, ...byShard.values()]).length;
+  const bytes = jsonBytes([top, ...byShard.values()]);
   return bytes > OTHERS_BYTES_MAX ? NO_OTHERS : { top, shards: byShard };
+}
+
+/** Length as JSON; infinite for what is nested deeper than it can be written, though it could be read. */
+function jsonBytes(value: unknown): number {
+  try {
+    return JSON.stringify(value).length;
+  } catch (thrown) {
+    if (thrown instanceof RangeError) return Number.POSITIVE_INFINITY;
+    throw thrown;
+  }
 }
 
 function without(value: Fields, names: readonly string[]): Fields {
