@@ -20,6 +20,7 @@ import { SIDECAR_FILE } from "../format/versions-sidecar.ts";
 import type { Disk, DiskError } from "../io/disk.ts";
 import { realDisk } from "../io/real-disk.ts";
 import { SHARDS_MAX } from "../limits.ts";
+import { type CopyState, readCopyState } from "../store/copy-state.ts";
 import { type LockHolder, lockHolder, writersOf } from "../store/holders.ts";
 import type { MetaLook, ShardLook } from "./looks.ts";
 import { type FileLook, lookAt, readStart, tryDisk } from "./file-look.ts";
@@ -40,6 +41,8 @@ export interface DatabaseDirectory {
   readonly layout: SlotLayout | null;
   /** Shard count and prefix bits in force, and where they come from. */
   readonly routing: RoutingDecision;
+  /** Whether a follower's first copy has ended (armdb.state.json). */
+  readonly copy: CopyState;
   /** Null: nobody is seen to hold it. */
   readonly lock: LockHolder | null;
 }
@@ -67,6 +70,7 @@ export function readDirectory(disk: Disk, path: string): DatabaseDirectory {
     extraShards: found.filter((shard) => shard >= routing.shardCount),
     layout,
     routing,
+    copy: readCopyState(disk, path, routing.shardCount),
     lock: lockHolder(path),
   };
 }

@@ -2,8 +2,14 @@
 // says kind, place and one sentence; what a kind means for the owner of the data stands in the table below.
 // Promises: kinds and severities are those of cli.md (Finding kinds). Never throws, never reads anything.
 
-/** damage: something is wrong. note: legal, worth knowing. unknown: could not be checked. */
-export type Severity = "damage" | "note" | "unknown";
+/**
+ * damage: something is wrong. incomplete: what is here is sound and not all there is. unknown: could not be checked. note: legal,
+ * worth knowing.
+ */
+export type Severity = "damage" | "incomplete" | "unknown" | "note";
+
+/** The worst first. */
+export const SEVERITIES: readonly Severity[] = ["damage", "incomplete", "unknown", "note"];
 
 interface KindFacts {
   readonly severity: Severity;
@@ -60,6 +66,10 @@ export const FINDING_KINDS = {
   ),
   "cursor-totals": damage("the cursor contradicts itself; it decides nothing"),
   "sidecar-hides-slot": damage("the crate believes the sidecar and not the slot at its next open"),
+  "copy-incomplete": {
+    severity: "incomplete",
+    meaning: "records that the leader's scan had not yet sent are not here",
+  },
   unreadable: { severity: "unknown", meaning: "nothing can be said of what could not be read" },
   "file-long": note("legal: a crash while growing leaves a file longer than its header says"),
   "meta-reserved": note("the crate refuses it from 0.3.0 on"),
@@ -95,6 +105,9 @@ export const FINDING_KINDS = {
   ),
   "lock-held": note("another process has the database open: what was read may have changed since"),
   "reset-saved": note("slots that a leader's reset removed here are kept in that file"),
+  "state-unreadable": note(
+    "whether the first copy has ended is not known here; a follower writes the file anew",
+  ),
   "unexpected-file": note("not a file of armdb's; it is left alone"),
 } as const satisfies Readonly<Record<string, KindFacts>>;
 
@@ -207,25 +220,25 @@ function follows(last: Finding, next: Finding): boolean {
   );
 }
 
-/** Damage first, then unknown, then notes; inside these by shard and slot, the directory's own first. */
+/** Damage first, then incomplete, unknown, notes; inside these by shard and slot, the directory's own first. */
 export function sortFindings(findings: readonly Finding[]): Finding[] {
-  const rank: Readonly<Record<Severity, number>> = { damage: 0, unknown: 1, note: 2 };
   return [...findings].sort(
     (left, right) =>
-      rank[left.severity] - rank[right.severity] ||
+      SEVERITIES.indexOf(left.severity) - SEVERITIES.indexOf(right.severity) ||
       (left.shard ?? -1) - (right.shard ?? -1) ||
       (left.slot ?? -1) - (right.slot ?? -1) ||
       (left.offset ?? -1) - (right.offset ?? -1),
   );
 }
 
-export type Verdict = "ok" | "damaged" | "unknown";
+export type Verdict = "ok" | "damaged" | "incomplete" | "unknown";
 
-/** The verdict on a set of findings: damage goes before unknown (cli.md: Exit codes). */
+/** The verdict on a set of findings: damage goes before incomplete before unknown (cli.md: Exit codes). */
 export function verdictOf(findings: readonly Finding[]): Verdict {
-  if (findings.some((finding) => finding.severity === "damage")) return "damaged";
-  if (findings.some((finding) => finding.severity === "unknown")) return "unknown";
-  return "ok";
+  const severities = new Set(findings.map(({ severity }) => severity));
+  if (severities.has("damage")) return "damaged";
+  if (severities.has("incomplete")) return "incomplete";
+  return severities.has("unknown") ? "unknown" : "ok";
 }
 
 /** The exit status of a verdict (cli.md: Exit codes). */
@@ -235,6 +248,8 @@ export function verdictStatus(verdict: Verdict): number {
       return 0;
     case "damaged":
       return 3;
+    case "incomplete":
+      return 4;
     case "unknown":
       return 5;
   }
@@ -263,9 +278,10 @@ export function findingToJson(finding: Finding): Readonly<Record<string, unknown
 export function findingFromJson(value: unknown): Finding | null {
   if (typeof value !== "object" || value === null) return null;
   const fields = value as Readonly<Record<string, unknown>>;
-  const { kind, severity, message } = fields;
+  const { kind, message } = fields;
+  const severity = SEVERITIES.find((word) => word === fields["severity"]);
   if (typeof kind !== "string" || !Object.hasOwn(FINDING_KINDS, kind)) return null;
-  if (severity !== "damage" && severity !== "note" && severity !== "unknown") return null;
+  if (severity === undefined) return null;
   return findingOf({
     kind: kind as FindingKind,
     severity,

@@ -61,7 +61,9 @@ class Planner {
     this.#report = report;
     this.#options = options;
     this.#damage = report.findings.filter(
-      (finding) => finding.severity !== "note" && options.isInScope(finding),
+      (finding) =>
+        (finding.severity === "damage" || finding.severity === "unknown") &&
+        options.isInScope(finding),
     );
     this.#isReplica = hasCursor(report.directory);
     this.#budget = new PlanBudget(options.budgetBytes);

@@ -16,6 +16,7 @@ import { applyChanges } from "./repair-apply.ts";
 import type { FileAttributes } from "./repair-changes.ts";
 import { fillShard } from "./repair-fill.ts";
 import { attributesLike } from "./repair-owner.ts";
+import { leftIncomplete } from "./plan-checks.ts";
 import type { PlanOptions, RepairPlan } from "./plan-types.ts";
 import { planRepair } from "./repair-plan.ts";
 import type { ReportFilter } from "./repair-scope.ts";
@@ -95,7 +96,8 @@ export async function prepareRepair(
       tools.progress("comparing", [{ shard, done, total, unit: "slots" }]);
     },
   });
-  return { report, plan, source };
+  const left = [...plan.left, ...leftIncomplete(report)];
+  return { report, plan: { ...plan, left }, source };
 }
 
 function likeOrPlain(attributes: () => FileAttributes): FileAttributes {

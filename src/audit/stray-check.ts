@@ -5,6 +5,7 @@ import { CURSOR_FILE, CURSOR_TEMP_FILE } from "../format/cursor.ts";
 import { DB_META_FILE } from "../format/db-meta.ts";
 import { SHARD_FILE } from "../format/shard-header.ts";
 import { LOCK_FILE } from "../store/holders.ts";
+import { STATE_FILE, STATE_TEMP_FILE } from "../store/state-file.ts";
 import { SIDECAR_FILE, SIDECAR_TEMP_FILE } from "../format/versions-sidecar.ts";
 import { type DatabaseDirectory, shardNumbers } from "./directory.ts";
 import type { FindingList } from "./findings.ts";
@@ -16,8 +17,8 @@ const ROOT_NAMES: Readonly<Record<string, NameMeaning>> = {
   [DB_META_FILE]: "ours",
   [LOCK_FILE]: "ours",
   "armdb.sock": "ours",
-  "armdb.state.json": "ours",
-  "armdb.state.json.tmp": "left-over",
+  [STATE_FILE]: "ours",
+  [STATE_TEMP_FILE]: "left-over",
   "db.meta.tmp": "left-over",
   "format.v": "ours",
   "format.v.tmp": "left-over",

@@ -7,6 +7,7 @@ import { ArmdbError, assert } from "../errors.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import { DUPLICATE_SEARCH_BYTES_MAX } from "../limits.ts";
+import { checkCopy, checkStateFile } from "./copy-check.ts";
 import { checkCursor } from "./cursor-check.ts";
 import {
   type DatabaseDirectory,
@@ -107,9 +108,11 @@ export async function verifyDirectory(
   const reports = plans.map((plan) => {
     const result = results.get(plan.look.shard) ?? null;
     if (result !== null) findings.addAll(result.findings);
+    checkCopy(directory, plan.look, result?.counts ?? null, findings);
     checkShardCursor(directory, plan.look, result, tools.clock, findings);
     return reportOf(plan, result);
   });
+  checkStateFile(directory, findings);
   checkStrayFiles(directory, findings);
   const scanned = [...results.values()];
   const stopped = scanned.some((result) => result.stopped) || tools.stop.aborted;

@@ -3,6 +3,7 @@
 import { mkdirSync, truncateSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { STATUS_OCCUPIED } from "../../src/format/slot.ts";
+import { leaveCopyState } from "../support/copy-state.ts";
 import { CURSOR, DATA, type FindingCase, SIDECAR, SLOT } from "./finding-case.ts";
 import type { SampleDatabase } from "./sample-databases.ts";
 
@@ -154,6 +155,20 @@ export const SIDE_CASES: readonly FindingCase[] = [
     what: "a log of a reset",
     state: "leader-dirty",
     damage: (db) => db.write("armdb-reset-0.log", ""),
+    at: "null null null",
+  },
+  {
+    kind: "copy-incomplete",
+    what: "a first copy that was stopped",
+    state: "follower-clean",
+    damage: (db) => leaveCopyState(db.path, [false, true]),
+    at: "0 null null",
+  },
+  {
+    kind: "state-unreadable",
+    what: "half a state file",
+    state: "follower-clean",
+    damage: (db) => db.write("armdb.state.json", '{"leader":'),
     at: "null null null",
   },
   {

@@ -11,6 +11,7 @@ import {
 } from "../../audit/slot-view.ts";
 import { ArmdbError } from "../../errors.ts";
 import { toHex } from "../../bytes.ts";
+import { completeOfAll } from "../../store/copy-state.ts";
 import { shardOfKey } from "../../format/routing.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
 import type { CommandSpec } from "../words/spec.ts";
@@ -68,8 +69,11 @@ async function run(context: Context): Promise<number> {
     views.filter(isLive).map((view) => ({ shard, view })),
   );
   const format = formatOf(context);
-  if (context.json) out.json(documentOf(key, home, found, format));
-  else render(context, key, home, found, format);
+  const complete = completeOfAll(
+    found.map(({ shard }) => directory.copy.shards[shard.look.shard] ?? null),
+  );
+  if (context.json) out.json(documentOf(key, home, found, complete, format));
+  else render(context, key, home, found, complete, format);
   if (stop.aborted) return signalStatus(stop.reason);
   const isDamaged = found.some(({ views }) => views.some((view) => view.isDamaged));
   const isAstray = live.some(({ shard }) => home !== null && shard.look.shard !== home);
@@ -125,6 +129,7 @@ function documentOf(
   key: Uint8Array,
   home: number | null,
   found: readonly Found[],
+  complete: boolean | null,
   format: ByteFormat,
 ): unknown {
   const live = liveOf(found);
@@ -134,6 +139,7 @@ function documentOf(
     command: "inspect-key",
     key: toHex(key),
     shard: home,
+    complete,
     live:
       live === null
         ? null
@@ -153,6 +159,7 @@ function render(
   key: Uint8Array,
   home: number | null,
   found: readonly Found[],
+  complete: boolean | null,
   format: ByteFormat,
 ): void {
   const { out } = context;
@@ -162,7 +169,11 @@ function render(
   const views = found.flatMap((one) => one.views);
   const live = views.filter(isLive);
   if (views.length === 0) {
-    out.line("no slot has it: never written, or its slots were used again");
+    out.line(
+      complete === false
+        ? "not found; this copy is incomplete"
+        : "no slot has it: never written, or its slots were used again",
+    );
     return;
   }
   out.line("");
@@ -172,7 +183,10 @@ function render(
     renderSlotTable(out, one.views, format);
   }
   out.line("");
-  if (live.length === 0) out.line("not live: deleted, or its slot is damaged");
+  if (live.length === 0) {
+    const perhaps = complete === false ? "; this copy is incomplete" : "";
+    out.line(`not live: deleted, or its slot is damaged${perhaps}`);
+  }
   if (live.length > 1)
     out.line(
       palette.red(`live in ${live.length} slots: which is served depends on the crate's version`),

@@ -1,5 +1,6 @@
 // `armdb inspect shard DIR SHARD`: one shard from its header to its anomalies, and its slots where asked for. Reads only.
 
+import { checkCopy, checkStateFile } from "../../audit/copy-check.ts";
 import { checkCursor, cursorOf } from "../../audit/cursor-check.ts";
 import {
   type DatabaseDirectory,
@@ -36,6 +37,7 @@ import { type Command, type Context, signalStatus } from "../command.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import type { ByteFormat } from "../render/bytes.ts";
 import { cursorDocument, describeAge } from "../render/cursor.ts";
+import { goOnCommand } from "../render/copy.ts";
 import { renderFindings } from "../render/findings.ts";
 import {
   mapCells,
@@ -91,6 +93,7 @@ const spec: CommandSpec = {
   exits: [
     [0, "shown, nothing wrong"],
     [3, "shown, and there is damage"],
+    [4, "shown, and its first copy has not ended"],
     [5, "shown, but not all could be read"],
     [10, "no database there"],
   ],
@@ -107,7 +110,8 @@ const TABLE_SLOTS = 200;
 
 async function run(context: Context): Promise<number> {
   const { out, disk, json } = context;
-  const directory = readDirectory(disk, requiredArgument(context, "DIR"));
+  const path = requiredArgument(context, "DIR");
+  const directory = readDirectory(disk, path);
   const look = shardOf(directory, requiredNumber(context, "SHARD"));
   if (!json) renderHeader(out, look);
   const findings = new FindingList();
@@ -119,6 +123,8 @@ async function run(context: Context): Promise<number> {
   const shard = isThere && directory.layout !== null ? readableShard(directory, look) : null;
   const seen = shard === null ? NOTHING_SEEN : await seeSlots(context, shard, sidecar);
   findings.addAll(seen.result?.findings ?? []);
+  checkCopy(directory, look, seen.result?.counts ?? null, findings);
+  checkStateFile(directory, findings);
   const wallMs = context.clock.wallMs();
   const versions = seen.result?.versions ?? null;
   checkCursor({ look, isReplica: hasCursor(directory), versions, wallMs }, findings);
@@ -127,7 +133,9 @@ async function run(context: Context): Promise<number> {
   if (json) out.json(documentOf(context, directory, look, sidecar, seen, sorted));
   else renderRest(context, directory, look, sidecar, seen, sorted);
   if (context.stop.aborted) return signalStatus(context.stop.reason);
-  return verdictStatus(verdictOf(sorted));
+  const verdict = verdictOf(sorted);
+  if (verdict === "incomplete") context.messages.info(`Try: ${goOnCommand(directory.copy, path)}`);
+  return verdictStatus(verdict);
 }
 
 /** What reading the slots gave; nothing where there are none to read. */
@@ -174,6 +182,8 @@ function documentOf(
     schema: 1,
     command: "inspect-shard",
     shard: look.shard,
+    verdict: verdictOf(findings),
+    complete: directory.copy.shards[look.shard] ?? null,
     header: look.header,
     fileBytes: String(look.fileBytes),
     counts: { slots, ...(result?.counts ?? unread) },

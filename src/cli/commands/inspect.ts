@@ -16,6 +16,7 @@ import type { CommandSpec } from "../words/spec.ts";
 import { escapeText } from "../surface/escape.ts";
 import { formatBytes, formatCount } from "../surface/numbers.ts";
 import { cursorDocument, shortAge } from "../render/cursor.ts";
+import { goOnCommand } from "../render/copy.ts";
 import { renderFindings } from "../render/findings.ts";
 import { geometryLine, geometryFields } from "../render/verify.ts";
 import { type Column, tableLines } from "../surface/tables.ts";
@@ -43,6 +44,7 @@ const spec: CommandSpec = {
   exits: [
     [0, "shown, nothing wrong"],
     [3, "shown, and there is damage"],
+    [4, "shown, and the first copy has not ended"],
     [5, "shown, but not all could be read"],
     [10, "no database there"],
     [13, "a database of another format"],
@@ -70,6 +72,8 @@ async function run(context: Context): Promise<number> {
   }
   if (context.json) out.json(documentOf(report));
   else renderRest(out, report);
+  if (report.verdict === "incomplete")
+    context.messages.info(`Try: ${goOnCommand(report.directory.copy, path)}`);
   return report.stopped ? signalStatus(stop.reason) : verdictStatus(report.verdict);
 }
 
@@ -81,12 +85,14 @@ function documentOf(report: VerifyReport): unknown {
     ...geometryFields(directory),
     live: report.live,
     lock: directory.lock,
+    complete: directory.copy.complete,
     shards: report.shards.map((shard) => {
       const look = directory.shards[shard.shard];
       const cursor = look === undefined ? null : cursorOf(look);
       const { bytesRead: _, ...counts } = shard;
       return {
         ...counts,
+        complete: directory.copy.shards[shard.shard] ?? null,
         fileBytes: String(look?.fileBytes ?? 0),
         sidecar: report.sidecars.get(shard.shard) ?? "none",
         cursor: cursorDocument(shard.shard, cursor),

@@ -105,6 +105,7 @@ export const repairSpec: CommandSpec = {
   exits: [
     [0, "nothing to do, or repaired and verified"],
     [3, "a plan was printed, or damage is left"],
+    [4, "no damage is left, but the first copy has not ended"],
     [5, "part of it could not be read or checked, or it changed meanwhile"],
     [2, "usage, or --yes is missing"],
     [10, "no database there"],

@@ -10,7 +10,7 @@ import {
   type RepairTools,
   takeBack,
 } from "../../audit/repair.ts";
-import type { Finding } from "../../audit/findings.ts";
+import { type Finding, verdictOf, verdictStatus } from "../../audit/findings.ts";
 import { Stopped } from "../../audit/stopped.ts";
 import { ArmdbError } from "../../errors.ts";
 import { removeDirectory } from "../../io/remove-directory.ts";
@@ -100,22 +100,25 @@ async function repair(
   shown.stop();
   const { plan, report } = planned;
   const remaining = plan.left.map(({ finding }) => finding);
+  const { complete } = report.directory.copy;
   if (plan.steps.length === 0) {
     const verdict = remaining.length === 0 ? "nothing-to-do" : "incomplete";
     showPlan(context, planned);
-    return finish(context, options.path, { verdict, plan, journal: null, remaining });
+    return finish(context, options.path, { verdict, complete, plan, journal: null, remaining });
   }
   if (report.live && apply) messages.warn("the files changed while they were read");
   showPlan(context, planned);
   if (!apply || !(await isConfirmed(context, plan.steps.length))) {
-    return finish(context, options.path, { verdict: "planned", plan, journal: null, remaining });
+    const result = { verdict: "planned", complete, plan, journal: null, remaining } as const;
+    return finish(context, options.path, result);
   }
   const outcome = await carryOut(tools, options, planned);
   shown.stop();
   const stillThere = outcome.report.findings.filter((finding) => finding.severity !== "note");
   const verdict = stillThere.length === 0 ? "repaired" : "incomplete";
   const { journal } = outcome;
-  return finish(context, options.path, { verdict, plan, journal, remaining: stillThere });
+  const result = { verdict, complete, plan, journal, remaining: stillThere } as const;
+  return finish(context, options.path, result);
 }
 
 /** The plan goes before the question, also with --json: then to stderr. */
@@ -141,7 +144,7 @@ function finish(context: Context, dir: string, result: RepairResult): number {
   return statusOf(result.verdict, result.remaining);
 }
 
-/** 3 where damage is left or only planned for, 5 where all that is left could not be checked (cli.md: Exit codes). */
+/** 3 where damage is left or only planned for, 4 where the copy is incomplete, 5 where what is left could not be checked. */
 function statusOf(verdict: RepairVerdict, remaining: readonly Finding[]): number {
   switch (verdict) {
     case "nothing-to-do":
@@ -150,7 +153,7 @@ function statusOf(verdict: RepairVerdict, remaining: readonly Finding[]): number
     case "planned":
       return 3;
     case "incomplete":
-      return remaining.some((finding) => finding.severity === "damage") ? 3 : 5;
+      return verdictStatus(verdictOf(remaining));
   }
 }
 

@@ -12,7 +12,7 @@ import type { CommandSpec } from "../words/spec.ts";
 import { escapeText } from "../surface/escape.ts";
 import { formatCount } from "../surface/numbers.ts";
 import { cursorDocument, renderCursor } from "../render/cursor.ts";
-import { renderFindings } from "../render/findings.ts";
+import { renderFindings, verdictWord } from "../render/findings.ts";
 import { numberArgument, progressRow, requiredArgument } from "./audit-arguments.ts";
 
 const spec: CommandSpec = {
@@ -93,19 +93,8 @@ function render(out: Output, report: CursorVerifyReport, wallMs: number): void {
     ? "no shard has a cursor: this is not a replica, or one that never saved"
     : "";
   const place = escapeText(report.directory.path);
-  switch (report.verdict) {
-    case "ok":
-      out.line(
-        `${out.palette.bold(out.palette.green("OK"))}: ${place}${said === "" ? "" : `: ${said}`}`,
-      );
-      return;
-    case "damaged":
-      out.line(`${out.palette.bold(out.palette.red("DAMAGED"))}: ${place}`);
-      return;
-    case "unknown":
-      out.line(`${out.palette.bold(out.palette.yellow("UNKNOWN"))}: ${place}`);
-      return;
-  }
+  const why = report.verdict === "ok" && said !== "" ? `: ${said}` : "";
+  out.line(`${verdictWord(report.verdict, out.palette)}: ${place}${why}`);
 }
 
 function verdictLine(out: Output, { cursor, maxVersionInData, verdict }: CursorReport): string {

@@ -9,13 +9,14 @@ import type { Disk } from "../../io/disk.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { progressRow, requiredArgument } from "./audit-arguments.ts";
+import { goOnCommand } from "../render/copy.ts";
 import { renderVerify, verifyDocument } from "../render/verify.ts";
 
 const spec: CommandSpec = {
   name: "verify",
   summary: "check every byte that can be checked, and give a verdict",
   description:
-    "Checks db.meta, the headers against each other and the file sizes, every slot (status, crc, padding), the shard of every live key, keys that are live twice, the sidecar word by word, the clean flag, the cursor, and other files. Lists all damage with shard, slot and byte offset. " +
+    "Checks db.meta, the headers against each other and the file sizes, every slot (status, crc, padding), the shard of every live key, keys that are live twice, the sidecar word by word, the clean flag, the cursor, whether a follower's first copy has ended, and other files. Lists all damage with shard, slot and byte offset. " +
     "Takes no lock and writes nothing. While a follower writes, slots that look bad are read again before they are called so. Ctrl-C keeps and prints what was found.",
   arguments: [
     { name: "DIR", required: true, summary: "a database directory", complete: "directory" },
@@ -62,6 +63,7 @@ const spec: CommandSpec = {
   exits: [
     [0, "no damage (notes are no damage)"],
     [3, "damage found"],
+    [4, "sound, but the first copy has not ended (armdb.state.json)"],
     [5, "something could not be checked"],
     [10, "no database there"],
     [13, "a database of another format"],
@@ -102,6 +104,8 @@ async function run(context: Context): Promise<number> {
   if (reportPath !== null) writeReport(context, reportPath, document);
   if (report.verdict === "damaged")
     messages.info(`Try: armdb repair ${path} (prints a plan, changes nothing)`);
+  if (report.verdict === "incomplete")
+    messages.info(`Try: ${goOnCommand(report.directory.copy, path)}`);
   if (report.stopped) return signalStatus(context.stop.reason);
   return verdictStatus(report.verdict);
 }

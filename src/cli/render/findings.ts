@@ -5,22 +5,26 @@ import {
   type Finding,
   FINDING_KINDS,
   type FindingKind,
+  SEVERITIES,
   type Severity,
+  type Verdict,
 } from "../../audit/findings.ts";
-import type { Output } from "../surface/surface.ts";
+import type { Output, Palette } from "../surface/surface.ts";
 import { escapeText } from "../surface/escape.ts";
 import { formatCount, formatCounted } from "../surface/numbers.ts";
 import { wrapText } from "../surface/tables.ts";
+import { notWholeText } from "./copy.ts";
 
 const TITLES: Readonly<Record<Severity, string>> = {
   damage: "DAMAGE",
+  incomplete: "INCOMPLETE",
   unknown: "UNKNOWN",
   note: "NOTE",
 };
 
 /** Prints sorted findings (findings.ts: sortFindings); nothing when there are none. */
 export function renderFindings(out: Output, findings: readonly Finding[]): void {
-  for (const severity of ["damage", "unknown", "note"] as const) {
+  for (const severity of SEVERITIES) {
     const kinds = new Map<FindingKind, Finding[]>();
     for (const finding of findings) {
       if (finding.severity !== severity) continue;
@@ -42,8 +46,7 @@ function renderKind(
   list: readonly Finding[],
 ): void {
   const { palette } = out;
-  const paint =
-    severity === "damage" ? palette.red : severity === "unknown" ? palette.yellow : palette.cyan;
+  const paint = paintOf(severity, palette);
   const [first = "", ...rest] = wrapText(
     `${TITLES[severity]} ${kind}: ${FINDING_KINDS[kind].meaning}`,
     out.columns,
@@ -60,6 +63,32 @@ function renderKind(
     const [start = "", ...more] = wrapText(escapeText(sentence), out.columns - 2);
     out.line(`  ${start}`);
     for (const line of more) out.line(`      ${line}`);
+  }
+}
+
+function paintOf(severity: Severity, palette: Palette): (text: string) => string {
+  switch (severity) {
+    case "damage":
+      return palette.red;
+    case "incomplete":
+    case "unknown":
+      return palette.yellow;
+    case "note":
+      return palette.cyan;
+  }
+}
+
+/** A verdict as the word that a closing line begins with. */
+export function verdictWord(verdict: Verdict, palette: Palette): string {
+  switch (verdict) {
+    case "ok":
+      return palette.bold(palette.green("OK"));
+    case "damaged":
+      return palette.bold(palette.red("DAMAGED"));
+    case "incomplete":
+      return palette.bold(palette.yellow("INCOMPLETE"));
+    case "unknown":
+      return palette.bold(palette.yellow("UNKNOWN"));
   }
 }
 
@@ -84,8 +113,11 @@ function placeOf(finding: Finding): string {
           : `slot ${finding.slot}`,
     );
   }
-  const file = finding.file ?? "the directory";
-  parts.push(finding.offset === null ? file : `byte ${finding.offset} of ${file}`);
+  // A shard as a whole needs no file beside it.
+  if (finding.file !== null || parts.length === 0) {
+    const file = finding.file ?? "the directory";
+    parts.push(finding.offset === null ? file : `byte ${finding.offset} of ${file}`);
+  }
   return parts.join(", ");
 }
 
@@ -97,7 +129,7 @@ function keyOf(finding: Finding): string {
   return finding.key === null ? "" : `, key 0x${finding.key}`;
 }
 
-/** `3 places damaged, 1 unknown, 2 notes`, or `nothing to report`. */
+/** `3 places damaged, 1 shard is not a whole copy, 1 place unknown, 2 notes`, or `nothing to report`. */
 export function summariseFindings(findings: readonly Finding[]): string {
   const count = (severity: Severity) =>
     findings.reduce(
@@ -106,6 +138,7 @@ export function summariseFindings(findings: readonly Finding[]): string {
     );
   const parts: string[] = [];
   if (count("damage") > 0) parts.push(`${formatCounted(count("damage"), "place")} damaged`);
+  if (count("incomplete") > 0) parts.push(notWholeText(count("incomplete")));
   if (count("unknown") > 0) parts.push(`${formatCounted(count("unknown"), "place")} unknown`);
   if (count("note") > 0) parts.push(formatCounted(count("note"), "note"));
   return parts.length === 0 ? "nothing to report" : parts.join(", ");

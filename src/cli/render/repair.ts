@@ -1,12 +1,13 @@
 // A repair's plan and outcome as text and as the JSON document of cli.md. Pure: used by commands/repair.ts.
 
 import { toHex } from "../../bytes.ts";
-import type { Finding } from "../../audit/findings.ts";
+import { type Finding, verdictOf } from "../../audit/findings.ts";
 import { type Change, placeName, type Step } from "../../audit/repair-changes.ts";
 import type { LeftDamage, RepairPlan } from "../../audit/plan-types.ts";
 import type { Palette } from "../surface/surface.ts";
 import { escapeText } from "../surface/escape.ts";
 import { formatCount, formatCounted } from "../surface/numbers.ts";
+import { notWholeText } from "./copy.ts";
 
 export type RepairVerdict = "nothing-to-do" | "planned" | "repaired" | "incomplete";
 
@@ -16,7 +17,9 @@ export interface RepairResult {
   readonly plan: RepairPlan;
   /** Null: nothing was written. */
   readonly journal: string | null;
-  /** Damage and unknown that verify finds afterwards; before a repair what the plan leaves. */
+  /** Whether the directory is a whole copy, as armdb.state.json says; null: it does not say. */
+  readonly complete: boolean | null;
+  /** All but notes that verify finds afterwards; before a repair what the plan leaves. */
   readonly remaining: readonly Finding[];
 }
 
@@ -31,6 +34,7 @@ export function repairDocument(result: RepairResult): Record<string, unknown> {
     schema: 1,
     command: "repair",
     verdict,
+    complete: result.complete,
     steps: plan.steps.slice(0, LISTED_MAX).map(stepDocument),
     stepsTotal: plan.steps.length,
     lostKeys: plan.lost.slice(0, LISTED_MAX),
@@ -202,8 +206,19 @@ export function outcomeLines(result: RepairResult, dir: string, palette: Palette
     case "repaired":
       return [`${palette.green("repaired")} and verified: no damage is left`, ...undo];
     case "incomplete":
-      return [`${palette.red("incomplete")}: ${remainingText(remaining)} left`, ...undo];
+      return [incompleteLine(result, palette), ...undo];
   }
+}
+
+function incompleteLine({ remaining, journal }: RepairResult, palette: Palette): string {
+  if (verdictOf(remaining) !== "incomplete") {
+    return `${palette.red("incomplete")}: ${remainingText(remaining)} left`;
+  }
+  const shards = remaining.filter(({ severity }) => severity === "incomplete").length;
+  const what = journal === null ? "there is nothing to mend" : "repaired, no damage is left";
+  const unread = remaining.filter(({ severity }) => severity === "unknown");
+  const more = unread.length === 0 ? "" : `, and ${remainingText(unread)} left`;
+  return `${palette.yellow("incomplete")}: ${what}, but ${notWholeText(shards)}${more}`;
 }
 
 function remainingText(remaining: readonly Finding[]): string {

@@ -8,7 +8,7 @@ import type { Output } from "../surface/surface.ts";
 import { escapeText } from "../surface/escape.ts";
 import { formatBytes, formatCount, formatCounted, formatDuration } from "../surface/numbers.ts";
 import { type Column, tableLines } from "../surface/tables.ts";
-import { renderFindings, summariseFindings } from "./findings.ts";
+import { renderFindings, summariseFindings, verdictWord } from "./findings.ts";
 
 /** The document of `verify --json` and of a report. */
 export function verifyDocument(report: VerifyReport): Readonly<Record<string, unknown>> {
@@ -18,6 +18,7 @@ export function verifyDocument(report: VerifyReport): Readonly<Record<string, un
     verdict: report.verdict,
     live: report.live,
     stopped: report.stopped,
+    complete: report.directory.copy.complete,
     directory: report.directory.path,
     ...geometryFields(report.directory),
     shards: report.shards.map((shard) => ({ ...shard, bytesRead: String(shard.bytesRead) })),
@@ -106,17 +107,9 @@ function countCells(
 }
 
 function verdictLine(out: Output, report: VerifyReport, quick: boolean): string {
-  const { palette } = out;
   const checked = quick
     ? "Only sizes and headers were looked at (--quick)"
     : `${formatCounted(report.slotsChecked, "slot")} and ${formatBytes(report.bytesChecked)} checked in ${formatDuration(report.ms)}`;
   const said = summariseFindings(report.findings);
-  switch (report.verdict) {
-    case "ok":
-      return `${palette.bold(palette.green("OK"))}: ${said}. ${checked}.`;
-    case "damaged":
-      return `${palette.bold(palette.red("DAMAGED"))}: ${said}. ${checked}.`;
-    case "unknown":
-      return `${palette.bold(palette.yellow("UNKNOWN"))}: ${said}. ${checked}.`;
-  }
+  return `${verdictWord(report.verdict, out.palette)}: ${said}. ${checked}.`;
 }
