@@ -7,6 +7,7 @@ export type ErrorCode =
   | "usage"
   | "damaged"
   | "differs"
+  | "incomplete"
   | "unknown"
   | "no-database"
   | "locked"
@@ -21,6 +22,7 @@ export const EXIT_STATUS: Readonly<Record<ErrorCode, number>> = {
   usage: 2,
   damaged: 3,
   differs: 4,
+  incomplete: 4,
   unknown: 5,
   "no-database": 10,
   locked: 11,

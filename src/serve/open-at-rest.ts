@@ -1,16 +1,18 @@
 // Opens a directory for serving, having made sure as far as can be seen that nobody is changing it (cli.md:
-// Ownership). Takes the shared lock where there is a db.lock, and creates nothing where there is none.
+// Ownership), and that followers would not take part of a copy for all there is (Complete). Takes the shared lock where there is a db.lock, and creates nothing where there is none.
 
 import { ArmdbError } from "../errors.ts";
 import type { Disk } from "../io/disk.ts";
+import { readCopyState } from "../store/copy-state.ts";
 import { type Writers, writersOf } from "../store/holders.ts";
 import { takeLock } from "../store/lock.ts";
+import { STATE_FILE } from "../store/state-file.ts";
 import { ServedDirectory } from "./served-database.ts";
 
 export interface OpenAtRestOptions {
   readonly disk: Disk;
   readonly dir: string;
-  /** Serve although somebody has files open for writing. */
+  /** Serve although somebody has files open for writing, or the first copy has not ended. */
   readonly force: boolean;
   /** What could not be looked at is said, not refused. */
   note(text: string): void;
@@ -23,7 +25,10 @@ export interface DirectoryAtRest {
   close(): void;
 }
 
-/** Throws `locked` when another process holds the directory, or has it open for writing and `force` is not given. */
+/**
+ * Throws `locked` when another process holds the directory. Unless `force` is given also when one has it open for writing, and
+ * `incomplete` when its first copy has not ended.
+ */
 export function openAtRest(options: OpenAtRestOptions): DirectoryAtRest {
   const { disk, dir } = options;
   const lock = takeLock(disk, dir, "shared");
@@ -31,6 +36,7 @@ export function openAtRest(options: OpenAtRestOptions): DirectoryAtRest {
     const directory = ServedDirectory.open(disk, dir);
     try {
       checkWriters(options, writersOf(dir));
+      checkCopy(options, directory.shardCount);
     } catch (thrown) {
       directory.close();
       throw thrown;
@@ -66,4 +72,24 @@ function checkWriters(options: OpenAtRestOptions, writers: Writers): void {
       "Not every process could be looked at: whether one has the files open is not known",
     );
   }
+}
+
+function checkCopy({ disk, dir, force, warn }: OpenAtRestOptions, shardCount: number): void {
+  const { leader, shards, complete, fault } = readCopyState(disk, dir, shardCount);
+  if (fault !== null) {
+    const why = fault.kind === "not-read" ? `cannot be read (${fault.errno})` : fault.why;
+    warn(`${STATE_FILE} ${why}: whether the copy is complete is not known`);
+  }
+  if (complete !== false) return;
+  const missing = shards.filter((shard) => shard === false).length;
+  const which = `has not ended for ${missing} of its ${shardCount} shards`;
+  if (force) {
+    warn(`The first copy in "${dir}" ${which}: followers get what is there, and take it for all`);
+    return;
+  }
+  const from = leader === null ? "" : ` from ${leader}`;
+  throw new ArmdbError("incomplete", `Cannot serve "${dir}": the first copy${from} ${which}`, {
+    path: dir,
+    hint: `armdb replicate ${leader ?? "LEADER"} --data "${dir}", or --force to serve what is there`,
+  });
 }

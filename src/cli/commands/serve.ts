@@ -20,7 +20,7 @@ const spec: CommandSpec = {
   description:
     "Serves DIR as a leader does, protocols 1 and 2, to any number of followers: armdb replicate and the crate's own. " +
     "DIR has to be at rest: one that another process holds locked or has open for writing is refused, and changes seen " +
-    "while serving are reported. Followers get everything that is there, then a live stream without events.\n\n" +
+    "while serving are reported. A replica whose first copy has not ended is refused too: followers would take it for all there is. Followers get everything that is there, then a live stream without events.\n\n" +
     "There is no authentication and no encryption in the protocol: listen on 127.0.0.1, or where only followers can reach it.",
   arguments: [
     {
@@ -40,7 +40,8 @@ const spec: CommandSpec = {
     {
       name: "force",
       kind: "flag",
-      summary: "serve although another process has files of DIR open for writing",
+      summary:
+        "serve although another process has files of DIR open for writing, or the first copy into DIR has not ended",
       commandLineOnly: true,
     },
   ],
@@ -63,6 +64,7 @@ const spec: CommandSpec = {
     [0, "stopped in good order by SIGINT or SIGTERM"],
     [2, "no address to listen on, or it is taken"],
     [3, "db.meta or a header is damaged"],
+    [4, "the first copy into DIR has not ended"],
     [10, "no database there"],
     [11, "locked, or open for writing, by another process"],
     [13, "another format"],

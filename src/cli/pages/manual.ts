@@ -40,7 +40,7 @@ const EXITS: readonly (readonly [number, string])[] = [
   [EXIT_STATUS.unexpected, "Unexpected failure."],
   [EXIT_STATUS.usage, "Usage, or needs --yes."],
   [EXIT_STATUS.damaged, "Damage found, or left after a repair."],
-  [EXIT_STATUS.differs, "The replica differs, is behind or diverged."],
+  [EXIT_STATUS.differs, "The replica differs, is behind, diverged or incomplete."],
   [EXIT_STATUS.unknown, "Could not be checked; never reported as fine."],
   [EXIT_STATUS["no-database"], "No database there."],
   [EXIT_STATUS.locked, "Locked by another process."],
