@@ -6,6 +6,7 @@ import type { StatusDocument } from "./status-types.ts";
 /** `live: 4 of 4 shards live, lag 1.2 s`, `behind: 1 of 4 shards live, 3 scanning, never caught up, 1200 events scanned`. */
 export function statusLine(document: StatusDocument): string {
   const { shards, verdict } = document;
+  if (verdict === "incomplete") return "stopped; the first copy is not complete";
   if (!document.running) return "stopped: no follower runs";
   const counts = new Map<string, number>();
   for (const { state } of shards) counts.set(state, (counts.get(state) ?? 0) + 1);

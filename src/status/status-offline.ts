@@ -31,7 +31,8 @@ export function stoppedStatus(disk: Disk, dir: string, wallMs: number): StatusDo
     running: false,
     leader: state?.leader ?? null,
     protocol: state?.protocol ?? null,
-    verdict: "stopped",
+    verdict: directory.copy.complete === false ? "incomplete" : "stopped",
+    complete: directory.copy.complete,
     connectionsToday: state === null ? null : connectionsToday(state, wallMs),
     connectionsPerDay: null,
     ready: false,
@@ -66,6 +67,7 @@ function shardStatus(
     appliedTotal: cursor === null ? null : String(cursor.appliedTotal),
     maxVersionSeen: cursor?.maxVersionSeen ?? null,
     divergedSlots: saved?.divergedSlots ?? null,
+    complete: directory.copy.shards[shard] ?? null,
     lastFullScanMsAgo: scannedAtMs === null ? null : Math.max(0, Math.round(wallMs - scannedAtMs)),
   };
 }

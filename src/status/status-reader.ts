@@ -16,7 +16,14 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const TEXT_CHARS_MAX = 2_000;
 const DIVERGED_MAX = 1_000;
-const VERDICTS: readonly StatusVerdict[] = ["live", "behind", "stalled", "diverged", "stopped"];
+const VERDICTS: readonly StatusVerdict[] = [
+  "live",
+  "behind",
+  "stalled",
+  "diverged",
+  "incomplete",
+  "stopped",
+];
 
 const NUMBERS: readonly (keyof ShardStatus)[] = [
   "slots",
@@ -70,6 +77,7 @@ export function readStatusDocument(value: unknown): StatusDocument | null {
     leader: textOf(fields["leader"]),
     protocol: protocol === 1 || protocol === 2 ? protocol : null,
     verdict,
+    complete: flagOf(fields["complete"]),
     connectionsToday: numberOf(fields["connectionsToday"]),
     connectionsPerDay: numberOf(fields["connectionsPerDay"]),
     ready: fields["ready"] === true,
@@ -93,7 +101,7 @@ function readShard(fields: Fields | null): ShardStatus | null {
   for (const name of NUMBERS) read[name] = numberOf(fields[name]);
   for (const name of DIGITS) read[name] = digitsOf(fields[name]);
   for (const name of ["activity", "lastError"] as const) read[name] = textOf(fields[name]);
-  for (const name of ["caughtUp", "ready"] as const) read[name] = flagOf(fields[name]);
+  for (const name of ["complete", "caughtUp", "ready"] as const) read[name] = flagOf(fields[name]);
   const { streaming } = fields;
   read["streaming"] = streaming === "live" || streaming === "polling" ? streaming : null;
   read["diverged"] = divergedOf(fields["diverged"]);

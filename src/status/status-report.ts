@@ -6,6 +6,7 @@ import { STATUS_NAMES, statusOf, versionOf } from "../format/slot.ts";
 import { DIVERGED_LISTED_MAX } from "../limits.ts";
 import type { DivergedSlot, ShardSnapshot } from "../replica/follower-types.ts";
 import type { ShardView } from "../replica/shard-crew.ts";
+import { completeOfAll } from "../store/copy-state.ts";
 import { ageMs, durableLagMs, lagMs } from "./lag.ts";
 import {
   type DivergedEntry,
@@ -52,6 +53,7 @@ export function runningStatus(facts: RunningFacts): StatusDocument {
     leader: facts.leader,
     protocol: facts.protocol,
     verdict: verdictOf(shards.map((shard) => shard.state)),
+    complete: isWhole ? completeOfAll(shards.map((shard) => shard.complete)) : null,
     connectionsToday: facts.connectionsToday,
     connectionsPerDay: facts.connectionsPerDay,
     ready: isWhole && shards.every((shard) => shard.ready === true),
@@ -101,6 +103,7 @@ function toldBy(snapshot: ShardSnapshot, toldAtMs: number, nowMs: number) {
     lagMs: rounded(lagMs(snapshot, toldAtMs, nowMs)),
     maxVersionSeen: snapshot.maxVersionSeen,
     lastError: snapshot.lastError,
+    complete: snapshot.complete,
     caughtUp: snapshot.lastFullScanAtMs !== null,
     ready: snapshot.ready && !isOver,
     streaming: snapshot.streaming,

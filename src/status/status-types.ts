@@ -5,7 +5,7 @@
 import type { ShardState } from "../replica/follower-types.ts";
 
 /** cli.md: Verdict of status. */
-export type StatusVerdict = "live" | "behind" | "stalled" | "diverged" | "stopped";
+export type StatusVerdict = "live" | "behind" | "stalled" | "diverged" | "incomplete" | "stopped";
 
 /** Every state, in the order of cli.md. */
 export const SHARD_STATES: readonly ShardState[] = [
@@ -55,6 +55,8 @@ export interface ShardStatus {
   readonly lagMs: number | null;
   readonly maxVersionSeen: number | null;
   readonly lastError: string | null;
+  /** A whole scan of it was durable once; false: never since armdb made it, null: not known. */
+  readonly complete: boolean | null;
 
   /** A whole scan has come through in this run; null without a follower. */
   readonly caughtUp: boolean | null;
@@ -93,6 +95,8 @@ export interface StatusDocument {
   readonly leader: string | null;
   readonly protocol: 1 | 2 | null;
   readonly verdict: StatusVerdict;
+  /** False when any shard's is, true when all are. */
+  readonly complete: boolean | null;
   readonly connectionsToday: number | null;
 
   /** What `--leader-connections` allows; null: no bound, or not known. */
@@ -128,6 +132,7 @@ export const UNKNOWN_SHARD: Omit<ShardStatus, "shard" | "state"> = {
   lagMs: null,
   maxVersionSeen: null,
   lastError: null,
+  complete: null,
   caughtUp: null,
   ready: null,
   streaming: null,

@@ -41,6 +41,7 @@ export function verdictStatus(verdict: StatusVerdict): 0 | 4 | 5 {
     case "behind":
     case "stalled":
     case "diverged":
+    case "incomplete":
       return 4;
     case "stopped":
       return 5;

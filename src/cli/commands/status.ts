@@ -43,7 +43,7 @@ const spec: CommandSpec = {
   ],
   exits: [
     [0, "live: every shard follows the live stream"],
-    [4, "behind, stalled or diverged"],
+    [4, "behind, stalled or diverged; or no follower runs and the first copy has not ended"],
     [5, "stopped: no follower runs; or its socket may not be used, or does not answer"],
     [10, "no database there"],
     [13, "another format"],

@@ -7,6 +7,7 @@ import type {
   StatusDocument,
   StatusVerdict,
 } from "../../status/status-types.ts";
+import { goOnCommand } from "./copy.ts";
 import type { Palette } from "../surface/surface.ts";
 import { escapeText } from "../surface/escape.ts";
 import { formatCount, formatCounted, formatDuration, formatRough } from "../surface/numbers.ts";
@@ -48,13 +49,14 @@ export function statusLines(document: StatusDocument, style: StatusStyle): strin
 
 function headLines(document: StatusDocument, { palette, columns, dir }: StatusStyle): string[] {
   const { verdict, leader, shards } = document;
-  const word = colourOf(verdict, palette)(verdict);
+  const colour = colourOf(verdict, palette);
   const name = leader === null ? "a leader that is not known" : escapeText(leader);
   const about = document.running ? processLine(document) : filesLine(document, escapeText(dir));
-  return [
-    cutText(`${word}: ${VERDICTS[verdict](name, formatCounted(shards.length, "shard"))}`, columns),
-    ...wrapText(about, columns),
-  ];
+  const said = VERDICTS[verdict](name, formatCounted(shards.length, "shard"));
+  // Such a one is also stopped, and both is said.
+  const first =
+    verdict === "incomplete" ? `${colour("stopped")}; ${said}` : `${colour(verdict)}: ${said}`;
+  return [cutText(first, columns), ...wrapText(about, columns)];
 }
 
 const VERDICTS: Readonly<Record<StatusVerdict, (leader: string, shards: string) => string>> = {
@@ -62,6 +64,7 @@ const VERDICTS: Readonly<Record<StatusVerdict, (leader: string, shards: string) 
   behind: (leader, shards) => `${shards} of ${leader}, not all of them live`,
   stalled: (leader, shards) => `${shards} of ${leader}, not all of them moving`,
   diverged: (leader, shards) => `${shards} of ${leader}, not all of them its copy`,
+  incomplete: () => "the first copy is not complete",
   stopped: () => "no follower runs here",
 };
 
@@ -115,9 +118,12 @@ function rowOf(shard: ShardStatus, palette: Palette): string[] {
 
 /** What there is to say of a shard besides its row. */
 function shardNotes(shard: ShardStatus): string[] {
-  const { state, activity, lastError, durableLagMs, caughtUp } = shard;
+  const { state, activity, lastError, durableLagMs, caughtUp, complete } = shard;
   const notes: string[] = [];
   const name = `shard ${shard.shard}`;
+  if (state === "stopped" && complete === false) {
+    notes.push(`${name}: its first copy has not ended`);
+  }
   if (state !== "live" && state !== "stopped" && activity !== null) {
     const never = caughtUp === false ? " (it has never caught up)" : "";
     notes.push(`${name}: ${escapeText(activity)}${never}`);
@@ -169,6 +175,8 @@ function nextSteps({ verdict, leader, shards }: StatusDocument, given: string): 
       return [
         `Try: armdb compare ${dir} ${name}; to take the leader's, stop the follower and run armdb replicate ${name} --data ${dir} --accept-leader`,
       ];
+    case "incomplete":
+      return [`Try: ${goOnCommand({ leader }, given)}`];
     case "stopped":
       return [`Try: armdb replicate ${name} --data ${dir}, or armdb verify ${dir}`];
   }
@@ -179,6 +187,7 @@ function colourOf(verdict: StatusVerdict, palette: Palette): (text: string) => s
     case "live":
       return palette.green;
     case "behind":
+    case "incomplete":
       return palette.yellow;
     case "stalled":
     case "diverged":
