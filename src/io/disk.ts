@@ -61,6 +61,13 @@ export interface FileFacts {
   readonly inode: number;
 }
 
+/** What a name meant at some moment: as long as that file is held open, no other has its device and inode. */
+export interface HeldName {
+  readonly path: string;
+  readonly device: number;
+  readonly inode: number;
+}
+
 export interface Disk {
   /** `mode` bits apply to `create` only; 0600 when not given. */
   open(path: string, mode: OpenMode, permissions?: number): DiskFile;

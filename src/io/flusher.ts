@@ -2,10 +2,13 @@
 // same file (replica/flush-thread.ts). Tests pass one that works at once, late, or never.
 
 import type { PlainError } from "../errors.ts";
+import type { HeldName } from "./disk.ts";
 
 export interface FlushJob {
   /** A cursor to save after the data is durable, or null. */
   readonly cursor: Uint8Array | null;
+  /** What must still lie at its name before the cursor is saved by one. */
+  readonly names: readonly HeldName[];
 }
 
 export interface Flusher {

@@ -2,6 +2,7 @@
 // timeout, a queue for what a write did not take, keepalive that notices a dead peer, and one `ended` per link.
 
 import type { Socket } from "bun";
+import { lstatSync } from "node:fs";
 import { KEEPALIVE_IDLE_SECONDS, KEEPALIVE_INTERVAL_SECONDS, KEEPALIVE_PROBES } from "../limits.ts";
 import { type Endpoint, formatAddress, formatEndpoint } from "./address.ts";
 import { setSocketOption } from "./libc.ts";
@@ -220,7 +221,7 @@ function listen(options: ListenOptions): Listener {
   try {
     if ("unix" in options) {
       const server = Bun.listen<SocketData>({ unix: options.unix, socket });
-      return { at: options.unix, port: 0, stop: () => server.stop() };
+      return { at: options.unix, port: 0, stop: stopOf(server, options.unix) };
     }
     const { host } = options;
     const server = Bun.listen<SocketData>({ hostname: host, port: options.port, socket });
@@ -229,6 +230,22 @@ function listen(options: ListenOptions): Listener {
   } catch (cause) {
     throw cannotListen(options, cause);
   }
+}
+
+/** Bun removes whatever lies at the name: a listener that has lost its name is left to the end of the process. */
+function stopOf(server: { stop(): void; unref(): void }, path: string): () => void {
+  const made = fileIdentity(path);
+  return () => {
+    const named = fileIdentity(path);
+    if (named === null || named === made) server.stop();
+    else server.unref();
+  };
+}
+
+/** Device and inode of a name, links not followed; null where there is none. */
+function fileIdentity(path: string): string | null {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats === undefined ? null : `${stats.dev}/${stats.ino}`;
 }
 
 /** Null: a port scan or a load balancer's check resets before it is accepted, and then there is no address. */

@@ -5,6 +5,7 @@ import { assert } from "../errors.ts";
 import { STATUS_INVALID, statusOf, versionOf } from "../format/slot.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
+import { requireNames } from "../store/held-files.ts";
 import { saveResetSlots } from "../store/reset-log.ts";
 import type { NewFileOwner } from "../store/ownership.ts";
 import type { ShardStore } from "../store/shard-store.ts";
@@ -87,6 +88,7 @@ export class BatchIntake {
     if (slots.length === 0) return;
     const { disk, clock, dir, owner, store } = this.#options;
     this.writePending();
+    requireNames(disk, store.held.names);
     const saved = function* () {
       for (const slot of slots) yield { slot, bytes: store.readSlot(slot) };
     };

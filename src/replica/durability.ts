@@ -73,7 +73,9 @@ export class Durability {
       if (cursor !== null) this.#cursorSavedAtMs = nowMs;
     }
     store.syncBegan();
-    flusher.flush({ cursor }, (error) => this.#flushed(error));
+    flusher.flush({ cursor, names: cursor === null ? [] : store.held.names }, (error) =>
+      this.#flushed(error),
+    );
   }
 
   #flushed(error: PlainError | null): void {

@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { CURSOR_FILE, CURSOR_TEMP_FILE } from "../format/cursor.ts";
 import type { Disk, DiskFile } from "../io/disk.ts";
 import type { FlushJob } from "../io/flusher.ts";
+import { requireNames } from "../store/held-files.ts";
 import type { NewFileOwner } from "../store/ownership.ts";
 import { replaceFile } from "../store/replace-file.ts";
 
-/** `data` is the shard's data file, `directory` where its cursor lies. Throws DiskError. */
+/** `data` is the shard's data file, `directory` where its cursor lies. Throws DiskError, and `storage` where the names mean something else now. */
 export function runFlushJob(
   disk: Disk,
   data: DiskFile,
@@ -18,6 +19,7 @@ export function runFlushJob(
 ): void {
   data.syncData();
   if (job.cursor === null) return;
+  requireNames(disk, job.names);
   const temp = join(directory, CURSOR_TEMP_FILE);
   replaceFile(disk, join(directory, CURSOR_FILE), temp, [job.cursor], owner);
 }

@@ -75,8 +75,8 @@ export class FollowerReports {
     }
   }
 
-  log(level: "debug" | "info" | "warn", text: string): void {
-    this.#host.report({ kind: "log", shard: this.#shard, level, text });
+  log(level: "debug" | "info" | "warn", text: string, more: { heldUpMs?: number } = {}): void {
+    this.#host.report({ kind: "log", shard: this.#shard, level, text, ...more });
   }
 
   // ---- connections and scans ----
@@ -172,7 +172,11 @@ export class FollowerReports {
         return this.log("debug", `a whole scan is owed: ${report.why}`);
       case "log":
         if (report.level === "warn") this.counts.lastError = report.text;
-        return this.log(report.level, report.text);
+        return this.log(
+          report.level,
+          report.text,
+          report.heldUpMs === undefined ? {} : { heldUpMs: report.heldUpMs },
+        );
     }
   }
 
@@ -198,7 +202,8 @@ export class FollowerReports {
   ended(error: PlainError | null): void {
     if (error !== null) this.counts.lastError = error.message;
     this.snapshot();
-    this.#host.report({ kind: "ended", shard: this.#shard, error });
+    const unclean = this.#now().body?.unclean ?? null;
+    this.#host.report({ kind: "ended", shard: this.#shard, error, unclean });
   }
 
   // ---- snapshots ----

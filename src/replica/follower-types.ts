@@ -5,6 +5,7 @@ import type { PlainError } from "../errors.ts";
 import type { SavedShard } from "./machine/inputs.ts";
 import type { OwedShown, Progress, ScanShown } from "./machine/shown.ts";
 import type { Geometry } from "../store/geometry.ts";
+import type { HeldShard } from "../store/held-files.ts";
 import type { NewFileOwner } from "../store/ownership.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
 
@@ -148,9 +149,12 @@ export type FollowerReport =
   | { readonly kind: "ready"; readonly shard: number; readonly protocol: ProtocolVersion }
   | {
       readonly kind: "log";
-      readonly shard: number;
+      /** Null: the follower as a whole. */
+      readonly shard: number | null;
       readonly level: "debug" | "info" | "warn";
       readonly text: string;
+      /** Of being held up: for how long. */
+      readonly heldUpMs?: number;
     }
   | {
       readonly kind: "diverged";
@@ -161,7 +165,13 @@ export type FollowerReport =
   /** A live stream was given again after it was lost: this is a new leader process (protocol 1). */
   | { readonly kind: "leader-restarted"; readonly shard: number }
   /** The shard is over, in good order (`error` null) or not. Nothing follows. */
-  | { readonly kind: "ended"; readonly shard: number; readonly error: PlainError | null };
+  | {
+      readonly kind: "ended";
+      readonly shard: number;
+      readonly error: PlainError | null;
+      /** Why its files are not closed clean though nothing failed; null: they are, or there are none. */
+      readonly unclean: string | null;
+    };
 
 /** What a follower asks of the program around it. Answers may come at once or later, never twice. */
 export interface FollowerHost {
@@ -179,6 +189,8 @@ export interface FollowerHost {
   confirming(link: number): void;
   /** What the state file holds of this shard is to be durable, by the last snapshot. */
   save(): void;
+  /** The shard's files are open, and to be watched. */
+  holds(held: HeldShard): void;
   report(report: FollowerReport): void;
   /** A frame came on the main connection; monotonic ms. More often than anything is reported. */
   heard(atMs: number): void;

@@ -3,6 +3,7 @@
 
 import { ArmdbError, type PlainError, toPlainError } from "../errors.ts";
 import type { Disk } from "../io/disk.ts";
+import { removeOwnTemps } from "../store/own-temps.ts";
 import {
   makeReplicaDirectory,
   removeUnfinishedShard,
@@ -35,9 +36,10 @@ export class ReplicaMaker {
   }
 
   /** Takes over a directory that exists. Throws what the lock says. */
-  takeOver(missingShards: readonly number[]): void {
+  takeOver(missingShards: readonly number[], shardCount: number): void {
     const { disk, dir, lock } = this.#options;
     lock();
+    removeOwnTemps(disk, dir, shardCount);
     for (const shard of missingShards) removeUnfinishedShard(disk, dir, shard);
     this.#made = "yes";
   }

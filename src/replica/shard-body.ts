@@ -38,6 +38,8 @@ export class ShardBody {
   #cursorSavedFor: bigint;
   #worthClosing = false;
   #closed = false;
+  /** Once it is closed without an error: why its files are not clean; null: they are. */
+  unclean: string | null = null;
 
   /**
    * Opens the shard's files, or makes them with `slotCount` slots. Throws ArmdbError: damaged, no-space,
@@ -95,7 +97,7 @@ export class ShardBody {
     return join(settings.dir, shardDirectory(settings.shard), SHARD_FILE);
   }
 
-  /** A scan came through or something was written: from now on a stop leaves the files closed in good order. */
+  /** It was made, or a scan came through: from now on a stop leaves the files closed clean, as after anything that was written. */
   markWorthClosing(): void {
     this.#worthClosing = true;
   }
@@ -124,14 +126,21 @@ export class ShardBody {
       }
       try {
         this.intake.writePending();
-        if (this.#worthClosing) this.store.closeClean(this.#cursorToSave());
-        else this.store.abandon();
+        if (this.#worthClosing || this.store.isChanged) this.store.closeClean(this.#cursorToSave());
+        else this.#leaveAsFound();
       } catch (thrown) {
         if (!(thrown instanceof ArmdbError)) throw thrown;
         return done(toPlainError(thrown));
       }
       done(null);
     });
+  }
+
+  /** Of what may not even be this leader's copy nothing is touched. */
+  #leaveAsFound(): void {
+    if (!this.store.isClean)
+      this.unclean = "as an earlier run left it: nothing came from the leader";
+    this.store.abandon();
   }
 
   /** Lets go of everything as it is: after a failed write or sync nothing more may be promised. */

@@ -45,6 +45,8 @@ export interface ShardCrewOptions {
   settingsOf(shard: number, slot: ShardSlot): FollowerSettings;
   /** Whether a shard's files are whole on disk: a thread may die before it has said so. */
   isMade(shard: number): boolean;
+  /** False once nothing may be written to the directory. */
+  mayRestart(): boolean;
   received(shard: number, message: ShardMessage): void;
   /** A thread ended without a word; what it asked for is nobody's any more. */
   died(shard: number): void;
@@ -141,7 +143,7 @@ export class ShardCrew {
       slot.snapshot = { ...slot.snapshot, ...dead };
     }
     // With --once nobody is there to see a thread die again and again of the same bug.
-    if (this.#stopping || (once && slot.restarts >= RESTARTS_ONCE_MAX)) {
+    if (!this.#mayRestart || (once && slot.restarts >= RESTARTS_ONCE_MAX)) {
       slot.ended = true;
       slot.error = { code: "unexpected", message: text };
       return ended();
@@ -151,7 +153,7 @@ export class ShardCrew {
     const delayMs = RESTART_DELAY_MS * Math.min(slot.restarts, RESTART_DELAYS_MAX);
     const timer = clock.after(delayMs, () => {
       this.#timers.delete(timer);
-      if (!this.#stopping) this.#start(shard);
+      if (this.#mayRestart) this.#start(shard);
     });
     this.#timers.add(timer);
   }
@@ -188,10 +190,17 @@ export class ShardCrew {
   /** Stops every shard in good order. */
   stop(): void {
     this.#stopping = true;
-    for (const slot of this.#slots) {
-      if (slot.thread === null) slot.ended = true;
-      else if (!slot.ended) slot.thread.send({ kind: "stop" });
-    }
+    this.#slots.forEach((slot, shard) => {
+      if (slot.ended) return;
+      if (slot.thread !== null) return slot.thread.send({ kind: "stop" });
+      slot.ended = true;
+      const unclean = "its thread had died";
+      this.#options.reported({ kind: "ended", shard, error: null, unclean });
+    });
+  }
+
+  get #mayRestart(): boolean {
+    return !this.#stopping && this.#options.mayRestart();
   }
 
   /** Nothing is started any more. */

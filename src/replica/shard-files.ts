@@ -64,7 +64,7 @@ export class ShardFiles {
 
   /** Opens what is there, or makes it with so many slots. */
   open(newSlotCount: number | null): void {
-    const { settings, tools, reports, tell } = this.#options;
+    const { settings, host, tools, reports, tell } = this.#options;
     const layout = layoutOf(settings.geometry ?? (this.#shardInfo as ShardInfo));
     const failed = (error: PlainError) => tell({ kind: "diskFailed", error });
     const body = new ShardBody(settings, layout, newSlotCount, tools, failed);
@@ -72,6 +72,7 @@ export class ShardFiles {
     this.divergence = new Divergence(body, settings.saved.diverged);
     if (newSlotCount !== null) body.markWorthClosing();
     reports.opened(body, newSlotCount !== null);
+    host.holds(body.store.held);
   }
 
   // ---- what the machine asks for ----

@@ -109,6 +109,11 @@ export class ShardFollower {
     this.#tell({ kind: "rescan" });
   }
 
+  /** Its files are not what they were: it ends as after a failed disk. */
+  failed(error: ArmdbError): void {
+    this.#tell({ kind: "diskFailed", error: toPlainError(error) });
+  }
+
   /** Ends in good order: no more frames, everything applied is written and durable, the shard closed clean. */
   stop(): void {
     this.#tell({ kind: "stop" });

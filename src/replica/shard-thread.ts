@@ -3,7 +3,7 @@
 // what to follow.
 
 import { parentPort, workerData } from "node:worker_threads";
-import { assert, type PlainError } from "../errors.ts";
+import { assert, fromPlainError, type PlainError } from "../errors.ts";
 import { reportCrashes } from "../io/threads.ts";
 import { shortenTimeSlice } from "../io/scheduling.ts";
 import { realDisk } from "../io/real-disk.ts";
@@ -19,6 +19,7 @@ import { ShardBody } from "./shard-body.ts";
 import { type FollowerTools, ShardFollower } from "./shard-follower.ts";
 import { SpareNet } from "./spare-net.ts";
 import { threadFlusher } from "./thread-flusher.ts";
+import type { HeldShard } from "../store/held-files.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
 
 export interface FollowCommand {
@@ -49,6 +50,8 @@ export type ShardCommand =
   /** Compare with the leader by the next scan; `compare` messages come until the last. */
   | { readonly kind: "compare"; readonly id: number; readonly differencesMax: number }
   | { readonly kind: "compare-stop" }
+  /** Its files are not what it holds any more: nothing is written, and it ends. */
+  | { readonly kind: "lost"; readonly error: PlainError }
   | { readonly kind: "stop" };
 
 /** Shard to supervisor. */
@@ -65,6 +68,8 @@ export type ShardMessage =
     }
   | { readonly kind: "confirming"; readonly link: number }
   | { readonly kind: "save" }
+  /** Its files are open. */
+  | { readonly kind: "holds"; readonly held: HeldShard }
   | { readonly kind: "compare"; readonly id: number; readonly event: CompareEvent }
   /** A bug of ours: the thread ends, and is started again. */
   | { readonly kind: "crashed"; readonly reason: string };
@@ -101,6 +106,7 @@ function follow(command: FollowCommand): (command: ShardCommand) => void {
     tell: (request, what) => send({ kind: "tell", request, what }),
     confirming: (link) => send({ kind: "confirming", link }),
     save: () => send({ kind: "save" }),
+    holds: (held) => send({ kind: "holds", held }),
     report(report) {
       send({ kind: "report", report });
       if (report.kind === "ended") end();
@@ -153,15 +159,15 @@ function follow(command: FollowCommand): (command: ShardCommand) => void {
       case "vouched":
         return follower.vouched(command.link, command.lives);
       case "rescan":
-        follower.rescan();
-        return;
+        return follower.rescan();
       case "compare":
         comparison = command.id;
         recorder.start(command.differencesMax);
         return;
       case "compare-stop":
-        recorder.stop();
-        return;
+        return recorder.stop();
+      case "lost":
+        return follower.failed(fromPlainError(command.error));
       case "stop":
         recorder.stop();
         follower.stop();

@@ -3,7 +3,8 @@
 
 import { ArmdbError } from "../errors.ts";
 import type { Clock } from "../io/clock.ts";
-import type { Disk } from "../io/disk.ts";
+import type { Disk, HeldName } from "../io/disk.ts";
+import { requireNames } from "../store/held-files.ts";
 import type { NewFileOwner } from "../store/ownership.ts";
 import type { Replacement } from "../store/replace-file.ts";
 import { type FollowerState, NO_OTHERS, saveState } from "../store/state-file.ts";
@@ -35,6 +36,8 @@ export interface StateKeeperOptions {
   now(): StateNow;
   /** Whether a ShardInfo of this leader has fitted. */
   hasFitted(): boolean;
+  /** What must still lie at its name before anything is saved. */
+  names(): readonly HeldName[];
   warn(text: string): void;
 }
 
@@ -72,9 +75,10 @@ export class StateKeeper {
 
   /** Saves; throws what the disk says. Nothing while another leader's state is in the file and this one has not fitted. */
   save(now: StateNow, replacement: Replacement): void {
-    const { disk, clock, dir, leader, found, connectionsAtMs, hasFitted } = this.#options;
+    const { disk, clock, dir, leader, found, connectionsAtMs, hasFitted, names } = this.#options;
     const isSame = found === null || found.leader === leader;
     if (!isSame && !hasFitted()) return;
+    requireNames(disk, names());
     const wallOffsetMs = clock.wallMs() - clock.nowMs();
     const before = isSame ? (found?.shards ?? []) : [];
     const state: FollowerState = {

@@ -13,7 +13,9 @@ import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
 import type { CompareEvent } from "./compare-types.ts";
 import { ConnectionBudget } from "./connection-budget.ts";
 import { ConnectionGate } from "./connection-gate.ts";
+import { FileWatch } from "./file-watch.ts";
 import type { FollowerReport, FollowerSettings, ShardSnapshot } from "./follower-types.ts";
+import { HeldUpLog } from "./held-up-log.ts";
 import { ReplicaMaker } from "./replica-maker.ts";
 import { savedFacts, savedFrom } from "./saved-shards.ts";
 import { ShardCrew, type ShardSlot, type ShardView } from "./shard-crew.ts";
@@ -54,10 +56,13 @@ export class Supervisor {
   readonly #gate: ConnectionGate;
   readonly #vouching: Vouching;
   readonly #maker: ReplicaMaker;
+  readonly #files: FileWatch;
+  readonly #heldUp: HeldUpLog;
   #geometry: Geometry | null;
   #owner: NewFileOwner = OWN_NEW_FILES;
   #protocol: ProtocolVersion | null;
   #stopping = false;
+  #isOver = false;
   /** A ShardInfo of this run fitted. */
   #hasFitted = false;
   #wasReady = false;
@@ -77,7 +82,9 @@ export class Supervisor {
       settingsOf: (shard, slot) => this.#settingsOf(shard, slot),
       isMade: (shard) => shardIsMade(disk, shared.dir, shard),
       received: (shard, message) => this.#received(shard, message),
+      mayRestart: () => this.#files.lost === null,
       died: (shard) => {
+        this.#files.forget(shard);
         this.#gate.threadGone(shard);
         this.#vouching.forget(shard);
       },
@@ -90,6 +97,7 @@ export class Supervisor {
       held: (shard, request, untilMs, limit) =>
         send(shard, { kind: "held", request, untilMs, limit }),
     });
+    this.#heldUp = new HeldUpLog(clock, options.reported);
     this.#vouching = new Vouching({
       ...{ net, clock, leader: { host: shared.host, port: shared.port } },
       areAllOthersDone: (asking) => this.#areAllOthersDone(asking),
@@ -98,8 +106,17 @@ export class Supervisor {
       },
       vouched: (shard, link, lives) => send(shard, { kind: "vouched", link, lives }),
     });
+    this.#files = new FileWatch({
+      ...{ disk, clock, dir: shared.dir },
+      shards: () => this.#crew.slots,
+      ended: () => this.#lookIfEnded(),
+    });
+    const lock = () => {
+      options.lock();
+      this.#files.begin();
+    };
     this.#maker = new ReplicaMaker({
-      ...{ disk, dir: shared.dir, target, lock: options.lock },
+      ...{ disk, dir: shared.dir, target, lock },
       save: () => this.#state.save(this.#stateNow(false), "durable"),
     });
     this.#state = new StateKeeper({
@@ -107,7 +124,8 @@ export class Supervisor {
       connectionsAtMs: () => this.#budget.madeAtMs,
       now: () => this.#stateNow(this.#areAllMade()),
       hasFitted: () => this.#hasFitted,
-      warn: (text) => options.reported({ kind: "log", shard: 0, level: "warn", text }),
+      names: () => this.#files.names,
+      warn: (text) => options.reported({ kind: "log", shard: null, level: "warn", text }),
     });
   }
 
@@ -158,7 +176,7 @@ export class Supervisor {
     const { target, disk, shared } = this.#options;
     if (target.kind === "existing") {
       this.#owner = ownerLikeDatabase(disk, shared.dir);
-      this.#maker.takeOver(target.missingShards);
+      this.#maker.takeOver(target.missingShards, target.geometry.shardCount);
       this.#crew.add(target.geometry.shardCount, (shard) => !target.missingShards.includes(shard));
     } else {
       this.#crew.add(1, () => false);
@@ -188,8 +206,10 @@ export class Supervisor {
         return this.#gate.tell(shard, message.request, message.what);
       case "confirming":
         return this.#vouching.confirming(shard, message.link);
+      case "holds":
+        return this.#files.holds(shard, message.held);
       case "save":
-        if (this.#maker.isMade) this.#state.trySave("durable");
+        if (this.#mayWrite) this.#state.trySave("durable");
         return;
       case "learned":
         return this.#learned(message.info, message.protocol);
@@ -233,9 +253,11 @@ export class Supervisor {
   }
 
   #report(shard: number, report: FollowerReport): void {
+    if (report.kind === "log" && this.#heldUp.takes(report)) return;
+    if (report.kind === "ended") this.#files.forget(shard);
     this.#crew.note(shard, report);
     if (report.kind === "snapshot") {
-      if (this.#maker.isMade) this.#state.saveSometimes();
+      if (this.#mayWrite) this.#state.saveSometimes();
       this.#vouching.look();
     } else if (report.kind === "leader-restarted") this.#gate.leaderRestarted(shard);
     this.#options.reported(report);
@@ -253,14 +275,22 @@ export class Supervisor {
 
   #lookIfEnded(): void {
     const isWhole = this.#stopping || this.#geometry === null || this.#areAllKnown;
-    if (!isWhole || !this.#crew.slots.every((slot) => slot.ended)) return;
+    if (this.#isOver || !isWhole || !this.#crew.slots.every((slot) => slot.ended)) return;
+    this.#isOver = true;
     this.#crew.over();
     this.#gate.stop();
     this.#vouching.stop();
     this.#options.threads.dismiss();
-    if (this.#maker.isMade) this.#state.trySave("durable");
+    this.#files.stop();
+    this.#heldUp.flush();
+    if (this.#mayWrite) this.#state.trySave("durable");
     const { error } = this.#crew;
     this.#options.allEnded(error === null ? null : fromPlainError(error));
+  }
+
+  /** The directory is made and locked, and still the one that its name means. */
+  get #mayWrite(): boolean {
+    return this.#maker.isMade && this.#files.lost === null;
   }
 
   /** Asks every shard for a scan now. */
@@ -277,6 +307,7 @@ export class Supervisor {
     differencesMax: number,
     received: (event: CompareEvent) => void,
   ): () => void {
+    this.#files.lookAtAll();
     return this.#crew.compare(shard, differencesMax, received);
   }
 
@@ -285,6 +316,8 @@ export class Supervisor {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#vouching.stop();
+    // What is lost is not closed in good order.
+    this.#files.lookAtAll();
     this.#crew.stop();
     this.#lookIfEnded();
   }

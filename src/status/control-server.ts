@@ -10,9 +10,9 @@
 
 import { SOCKET_FILE } from "../audit/compare-request.ts";
 import { ArmdbError } from "../errors.ts";
-import type { Clock } from "../io/clock.ts";
-import type { ControlSockets } from "../io/control-socket.ts";
-import type { Link, LinkEvents, Listener } from "../io/net.ts";
+import type { Clock, Timer } from "../io/clock.ts";
+import type { ControlListener, ControlSockets } from "../io/control-socket.ts";
+import type { Link, LinkEvents } from "../io/net.ts";
 import { Timers } from "../io/timers.ts";
 import { asciiJson } from "./ascii-json.ts";
 
@@ -20,6 +20,8 @@ export const REQUEST_BYTES_MAX = 64 * 1024;
 export const CONVERSATIONS_MAX = 16;
 export const REQUEST_LIMIT_MS = 5_000;
 export const ANSWER_LIMIT_MS = 30_000;
+/** A socket that is gone is made anew after this. */
+export const RENEW_INTERVAL_MS = 5_000;
 /** The longest piece of an answer: the status of 255 shards. A reader takes no longer line either. */
 const ANSWER_BYTES_MAX = 8 * 1024 * 1024;
 
@@ -46,12 +48,15 @@ export interface ControlServerOptions {
   readonly owner: { readonly uid: number; readonly gid: number } | null;
   /** By the word in `request`. */
   readonly handlers: ReadonlyMap<string, Handler>;
+  warn(text: string): void;
 }
 
 export class ControlServer {
   readonly #options: ControlServerOptions;
-  readonly #listener: Listener;
+  readonly #listener: ControlListener;
   readonly #conversations = new Set<Conversation>();
+  #renewal: Timer;
+  #warned = "";
 
   /** Listens at once. Throws ArmdbError when the socket cannot be made. */
   constructor(options: ControlServerOptions) {
@@ -63,6 +68,26 @@ export class ControlServer {
       sendQueueBytesMax: ANSWER_BYTES_MAX,
       accept: () => this.#accept(),
     });
+    this.#renewal = this.#scheduleRenewal();
+  }
+
+  #scheduleRenewal(): Timer {
+    return this.#options.clock.after(RENEW_INTERVAL_MS, () => {
+      this.#renew();
+      this.#renewal = this.#scheduleRenewal();
+    });
+  }
+
+  /** Without its socket the follower is not to be seen; it goes on either way. */
+  #renew(): void {
+    try {
+      const said = this.#listener.renew();
+      if (said !== null) this.#options.warn(said);
+    } catch (thrown) {
+      if (!(thrown instanceof ArmdbError)) throw thrown;
+      if (this.#warned !== thrown.message) this.#options.warn(thrown.message);
+      this.#warned = thrown.message;
+    }
   }
 
   #accept(): LinkEvents {
@@ -77,6 +102,7 @@ export class ControlServer {
 
   /** Ends all conversations and removes the socket. */
   stop(): void {
+    this.#renewal.cancel();
     for (const conversation of [...this.#conversations]) conversation.stop();
     this.#listener.stop();
   }

@@ -98,13 +98,13 @@ export class FollowerServices {
    * file system holds no sockets.
    */
   locked(owner: { readonly uid: number; readonly gid: number } | null): void {
-    const { sockets, clock, dir } = this.#options;
+    const { sockets, clock, dir, warn } = this.#options;
     const handlers = new Map<string, Handler>([
       ["status", (_fields, answer) => this.#answerStatus(answer)],
       ["compare", (fields, answer) => this.#compare(fields, answer)],
     ]);
     try {
-      this.#control = new ControlServer({ sockets, clock, dir, owner, handlers });
+      this.#control = new ControlServer({ sockets, clock, dir, owner, handlers, warn });
     } catch (thrown) {
       if (!(thrown instanceof ArmdbError) || !isWithoutSockets(thrown)) throw thrown;
       this.#options.warn(`${thrown.message}: armdb status will know what the files say, no more`);

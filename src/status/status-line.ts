@@ -8,6 +8,7 @@ export function statusLine(document: StatusDocument): string {
   const { shards, verdict } = document;
   if (verdict === "incomplete") return "stopped; the first copy is not complete";
   if (!document.running) return "stopped: no follower runs";
+  if (shards.length === 0) return `${verdict}: no shard is known yet`;
   const counts = new Map<string, number>();
   for (const { state } of shards) counts.set(state, (counts.get(state) ?? 0) + 1);
   const live = counts.get("live") ?? 0;

@@ -1,4 +1,4 @@
-// The status of a directory on which no follower runs, from what its files say without a scan: headers, sidecars, cursors and
+// The status of a directory on which no follower answers, from what its files say without a scan: headers, sidecars, cursors and
 // armdb.state.json (cli.md: armdb status). Used by commands/status.ts. Opens for reading only, takes no lock; what the files
 // do not say is null.
 
@@ -43,6 +43,32 @@ export function stoppedStatus(disk: Disk, dir: string, wallMs: number): StatusDo
     upMs: null,
     scanningShare: null,
     shards: directory.shards.map((look) => shardStatus(disk, directory, look, state, wallMs)),
+  };
+}
+
+/** Of a follower that is seen to run and has not reached its leader yet: nothing is made, and nothing more is known. */
+export function unreachedStatus(
+  { pid, leader }: { readonly pid: number; readonly leader: string | null },
+  wallMs: number,
+): StatusDocument {
+  return {
+    schema: 1,
+    command: "status",
+    running: true,
+    leader,
+    protocol: null,
+    verdict: "behind",
+    complete: false,
+    connectionsToday: null,
+    connectionsPerDay: null,
+    ready: false,
+    stopping: false,
+    pid,
+    holder: null,
+    atMs: Math.round(wallMs),
+    upMs: null,
+    scanningShare: null,
+    shards: [],
   };
 }
 

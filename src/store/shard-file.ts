@@ -18,34 +18,33 @@ export function readShardHeader(
   shard: number,
   layout: SlotLayout | null,
 ): ShardHeader {
+  const header = soundHeader(file, shard, layout);
+  if (typeof header === "string") throw damagedShard(file.path, shard, header);
+  return header;
+}
+
+/** The header, or what is wrong with it. */
+export function soundHeader(
+  file: DiskFile,
+  shard: number,
+  layout: SlotLayout | null,
+): ShardHeader | string {
   const bytes = new Uint8Array(SHARD_HEADER_BYTES);
   const header = decodeShardHeader(bytes.subarray(0, file.read(bytes, 0)));
-  if (header === null) throw damagedShard(file.path, shard, "the file ends inside its header");
+  if (header === null) return "the file ends inside its header";
   const fault = shardHeaderFault(header);
-  if (fault !== null) {
-    const what =
-      fault === "magic"
-        ? "its header does not begin with FIXD"
-        : fault === "version"
-          ? `its header has version ${header.version}, 2 is wanted`
-          : `slot size ${header.slotSize} does not fit keys of ${header.keyLen} and values of ${header.valueLen} bytes`;
-    throw damagedShard(file.path, shard, what);
+  if (fault === "magic") return "its header does not begin with FIXD";
+  if (fault === "version") return `its header has version ${header.version}, 2 is wanted`;
+  const { keyLen, valueLen, slotSize, slotCount, shardId } = header;
+  const lengths = `keys of ${keyLen} and values of ${valueLen} bytes`;
+  if (fault !== null) return `slot size ${slotSize} does not fit ${lengths}`;
+  if (shardId !== shard) return `its header says shard ${shardId}`;
+  if (layout !== null && (keyLen !== layout.keyLen || valueLen !== layout.valueLen)) {
+    return `${lengths}, the other shards have ${layout.keyLen} and ${layout.valueLen}`;
   }
-  if (header.shardId !== shard) {
-    throw damagedShard(file.path, shard, `its header says shard ${header.shardId}`);
-  }
-  if (layout !== null && (header.keyLen !== layout.keyLen || header.valueLen !== layout.valueLen)) {
-    throw damagedShard(
-      file.path,
-      shard,
-      `keys of ${header.keyLen} and values of ${header.valueLen} bytes, ` +
-        `the other shards have ${layout.keyLen} and ${layout.valueLen}`,
-    );
-  }
-  const wantedBytes = shardFileBytes(header.slotCount, header.slotSize);
+  const wantedBytes = shardFileBytes(slotCount, slotSize);
   if (file.size() < wantedBytes) {
-    const what = `its header says ${header.slotCount} slots, ${wantedBytes} bytes; the file has ${file.size()}`;
-    throw damagedShard(file.path, shard, what);
+    return `its header says ${slotCount} slots, ${wantedBytes} bytes; the file has ${file.size()}`;
   }
   return header;
 }

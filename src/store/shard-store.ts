@@ -16,26 +16,16 @@ import {
   shardFileBytes,
   slotOffset,
 } from "../format/shard-header.ts";
-import {
-  packMeta,
-  type SlotLayout,
-  STATUS_FREE,
-  STATUS_INVALID,
-  statusOf,
-  versionOf,
-} from "../format/slot.ts";
-import {
-  encodeSidecarTrailer,
-  SIDECAR_FILE,
-  SIDECAR_TEMP_FILE,
-} from "../format/versions-sidecar.ts";
-import { crc32 } from "node:zlib";
+import type { SlotLayout } from "../format/slot.ts";
+import { SIDECAR_FILE, SIDECAR_TEMP_FILE } from "../format/versions-sidecar.ts";
 import type { Clock } from "../io/clock.ts";
 import { type Disk, DiskError, type DiskFile } from "../io/disk.ts";
 import { GROW_SLOTS_MIN, SLOT_COUNT_MAX, SLOT_JUMP_MAX, SLOW_WRITE_MS } from "../limits.ts";
 import { shardDirectory } from "../format/routing.ts";
+import { type HeldShard, holdShard, requireNames } from "./held-files.ts";
 import { directoryModeFor, type NewFileOwner } from "./ownership.ts";
 import { replaceFile } from "./replace-file.ts";
+import { sidecarParts } from "./sidecar-parts.ts";
 import type { SlotTable } from "./slot-table.ts";
 import { loadSlots, type LoadedCounts } from "./load-slots.ts";
 import { readShardHeader } from "./shard-file.ts";
@@ -65,9 +55,13 @@ export class ShardStore {
   readonly reserved: boolean;
   /** What loading found; zeros for a new shard. */
   readonly loaded: LoadedCounts;
+  /** What its names mean, by which everything but slots is written. */
+  readonly held: HeldShard;
   readonly #options: ShardStoreOptions;
   readonly #file: DiskFile;
   #markedDirty: boolean;
+  /** Something was written to it since it was opened. */
+  isChanged = false;
   #slowWrites = 0;
   #slowestWriteMs = 0;
   #growths = 0;
@@ -86,6 +80,7 @@ export class ShardStore {
     this.#options = options;
     this.#file = file;
     this.table = table;
+    this.held = holdShard(options, file);
     this.#markedDirty = state.markedDirty;
     this.reserved = state.reserved;
     this.loaded = state.loaded;
@@ -154,6 +149,11 @@ export class ShardStore {
       reserved: true,
       loaded,
     });
+  }
+
+  /** Closed clean by whoever had it before, and not changed since. */
+  get isClean(): boolean {
+    return !this.#markedDirty;
   }
 
   get slotCount(): number {
@@ -251,14 +251,14 @@ export class ShardStore {
   }
 
   #noteWrite(startMs: number): void {
-    const nowMs = this.#options.clock.nowMs();
-    const tookMs = nowMs - startMs;
+    const tookMs = this.#options.clock.nowMs() - startMs;
     if (tookMs > SLOW_WRITE_MS) this.#slowWrites++;
     this.#slowestWriteMs = Math.max(this.#slowestWriteMs, tookMs);
   }
 
   /** Clears the clean flag, durably, before the first slot write: with flag 1 the crate would believe a stale sidecar. */
   #markDirty(): void {
+    this.isChanged = true;
     if (this.#markedDirty) return;
     this.#file.write(Uint8Array.of(0), HEADER_FIELDS.cleanShutdown.offset);
     this.#file.syncData();
@@ -289,14 +289,14 @@ export class ShardStore {
   /** A stop in good order, as the crate leaves a shard: data, sidecar, flag, then the cursor if there is one. */
   closeClean(cursor: Uint8Array | null): void {
     assert(this.table.pendingBytes === 0, "pending writes at close");
+    requireNames(this.#options.disk, this.held.names);
     // Nothing was written and the flag still stands: the files are as they were found.
     if (this.#markedDirty) {
       this.syncNow();
       const { disk, dir, shard, owner } = this.#options;
       const directory = join(dir, shardDirectory(shard));
-      const sidecar = join(directory, SIDECAR_FILE);
       const temp = join(directory, SIDECAR_TEMP_FILE);
-      replaceFile(disk, sidecar, temp, this.#sidecarParts(), owner);
+      replaceFile(disk, join(directory, SIDECAR_FILE), temp, sidecarParts(this.table), owner);
       this.#file.write(Uint8Array.of(1), HEADER_FIELDS.cleanShutdown.offset);
       this.#file.syncData();
     }
@@ -306,6 +306,8 @@ export class ShardStore {
 
   saveCursor(cursor: Uint8Array): void {
     const { disk, dir, shard, owner } = this.#options;
+    // The sidecar of a large shard takes a while.
+    requireNames(disk, this.held.names);
     const directory = join(dir, shardDirectory(shard));
     const temp = join(directory, CURSOR_TEMP_FILE);
     replaceFile(disk, join(directory, CURSOR_FILE), temp, [cursor], owner);
@@ -314,25 +316,5 @@ export class ShardStore {
   /** Lets go of the file as it is: after an error, when nothing more may be promised. */
   abandon(): void {
     this.#file.close();
-  }
-
-  /** The words in memory; a slot that is not to be trusted is FREE there with its version, as the crate has it. */
-  *#sidecarParts(): Generator<Uint8Array> {
-    const slotsPerPart = 64 * 1024;
-    let crc = 0;
-    for (let first = 0; first < this.slotCount; first += slotsPerPart) {
-      const slots = Math.min(slotsPerPart, this.slotCount - first);
-      const part = new Uint8Array(slots * 4);
-      const view = new DataView(part.buffer);
-      for (let index = 0; index < slots; index++) {
-        const word = this.table.word(first + index);
-        const kept =
-          statusOf(word) === STATUS_INVALID ? packMeta(STATUS_FREE, versionOf(word)) : word;
-        view.setUint32(index * 4, kept, true);
-      }
-      crc = crc32(part, crc);
-      yield part;
-    }
-    yield encodeSidecarTrailer(this.slotCount, crc);
   }
 }

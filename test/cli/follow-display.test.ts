@@ -93,6 +93,7 @@ describe("a running follower with --json", () => {
       kind: "ended",
       shard: 0,
       error: { code: "storage", message: "m" },
+      unclean: null,
     };
     stage.display.reported(ended, () => []);
     report(stage, { everyMs: 1_000, forMs: 3_000, shards: [snapshotOf()] });
@@ -112,5 +113,23 @@ describe("a running follower with text", () => {
     expect(said).toContain("9 (older) and 30 more");
     expect(said).not.toContain("10 (older)");
     expect(said).toContain("Try: armdb compare replica db:7400;");
+  });
+
+  test("is stopped in good order where every shard is closed clean, else names those that are not, and why", () => {
+    const clean = displayed({ json: false });
+    clean.display.reported({ kind: "ended", shard: 0, error: null, unclean: null }, () => []);
+    clean.display.summary("stopped");
+    expect(clean.stderr.text).toContain("Stopped in good order");
+
+    const stage = displayed({ json: false });
+    for (let shard = 0; shard < 14; shard++) {
+      const unclean = shard === 5 ? null : shard === 3 ? "its thread had died" : "as it was";
+      stage.display.reported({ kind: "ended", shard, error: null, unclean }, () => []);
+    }
+    stage.display.summary("stopped");
+    expect(stage.stderr.text).not.toContain("good order\n");
+    expect(stage.stderr.text).toContain(
+      "Stopped; not closed clean: shards 0, 1, 2, 4, 6, 7, 8, 9, 10, 11 and 2 more (as it was); shard 3 (its thread had died)",
+    );
   });
 });

@@ -12,9 +12,13 @@ import {
   ControlServer,
   type Handler,
   REQUEST_BYTES_MAX,
+  RENEW_INTERVAL_MS,
   REQUEST_LIMIT_MS,
 } from "../../src/status/control-server.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+
+/** The look after the socket: always there. */
+const RENEWAL_TIMERS = 1;
 
 /** The server's view of a reader that takes what the test lets it take. */
 class FakePeer implements Link {
@@ -70,10 +74,12 @@ class FakePeer implements Link {
 class FakeSockets implements ControlSockets {
   options: ControlListenOptions | null = null;
   stopped = false;
+  /** What a look at the name says. */
+  renew: () => string | null = () => null;
 
   listen(options: ControlListenOptions) {
     this.options = options;
-    return { at: options.path, port: 0, stop: () => void (this.stopped = true) };
+    return { renew: () => this.renew(), stop: () => void (this.stopped = true) };
   }
 
   connect(): FakePeer {
@@ -90,6 +96,7 @@ class Stage {
   /** Answers of `later` that wait. */
   readonly waiting: Answer[] = [];
   givenUp = 0;
+  readonly warnings: string[] = [];
   readonly server: ControlServer;
 
   constructor() {
@@ -116,7 +123,8 @@ class Stage {
       ],
     ]);
     const { sockets, clock } = this;
-    this.server = new ControlServer({ sockets, clock, dir: "/d", owner: null, handlers });
+    const warn = (text: string) => void this.warnings.push(text);
+    this.server = new ControlServer({ sockets, clock, dir: "/d", owner: null, handlers, warn });
   }
 
   connect(): FakePeer {
@@ -130,6 +138,22 @@ const LATER = '{"schema":1,"request":"later"}\n';
 describe("the control server", () => {
   test("listens at armdb.sock in the directory", () => {
     expect(new Stage().sockets.options?.path).toBe("/d/armdb.sock");
+  });
+
+  test("looks after its socket every 5 s until it stops, and says what became of it", () => {
+    const stage = new Stage();
+    let looks = 0;
+    stage.sockets.renew = () => (++looks === 1 ? "it was removed and is made anew" : null);
+    stage.clock.advance(RENEW_INTERVAL_MS);
+    stage.sockets.renew = () => {
+      looks++;
+      throw new ArmdbError("storage", "Cannot listen");
+    };
+    stage.clock.advance(3 * RENEW_INTERVAL_MS);
+    expect(stage.warnings).toEqual(["it was removed and is made anew", "Cannot listen"]);
+    stage.server.stop();
+    stage.clock.advance(10 * RENEW_INTERVAL_MS);
+    expect(looks).toBe(4);
   });
 
   test("answers requests one after the other, in whatever pieces they come", () => {
@@ -220,7 +244,7 @@ describe("the control server", () => {
     expect(polite.dropped).toBe(false);
     stage.clock.advance(1);
     expect(polite.dropped).toBe(true);
-    expect(stage.clock.pendingTimers).toBe(0);
+    expect(stage.clock.pendingTimers).toBe(RENEWAL_TIMERS);
   });
 
   test("has no limit for an answer that takes its time, only for one that is not read", () => {
@@ -272,7 +296,7 @@ describe("the control server", () => {
     stage.waiting[0]?.finish(["late\n"]);
     stage.waiting[0]?.fail(new ArmdbError("unknown", "late"));
     expect(peer.text).toBe("");
-    expect(stage.clock.pendingTimers).toBe(0);
+    expect(stage.clock.pendingTimers).toBe(RENEWAL_TIMERS);
   });
 
   test("takes 16 conversations, says so to the next, and takes one again when one is over", () => {

@@ -7,20 +7,25 @@ import {
   lstatSync,
   mkdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ArmdbError } from "../../src/errors.ts";
-import { controlSockets } from "../../src/io/control-socket.ts";
-import type { Listener } from "../../src/io/net.ts";
+import {
+  type ControlListener,
+  type ControlListenOptions,
+  controlSockets,
+} from "../../src/io/control-socket.ts";
 import { realNet } from "../../src/io/sockets.ts";
 import { type LineEnd, lineSockets } from "../../src/io/unix-socket.ts";
 import { modeOf, TempRoot } from "../support/temp.ts";
 import { need } from "../support/needs.ts";
 
 const QUEUE_BYTES_MAX = 10 * 1024 * 1024;
-const listeners: Listener[] = [];
+const listeners: ControlListener[] = [];
 const temp = new TempRoot("control");
 afterEach(() => {
   for (const listener of listeners.splice(0)) listener.stop();
@@ -28,19 +33,23 @@ afterEach(() => {
 afterAll(() => temp[Symbol.dispose]());
 
 /** Echoes what it gets. */
-function listen(path: string, owner: { uid: number; gid: number } | null = null): Listener {
-  const listener = controlSockets(realNet).listen({
+function listen(path: string, owner: { uid: number; gid: number } | null = null): ControlListener {
+  const listener = controlSockets(realNet).listen({ ...optionsOf(path), owner });
+  listeners.push(listener);
+  return listener;
+}
+
+function optionsOf(path: string): ControlListenOptions {
+  return {
     path,
-    owner,
+    owner: null,
     sendQueueBytesMax: QUEUE_BYTES_MAX,
     accept: () => ({
       opened: () => {},
       received: (link, chunk) => link.send(chunk.slice()),
       ended: () => {},
     }),
-  });
-  listeners.push(listener);
-  return listener;
+  };
 }
 
 function fresh(): string {
@@ -118,6 +127,52 @@ describe("the control socket", () => {
     expect(await ask(path, "anybody?")).toEqual({ kind: "not-connected", reason: "ECONNREFUSED" });
     listen(path);
     expect(await ask(path, "again")).toBe("again");
+  });
+
+  test("is made anew where it was removed or replaced, and conversations go on", async () => {
+    const path = fresh();
+    const listener = listen(path);
+    expect(listener.renew()).toBeNull();
+    const replacements: [() => void, string][] = [
+      [() => rmSync(path), "removed"],
+      [() => renameSync(path, `${path}.elsewhere`), "removed"],
+      [() => (rmSync(path), writeFileSync(path, "precious")), "replaced"],
+      [() => (rmSync(path), void controlSockets(realNet).listen(optionsOf(path))), "replaced"],
+    ];
+    for (const [replace, what] of replacements) {
+      replace();
+      expect(listener.renew()).toContain(`was ${what} and is made anew`);
+      expect([lstatSync(path).isSocket(), modeOf(path)]).toEqual([true, "600"]);
+      expect(await ask(path, what)).toBe(what);
+      expect(listener.renew()).toBeNull();
+    }
+    expect(readFileSync(`${path}.moved`, "utf8")).toBe("precious");
+    listener.stop();
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test("leaves a second stranger at its name alone, and says so", () => {
+    const path = fresh();
+    const listener = listen(path);
+    rmSync(path);
+    writeFileSync(path, "second");
+    writeFileSync(`${path}.moved`, "first");
+    expect(() => listener.renew()).toThrow("a file lies there");
+    listener.stop();
+    expect(readFileSync(path, "utf8")).toBe("second");
+    expect(readFileSync(`${path}.moved`, "utf8")).toBe("first");
+  });
+
+  test("is neither made nor removed in another directory of that name", () => {
+    const path = fresh();
+    const listener = listen(path);
+    renameSync(dirname(path), `${dirname(path)}-away`);
+    mkdirSync(dirname(path));
+    expect(listener.renew()).toBeNull();
+    expect(existsSync(path)).toBe(false);
+    writeFileSync(path, "another's");
+    listener.stop();
+    expect(readFileSync(path, "utf8")).toBe("another's");
   });
 
   const planted: [string, (path: string, target: string) => void][] = [

@@ -113,7 +113,7 @@ class Stage implements ControlSockets {
   listen(options: ControlListenOptions) {
     if (this.refuses !== null) throw this.refuses;
     this.listening = options;
-    return { at: options.path, port: 0, stop: () => void (this.listening = null) };
+    return { renew: () => null, stop: () => void (this.listening = null) };
   }
 
   connect(): Peer {

@@ -133,17 +133,28 @@ describe("status without a follower", () => {
     expect((await runCommand(statusCommand, [temp.path])).status).toBe(10);
   });
 
-  test.if(need("linux", process.platform === "linux"))(
-    "names a process that holds it and is no follower",
-    async () => {
-      using copy = new FixtureCopy("8x16-2-shards", "follower-clean");
-      await using holder = await Holder.start("exclusive", copy.path);
-      const { document } = await statusOf(copy.path);
-      expect(document).toMatchObject({ verdict: "stopped", holder: { pid: holder.pid } });
-      const { lines } = await runCommand(statusCommand, [copy.path]);
-      expect(lines[1]).toContain(`process ${holder.pid} has`);
-    },
-  );
+  for (const mode of ["exclusive", "writing"] as const) {
+    test.if(need("linux", process.platform === "linux"))(
+      `is not sure where nobody answers and a process has it open: ${mode}`,
+      async () => {
+        using copy = new FixtureCopy("8x16-2-shards", "follower-clean");
+        await using holder = await Holder.start(mode, copy.path);
+        const run = await runCommand(statusCommand, [copy.path, "--json"]);
+        expect([run.status, run.error?.code, run.lines]).toEqual([5, "unknown", []]);
+        expect(run.error?.message).toContain(`Process ${holder.pid} has "${copy.path}" open`);
+      },
+    );
+  }
+
+  test.if(need("linux", process.platform === "linux"))("says who serves it", async () => {
+    using copy = new FixtureCopy("8x16-2-shards", "follower-clean");
+    await (await Holder.start("exclusive", copy.path)).kill();
+    await using holder = await Holder.start("shared", copy.path);
+    const { document } = await statusOf(copy.path);
+    expect(document).toMatchObject({ verdict: "stopped", holder: { pid: holder.pid } });
+    const { lines } = await runCommand(statusCommand, [copy.path]);
+    expect(lines[1]).toContain(`process ${holder.pid} has`);
+  });
 
   test("what lies at the socket's name and is none is nobody's: a link is not followed", async () => {
     using copy = new FixtureCopy("8x16-2-shards", "follower-clean");
@@ -233,9 +244,11 @@ describe("status with somebody behind the socket", () => {
     });
   }
 
-  test("a stranger without the lock is passed over", async () => {
+  test("somebody without the lock who talks nonsense is unknown too, exit 5", async () => {
     await behindSocket("hello", async (dir) => {
-      expect((await statusOf(dir)).document.running).toBe(false);
+      const run = await runCommand(statusCommand, [dir]);
+      expect([run.status, run.error?.code]).toEqual([5, "unknown"]);
+      expect(run.error?.message).toContain("Whoever listens");
     });
   });
 

@@ -28,6 +28,8 @@ export interface SimFollowerOptions {
   /** How long each sync takes; 1 ms unless told. */
   readonly syncMs?: () => number;
   readonly seed?: number;
+  /** Takes the directory's lock; nothing unless told. */
+  readonly lock?: () => void;
   /** Sees each report at the moment a shard makes it. */
   readonly observe?: (report: FollowerReport) => void;
 }
@@ -49,9 +51,13 @@ export class SimFollower {
   readonly reports: FollowerReport[] = [];
   readonly #options: SimFollowerOptions;
   readonly #threads = new Set<SimThread>();
+  #killed = false;
   ready = false;
   /** How it ended: the first failed shard's error, or null in good order; undefined while it runs. */
   ended: ArmdbError | null | undefined;
+
+  /** How often it has said that it ended. */
+  endings = 0;
 
   /** Starts at once. Throws what `replicate` would say of the directory. */
   constructor(options: SimFollowerOptions) {
@@ -59,13 +65,17 @@ export class SimFollower {
     const { clock, disk, net, port } = options;
     this.supervisor = new Supervisor({
       disk,
-      clock,
+      clock: {
+        nowMs: () => clock.nowMs(),
+        wallMs: () => clock.wallMs(),
+        after: (delayMs, run) => clock.after(delayMs, () => (this.#killed ? undefined : run())),
+      },
       net,
       target: lookAtTarget(disk, SIM_DIR),
       threads: { start: this.#startShard, standBy: () => {}, dismiss: () => {} },
       shared: { ...SETTINGS, port, ...options.settings },
       connectionsPerDay: options.connectionsPerDay === undefined ? 1000 : options.connectionsPerDay,
-      lock: () => {},
+      lock: options.lock ?? (() => {}),
       reported: (report) => void this.reports.push(report),
       allReady: () => {
         this.ready = true;
@@ -73,6 +83,7 @@ export class SimFollower {
       },
       allEnded: (error) => {
         this.ended = error;
+        this.endings++;
       },
     });
     this.supervisor.start();
@@ -107,6 +118,7 @@ export class SimFollower {
 
   /** kill -9: nothing more is done or said. */
   kill(): void {
+    this.#killed = true;
     for (const thread of this.#threads) thread.kill();
     this.ended = null;
   }

@@ -1,7 +1,7 @@
 // A shard's thread as the supervisor sees it, run in the test's own thread: messages take a turn of the clock each way, as in
 // shard-thread.ts. It can be killed and can die; its timers, links and syncs go with it.
 
-import { ArmdbError, type PlainError, toPlainError } from "../../src/errors.ts";
+import { ArmdbError, fromPlainError, type PlainError, toPlainError } from "../../src/errors.ts";
 import { join } from "node:path";
 import { SHARD_FILE } from "../../src/format/shard-header.ts";
 import type { Clock } from "../../src/io/clock.ts";
@@ -63,6 +63,7 @@ export class SimThread implements ShardThread {
     tell: (request, what) => this.#post({ kind: "tell", request, what }),
     confirming: (link) => this.#post({ kind: "confirming", link }),
     save: () => this.#post({ kind: "save" }),
+    holds: (held) => this.#post({ kind: "holds", held }),
     report: (report) => {
       this.observe(report);
       this.#post({ kind: "report", report });
@@ -142,6 +143,8 @@ export class SimThread implements ShardThread {
           return this.recorder?.start(command.differencesMax);
         case "compare-stop":
           return this.recorder?.stop();
+        case "lost":
+          return this.#follower?.failed(fromPlainError(command.error));
         case "stop":
           return this.#follower?.stop();
       }

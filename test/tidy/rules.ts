@@ -43,9 +43,8 @@ export interface StillOver {
 
 const STILL_OVER: StillOver = {
   lines: {
-    "src/store/shard-store.ts": 338,
     "test/cli/doctor.test.ts": 422,
-    "src/replica/shard-thread.ts follow": 88,
+    "src/replica/shard-thread.ts follow": 89,
     "src/cli/commands/replicate.ts follow": 76,
   },
   imports: [],

@@ -1,23 +1,18 @@
 // `armdb status DIR`: am I safe? From the follower that runs on DIR, over its socket, else from the files without a scan
 // (cli.md). Writes nothing, takes no lock.
 
-import { SOCKET_FILE } from "../../audit/compare-request.ts";
-import { ArmdbError } from "../../errors.ts";
-import { DiskError } from "../../io/disk.ts";
 import type { Net } from "../../io/net.ts";
 import { type LineSockets, lineSockets } from "../../io/unix-socket.ts";
 import { statusLine } from "../../status/status-line.ts";
-import { stoppedStatus } from "../../status/status-offline.ts";
-import { askForStatus } from "../../status/status-request.ts";
 import type { StatusDocument } from "../../status/status-types.ts";
 import { verdictStatus } from "../../status/verdict.ts";
-import { lockHolder } from "../../store/holders.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { createDisplay, type Display } from "../surface/display.ts";
 import { escapeText } from "../surface/escape.ts";
 import { formatTime } from "../surface/numbers.ts";
 import { statusLines } from "../render/status.ts";
+import { lookAtStatus } from "./status-look.ts";
 import { processSink } from "../surface/streams.ts";
 import { cutText } from "../surface/tables.ts";
 
@@ -44,7 +39,10 @@ const spec: CommandSpec = {
   exits: [
     [0, "live: every shard follows the live stream"],
     [4, "behind, stalled or diverged; or no follower runs and the first copy has not ended"],
-    [5, "stopped: no follower runs; or its socket may not be used, or does not answer"],
+    [
+      5,
+      "stopped: no follower runs; or a process is there that gives no status, or may not be asked",
+    ],
     [10, "no database there"],
     [13, "another format"],
     [130, "--watch: stopped by SIGINT (143: by SIGTERM)"],
@@ -78,7 +76,7 @@ export const statusCommand: Command = createStatusCommand({
 async function run(context: Context, around: StatusSurroundings): Promise<number> {
   const dir = context.args.argument("DIR") ?? "";
   if (context.args.flag("watch")) return await watch(context, around, dir);
-  const document = await look(context, around.sockets(context.net), dir);
+  const document = await lookAtStatus(context, around.sockets(context.net), dir);
   if (context.json) context.out.json(document);
   else for (const line of linesOf(context, document, dir)) context.out.line(line);
   return verdictStatus(document.verdict);
@@ -86,57 +84,6 @@ async function run(context: Context, around: StatusSurroundings): Promise<number
 
 function linesOf({ out }: Context, document: StatusDocument, dir: string): string[] {
   return statusLines(document, { palette: out.palette, columns: out.columns, dir });
-}
-
-/** The status now. Throws `unknown` (5) where we are not allowed to look, or get no answer. */
-async function look(
-  { disk, clock }: Context,
-  sockets: LineSockets,
-  dir: string,
-): Promise<StatusDocument> {
-  try {
-    const path = `${dir}/${SOCKET_FILE}`;
-    // A socket is neither a file nor a link; anything else at that name is nobody's.
-    if (disk.facts(path)?.kind === "other") {
-      const answer = await askForStatus(sockets, clock, path);
-      switch (answer.kind) {
-        case "status":
-          return answer.document;
-        case "forbidden":
-          throw notAllowed(dir, answer.reason);
-        case "mute":
-          if (lockHolder(dir) !== null) throw noAnswer(dir, answer.reason);
-          break;
-        case "nobody":
-          break;
-      }
-    }
-    return stoppedStatus(disk, dir, clock.wallMs());
-  } catch (thrown) {
-    if (!(thrown instanceof DiskError)) throw thrown;
-    if (thrown.errno !== "EACCES" && thrown.errno !== "EPERM") throw thrown;
-    throw notAllowed(dir, thrown.errno);
-  }
-}
-
-function notAllowed(dir: string, reason: string): ArmdbError {
-  return new ArmdbError(
-    "unknown",
-    `Cannot look at "${dir}": ${reason}, it belongs to another user`,
-    {
-      path: dir,
-      hint: `ls -ld "${dir}", then sudo -u OWNER armdb status "${dir}"`,
-    },
-  );
-}
-
-function noAnswer(dir: string, reason: string): ArmdbError {
-  const pid = lockHolder(dir)?.pid ?? null;
-  const who = pid === null ? "The follower" : `The follower, process ${pid},`;
-  return new ArmdbError("unknown", `${who} on "${dir}" gives no status: ${reason}`, {
-    path: dir,
-    hint: "its log; a process that answers nobody is stuck: kill -9 and a new start are safe",
-  });
 }
 
 /** Shows it until it is stopped or nobody reads any more. */
@@ -149,7 +96,7 @@ async function watch(context: Context, around: StatusSurroundings, dir: string):
   let status = 5;
   try {
     while (!stop.aborted && !out.closed) {
-      const document = await look(context, around.sockets(context.net), dir);
+      const document = await lookAtStatus(context, around.sockets(context.net), dir);
       status = verdictStatus(document.verdict);
       if (json) out.json(document);
       else if (display === null) out.line(plainLine(document));

@@ -21,6 +21,8 @@ export class FollowDisplay {
   readonly #progress: Progress | null;
   #progressAtMs = 0;
   #closed = false;
+  /** Shards that ended without an error and are not closed clean, by the reason. */
+  readonly #unclean = new Map<string, number[]>();
 
   constructor(
     context: FollowDisplayContext,
@@ -38,6 +40,13 @@ export class FollowDisplay {
   /** Shows one report; `snapshots` gives the last of every shard: with many shards not to be asked for each report. */
   reported(report: FollowerReport, snapshots: () => readonly ShardSnapshot[]): void {
     if (this.#closed) return;
+    if (report.kind === "ended" && report.unclean !== null) {
+      const shards = this.#unclean.get(report.unclean) ?? [];
+      this.#unclean.set(
+        report.unclean,
+        [...shards, report.shard].sort((left, right) => left - right),
+      );
+    }
     if (this.#context.json) this.#asJson(report, snapshots);
     this.#asText(report, snapshots);
   }
@@ -61,7 +70,9 @@ export class FollowDisplay {
         return;
       }
       case "log":
-        messages[report.level](`shard ${report.shard}: ${escapeText(report.text)}`);
+        messages[report.level](
+          `${report.shard === null ? "" : `shard ${report.shard}: `}${escapeText(report.text)}`,
+        );
         return;
       case "diverged": {
         const listed = report.slots.slice(0, 10).map((slot) => `${slot.slot} (${slot.kind})`);
@@ -168,8 +179,10 @@ export class FollowDisplay {
   summary(verdict: "caught-up" | "stopped" | "diverged" | "failed" | "timed-out"): void {
     const { json, messages, out } = this.#context;
     this.close();
-    if (json) out.json({ schema: 1, type: "summary", verdict });
-    else if (verdict === "stopped") messages.info("Stopped in good order");
+    const unclean = [...this.#unclean.values()].flat().sort((left, right) => left - right);
+    const more = unclean.length === 0 ? {} : { unclean };
+    if (json) out.json({ schema: 1, type: "summary", verdict, ...more });
+    else if (verdict === "stopped") messages.info(stopText(this.#unclean));
   }
 
   close(): void {
@@ -177,6 +190,20 @@ export class FollowDisplay {
     this.#closed = true;
     this.#progress?.stop();
   }
+}
+
+/** Shards that are named; of the others there is the number. */
+const SHARDS_NAMED_MAX = 10;
+
+function stopText(unclean: ReadonlyMap<string, readonly number[]>): string {
+  if (unclean.size === 0) return "Stopped in good order";
+  const groups = [...unclean].map(([reason, shards]) => {
+    const named = shards.slice(0, SHARDS_NAMED_MAX).join(", ");
+    const more = shards.length - Math.min(shards.length, SHARDS_NAMED_MAX);
+    const word = shards.length === 1 ? "shard" : "shards";
+    return `${word} ${named}${more > 0 ? ` and ${more} more` : ""} (${reason})`;
+  });
+  return `Stopped; not closed clean: ${groups.join("; ")}`;
 }
 
 function rowOf(snapshot: ShardSnapshot): ProgressRow {

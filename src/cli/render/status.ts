@@ -37,9 +37,12 @@ const DURABLE_LAG_SHOWN_MS = 1_000;
 const DIVERGED_SHOWN = 5;
 
 export function statusLines(document: StatusDocument, style: StatusStyle): string[] {
-  const lines = [...headLines(document, style), ""];
+  const lines = headLines(document, style);
   const rows = document.shards.map((shard) => rowOf(shard, style.palette));
-  lines.push(...tableLines(COLUMNS, rows, style.columns, (title) => style.palette.bold(title)));
+  if (rows.length > 0) {
+    const bold = (title: string) => style.palette.bold(title);
+    lines.push("", ...tableLines(COLUMNS, rows, style.columns, bold));
+  }
   const notes = document.shards.flatMap((shard) => shardNotes(shard));
   const more = [...notes, ...nextSteps(document, style.dir)];
   if (more.length > 0) lines.push("");
@@ -51,6 +54,10 @@ function headLines(document: StatusDocument, { palette, columns, dir }: StatusSt
   const { verdict, leader, shards } = document;
   const colour = colourOf(verdict, palette);
   const name = leader === null ? "a leader that is not known" : escapeText(leader);
+  if (document.running && shards.length === 0) {
+    const about = `process ${document.pid ?? "?"} has not reached it yet; nothing is made in ${escapeText(dir)}`;
+    return [cutText(`${colour(verdict)}: no shard of ${name} yet`, columns), ...wrapText(about, columns)];
+  }
   const about = document.running ? processLine(document) : filesLine(document, escapeText(dir));
   const said = VERDICTS[verdict](name, formatCounted(shards.length, "shard"));
   // Such a one is also stopped, and both is said.
@@ -162,6 +169,7 @@ function nextSteps({ verdict, leader, shards }: StatusDocument, given: string): 
     case "live":
       return [];
     case "behind":
+      if (shards.length === 0) return [`Try: armdb doctor ${name} --data ${dir}`];
       if (shards.some((shard) => shard.state === "polling")) {
         return [
           "This leader gives its live stream once and gave it to somebody else: restart the leader to have it again.",

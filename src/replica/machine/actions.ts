@@ -15,7 +15,8 @@ export type Report =
   | Is<"ready", { protocol: ProtocolVersion }>
   /** A debt arose, or a stronger one joined it. */
   | Is<"owed", { why: OwedWhy }>
-  | Is<"log", { level: "info" | "warn"; text: string }>;
+  /** `heldUpMs` of being held up: for how long. */
+  | Is<"log", { level: "info" | "warn"; text: string; heldUpMs?: number }>;
 
 export type Action =
   | Is<"ask", { request: number; protocol: ProtocolVersion }>

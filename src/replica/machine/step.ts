@@ -150,7 +150,8 @@ function toLink(state: ShardState, input: LinkInput, turn: Turn): ShardState {
 
 function heldUp(state: ShardState, ms: number, turn: Turn): ShardState {
   const { main } = state;
-  log(turn, "warn", `held up for ${Math.round(ms / 1000)} s (stopped or starved)`);
+  const text = `held up for ${Math.round(ms / 1000)} s (stopped or starved)`;
+  turn.actions.push({ kind: "report", report: { kind: "log", level: "warn", text, heldUpMs: ms } });
   if (!("stream" in main)) return state;
   return withStream(state, main, verdictHeldUp(main.stream, turn.nowMs), turn);
 }

@@ -151,7 +151,7 @@ describe("the stream's verdict", () => {
     const machine = started({ protocol: 1 }).confirming().wait(2_000);
     machine.take({ kind: "heldUp", ms: 20_400 });
     const text = "held up for 20 s (stopped or starved)";
-    expect(machine.reports.at(-1)).toEqual({ kind: "log", level: "warn", text });
+    expect(machine.reports.at(-1)).toEqual({ kind: "log", level: "warn", text, heldUpMs: 20_400 });
     machine.whole().judged().wait(2_999);
     expect([machine.word, machine.wait(1).word]).toEqual(["connecting", "live"]);
   });
