@@ -14,7 +14,8 @@ export interface ScanSink {
   live(payload: Uint8Array, full: boolean): void;
   /** CaughtUp came, and its total is what came. */
   caughtUp(): void;
-  heartbeat(): void;
+  /** `isPlain`: without a payload. */
+  heartbeat(isPlain: boolean): void;
   /** All whole frames of a socket chunk were handed over: write now. */
   chunkEnded(): void;
 }

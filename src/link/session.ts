@@ -34,7 +34,8 @@ export type SessionEvent =
   | { readonly kind: "shard-info"; readonly info: ShardInfo }
   | { readonly kind: "batch"; readonly payload: Uint8Array; readonly full: boolean }
   | { readonly kind: "caught-up"; readonly caughtUp: CaughtUp; readonly adds: boolean }
-  | { readonly kind: "heartbeat" }
+  /** `isPlain`: of the leader's own clock, and no note of a relay. */
+  | { readonly kind: "heartbeat"; readonly isPlain: boolean }
   | { readonly kind: "leader-error"; readonly text: string }
   | { readonly kind: "violation"; readonly reason: string };
 
@@ -81,7 +82,7 @@ export class Session {
         return this.#caughtUp(payload);
       case FRAME_HEARTBEAT:
         // A leader's first heartbeat belongs after CaughtUp; an early one is harmless and proves life.
-        return { kind: "heartbeat" };
+        return { kind: "heartbeat", isPlain: payload.length === 0 };
       case FRAME_ERROR:
         return { kind: "leader-error", text: decodeErrorText(payload) };
       case FRAME_SYNC_REQUEST:

@@ -77,6 +77,7 @@ export class ShardLink {
   #openedAtMs: number | null = null;
   #frameBegunAtMs: number | null = null;
   #lastFrameAtMs: number;
+  #lastChunkAtMs: number;
   #lastSentAtMs: number;
   #lookedAtMs: number;
   /** Deadlines count from here at the earliest: before it we were held up ourselves, or had asked for nothing. */
@@ -94,6 +95,7 @@ export class ShardLink {
     this.session = new Session(options.shard, options.protocol, options.windowFor);
     const nowMs = clock.nowMs();
     this.#lastFrameAtMs = nowMs;
+    this.#lastChunkAtMs = nowMs;
     this.#lastSentAtMs = nowMs;
     this.#lookedAtMs = nowMs;
   }
@@ -133,6 +135,11 @@ export class ShardLink {
   /** Monotonic time of the last whole frame, ms. */
   get lastFrameAtMs(): number {
     return this.#lastFrameAtMs;
+  }
+
+  /** Monotonic time of the last bytes, ms. */
+  get lastChunkAtMs(): number {
+    return this.#lastChunkAtMs;
   }
 
   get hasEnded(): boolean {
@@ -192,6 +199,8 @@ export class ShardLink {
 
   #receive(chunk: Uint8Array): void {
     this.#bytesReceived += chunk.length;
+    // One look at the clock for all frames of a chunk: they came together.
+    this.#lastChunkAtMs = this.#clock.nowMs();
     const problem = this.#decoder.push(chunk, (type, payload) => this.#frame(type, payload));
     if (this.#ended) return;
     if (problem !== null) {
@@ -204,7 +213,7 @@ export class ShardLink {
   }
 
   #frame(type: FrameType, payload: Uint8Array): boolean {
-    this.#lastFrameAtMs = this.#clock.nowMs();
+    this.#lastFrameAtMs = this.#lastChunkAtMs;
     this.#frameBegunAtMs = null;
     const event = this.session.receive(type, payload);
     if (event.kind === "violation") this.#violation(event.reason);

@@ -127,7 +127,7 @@ export class ShardScan implements ShardLinkOwner {
       case "caught-up":
         return this.#caughtUp(event.adds, event.caughtUp.totalScanned);
       case "heartbeat":
-        return this.#sink.heartbeat();
+        return this.#sink.heartbeat(event.isPlain);
       case "leader-error":
       case "violation":
         // The link ends for these, and says so in `ended`.

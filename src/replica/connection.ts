@@ -6,6 +6,7 @@ import type { SessionEvent } from "../link/session.ts";
 import type { AckSender, ScanEnd, ScanSink } from "../link/scan-types.ts";
 import { ShardLink, type ShardLinkEnd, type ShardLinkOwner } from "../link/shard-link.ts";
 import { ShardScan } from "../link/shard-scan.ts";
+import { LiveAge } from "../link/live-age.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
 import { AckPacer } from "./ack-pacer.ts";
 import type { ConnectionOptions, ConnectionOwner } from "./connection-types.ts";
@@ -18,6 +19,8 @@ export class Connection implements ScanSink, ShardLinkOwner {
   readonly number: number;
   readonly role: Role;
   readonly link: ShardLink;
+  /** How old what came may be. */
+  readonly age: LiveAge;
   readonly #options: ConnectionOptions;
   readonly #owner: ConnectionOwner<Connection>;
   readonly #scan: ShardScan;
@@ -42,6 +45,7 @@ export class Connection implements ScanSink, ShardLinkOwner {
     this.#options = options;
     this.#owner = owner;
     this.link = new ShardLink(net, clock, link);
+    this.age = new LiveAge(link.protocol === 1);
     this.#scan = new ShardScan(this.link, this, {
       clock,
       acks: lateAcks(() => this.#acks),
@@ -84,6 +88,8 @@ export class Connection implements ScanSink, ShardLinkOwner {
       durability: body.durability,
     });
     this.#acks.sendAhead();
+    const nowMs = this.#options.clock.nowMs();
+    this.age.scanBegan(this.link.openedAtMs ?? nowMs, nowMs);
     const held = this.#held;
     this.#held = null;
     if (held !== null) this.#replay(held);
@@ -139,6 +145,7 @@ export class Connection implements ScanSink, ShardLinkOwner {
     this.#owner.scanBatch(this, payload);
     const outcome = intake.take(payload, this.protocol, "scan");
     if (outcome.kind === "refused") return { fault: outcome.reason };
+    this.age.scanBatch(this.link.lastFrameAtMs, this.link.session.windowAcks);
     this.taken += outcome.taken;
     judge.note(outcome.differences);
     this.#owner.scanApplied(this, outcome);
@@ -148,6 +155,7 @@ export class Connection implements ScanSink, ShardLinkOwner {
   caughtUp(): void {
     if (this.#held !== null) return this.#held.caughtUp();
     this.#isCaughtUp = true;
+    this.age.caughtUp(this.link.lastFrameAtMs);
     const { intake, durability } = this.#body();
     intake.writePending();
     durability.wrote();
@@ -161,13 +169,15 @@ export class Connection implements ScanSink, ShardLinkOwner {
     if (this.role === "main") {
       const outcome = this.#body().intake.take(payload, this.protocol, "live");
       if (outcome.kind === "refused") return this.link.fail(violation(outcome.reason));
+      this.age.batch(this.link.lastFrameAtMs, full);
       this.#owner.live(this, payload, full, outcome);
     }
     this.#showLife();
   }
 
-  heartbeat(): void {
+  heartbeat(isPlain: boolean): void {
     if (this.#held !== null) return;
+    if (isPlain) this.age.heartbeat(this.link.lastFrameAtMs);
     this.#owner.heartbeat(this);
     if (this.#isCaughtUp) this.#showLife();
   }
@@ -188,7 +198,7 @@ export class Connection implements ScanSink, ShardLinkOwner {
 
   received(_link: ShardLink, event: SessionEvent): void {
     this.#guarded(() => {
-      if (event.kind === "heartbeat") this.#owner.heartbeat(this);
+      if (event.kind === "heartbeat") this.heartbeat(event.isPlain);
       if (event.kind !== "batch") return;
       this.live(event.payload, event.full);
       this.#acks?.applied(event.payload.length);
@@ -196,6 +206,7 @@ export class Connection implements ScanSink, ShardLinkOwner {
   }
 
   chunkEnded(): void {
+    this.age.chunk(this.link.lastChunkAtMs);
     if (this.#held !== null) return;
     const body = this.#options.body();
     if (body === null) return;

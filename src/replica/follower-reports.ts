@@ -107,7 +107,7 @@ export class FollowerReports {
     const { counts } = this;
     counts.scanEnded();
     counts.lastError = null;
-    counts.currentAtMs = Math.max(counts.currentAtMs ?? end.beganAtMs, end.beganAtMs);
+    counts.holds(end.beganAtMs);
     if (connection.kind === "rescan") counts.rescanned += connection.taken;
     this.#lastScan = { scanned: end.events, taken: connection.taken };
   }
@@ -129,9 +129,6 @@ export class FollowerReports {
     if (role !== "main") return;
     this.counts.lastFrameAtMs = link.lastFrameAtMs;
     this.#host.heard(link.lastFrameAtMs);
-    const { main } = this.#now().state;
-    if (main.at === "streaming" && main.stream.is === "live")
-      this.counts.currentAtMs = link.lastFrameAtMs;
     if (batch === null) return;
     if (batch.cleared > 0) this.#resets(this.#now().body?.intake.resetsSaved ?? 0);
     this.#invalid(batch);
@@ -141,6 +138,12 @@ export class FollowerReports {
     if (invalidSlot < 0) return;
     const text = `the leader sent slot ${invalidSlot} with status 3, which is none: taken as deleted`;
     this.log("warn", text);
+  }
+
+  /** It moves the lag: told at once, and not with the next second. */
+  heartbeat(connection: Connection): void {
+    this.heard(connection, null);
+    if (connection.role === "main" && connection.isWhole) this.snapshot();
   }
 
   #resets(savedTotal: number): void {
@@ -184,7 +187,7 @@ export class FollowerReports {
     this.#host.report({ kind: "leader-restarted", shard: this.#shard });
   }
 
-  #caughtUp({ scan, tookMs }: Extract<Report, { kind: "caught-up" }>): void {
+  #caughtUp({ scan, why, tookMs }: Extract<Report, { kind: "caught-up" }>): void {
     const { scanned, taken } = this.#lastScan;
     const { last } = this.#now().state;
     const sinceMs = scan === "first" ? (this.#firstDialAtMs ?? 0) : null;
@@ -194,6 +197,7 @@ export class FollowerReports {
       scanned,
       applied: BigInt(taken),
       healed: scan === "beside" ? BigInt(taken) : 0n,
+      why,
       tookMs: sinceMs === null ? tookMs : (last?.caughtUpAtMs ?? 0) - sinceMs,
     });
     this.snapshot();
@@ -222,6 +226,8 @@ export class FollowerReports {
     this.#snapshotAtMs = nowMs;
     const { state, body, slotLast } = this.#now();
     this.#progress = progressOf(this.#progress, state, slotLast);
+    const { main } = state;
+    if (main.at === "streaming" && main.stream.is === "live") this.counts.streams(nowMs);
     const snapshot = snapshotOf(state, this.counts, this.#saved, body, slotLast, nowMs);
     this.#host.report({ kind: "snapshot", snapshot: { ...snapshot, progress: this.#progress } });
   }

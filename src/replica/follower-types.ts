@@ -4,6 +4,7 @@
 import type { PlainError } from "../errors.ts";
 import type { SavedShard } from "./machine/inputs.ts";
 import type { OwedShown, Progress, ScanShown } from "./machine/shown.ts";
+import type { ScanWhy } from "./machine/types.ts";
 import type { Geometry } from "../store/geometry.ts";
 import type { HeldShard } from "../store/held-files.ts";
 import type { NewFileOwner } from "../store/ownership.ts";
@@ -141,7 +142,9 @@ export type FollowerReport =
       readonly shard: number;
       readonly scanned: bigint;
       readonly applied: bigint;
+      /** Of this scan. */
       readonly healed: bigint;
+      readonly why: ScanWhy;
       /** Since the shard's first connect began. */
       readonly tookMs: number;
     }

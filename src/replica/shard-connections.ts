@@ -186,7 +186,7 @@ export class ShardConnections implements ConnectionOwner<Connection> {
   }
 
   heartbeat(from: Connection): void {
-    this.#options.reports.heard(from, null);
+    this.#options.reports.heartbeat(from);
     this.#options.tell({ kind: "heartbeat", link: from.number });
   }
 

@@ -16,7 +16,7 @@ export class ShardCounts {
   scanned = 0;
   /** Of the main connection; monotonic, null: never. */
   lastFrameAtMs: number | null = null;
-  /** When this shard last held all that its leader had: a live frame, or the start of a whole scan. */
+  /** When this shard last held all that its leader had, as far as it is known: by the stream, or the start of a whole scan. */
   currentAtMs: number | null = null;
   lastError: string | null = null;
   diverged: readonly DivergedSlot[] = [];
@@ -36,6 +36,20 @@ export class ShardCounts {
     if (!this.#open.delete(connection)) return;
     this.#bytesEarlier += connection.link.bytesReceived;
     if (connection.kind !== null) this.scanEnded();
+  }
+
+  /** A scan that began then was whole. */
+  holds(beganAtMs: number): void {
+    this.currentAtMs = Math.max(this.currentAtMs ?? beganAtMs, beganAtMs);
+    for (const { age, isWhole } of this.#open) if (isWhole) age.holds(beganAtMs);
+  }
+
+  /** The main connection carries the live stream. */
+  streams(nowMs: number): void {
+    for (const { age, role, isWhole } of this.#open) {
+      const heldAtMs = role === "main" && isWhole ? age.heldAtMs(nowMs) : null;
+      if (heldAtMs !== null) this.currentAtMs = Math.max(this.currentAtMs ?? heldAtMs, heldAtMs);
+    }
   }
 
   get bytesReceived(): number {

@@ -214,6 +214,5 @@ function upToDate({ snapshot, thread }: ShardSlot): ShardSnapshot | null {
   const lastFrameAtMs = thread?.lastFrameAtMs ?? null;
   if (snapshot === null || lastFrameAtMs === null) return snapshot;
   if (lastFrameAtMs <= (snapshot.lastFrameAtMs ?? 0)) return snapshot;
-  const currentAtMs = snapshot.streaming === "live" ? lastFrameAtMs : snapshot.currentAtMs;
-  return { ...snapshot, lastFrameAtMs, currentAtMs };
+  return { ...snapshot, lastFrameAtMs };
 }

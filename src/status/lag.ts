@@ -1,11 +1,14 @@
-// How far a shard may be behind its leader (cli.md: Lag of a shard). Pure.
+// How far a shard may be behind its leader, as an upper bound (docs/cli.md: Lag of a shard). Pure.
 //
-//   live      age of the last frame + durable lag: heartbeats are frames, so an idle leader is no lag, a dead one is
 //   polling   age of the start of the last whole scan
-//   neither   age of the moment when it last held all there was: the last live frame or the start of the last whole scan
+//   else      time since the moment at which it last held all that its leader had (link/live-age.ts, or the start of a whole scan),
+//             plus the durable lag: heartbeats of an idle leader move that moment on, and those that wait behind megabytes do not
 //   never caught up: infinite
+//
+// While a loss is owed for, at least the age of the run of full batches that showed it. A moment that was told a second ago is an
+// older one, so the bound holds between two reports.
 
-import type { ShardSnapshot } from "../replica/follower-types.ts";
+import type { ShardSnapshot, SyncPolicy } from "../replica/follower-types.ts";
 
 /** A shard tells its figures once a second. Where the next are later than this its thread is held up, perhaps by a write. */
 const TOLD_WITHIN_MS = 2_000;
@@ -23,26 +26,23 @@ export function durableLagMs(
   return ageMs(snapshot.oldestUnsyncedAtMs, isOverdue ? nowMs : toldAtMs) ?? 0;
 }
 
-/** Null: infinite. */
+/** Null: infinite. With `--sync off` nobody asked for durable writes, and the durable lag does not count. */
 export function lagMs(
   snapshot: Pick<
     ShardSnapshot,
-    "lastFullScanAtMs" | "lastFrameAtMs" | "streaming" | "currentAtMs" | "oldestUnsyncedAtMs"
+    "lastFullScanAtMs" | "streaming" | "currentAtMs" | "oldestUnsyncedAtMs" | "owed" | "shownAtMs"
   >,
   toldAtMs: number,
   nowMs: number,
+  sync: SyncPolicy,
 ): number | null {
-  const { lastFullScanAtMs, lastFrameAtMs, streaming, currentAtMs } = snapshot;
+  const { lastFullScanAtMs, streaming, currentAtMs, owed, shownAtMs } = snapshot;
   if (lastFullScanAtMs === null) return null;
-  const durableMs = durableLagMs(snapshot, toldAtMs, nowMs);
-  switch (streaming) {
-    case "live":
-      return (ageMs(lastFrameAtMs, nowMs) ?? 0) + durableMs;
-    case "polling":
-      return ageMs(lastFullScanAtMs, nowMs);
-    case null:
-      return (ageMs(currentAtMs ?? lastFullScanAtMs, nowMs) ?? 0) + durableMs;
-  }
+  const lossMs = owed?.why === "loss" ? owed.sinceMs + nowMs - shownAtMs : 0;
+  if (streaming === "polling") return Math.max(lossMs, ageMs(lastFullScanAtMs, nowMs) ?? 0);
+  const heldMs = ageMs(currentAtMs ?? lastFullScanAtMs, nowMs) ?? 0;
+  const durableMs = sync === "off" ? 0 : durableLagMs(snapshot, toldAtMs, nowMs);
+  return Math.max(lossMs, heldMs + durableMs);
 }
 
 /** Age of a moment of the same clock; null for never. */

@@ -1,7 +1,9 @@
-// Every series of /metrics, in one place: name, kind, help, and where its value comes from. Used by metrics-text.ts; the
-// tests hold that each of them moves. Names follow Prometheus: base units, `_total` for counters, times of last successes
+// Every series of /metrics: name, kind, help, and where its value comes from; those of a shard stand in fields.ts. Used by
+// metrics-text.ts; the tests hold that each of them moves. Names follow Prometheus: base units, `_total` for counters, times of last successes
 // as timestamps, so that a series that stops moving shows as age. Pure.
 
+import type { Metric } from "./field-kinds.ts";
+import { SHARD_FIELDS, type ShardFields } from "./fields.ts";
 import type { ShardStatus, StatusDocument } from "./status-types.ts";
 
 /** What the process says of itself. */
@@ -29,7 +31,8 @@ export interface Series<Facts> {
   readonly name: string;
   readonly type: "gauge" | "counter";
   readonly help: string;
-  value(facts: Facts): SeriesValue;
+  /** Null: it has none, and the series is absent. */
+  value(facts: Facts): SeriesValue | null;
 }
 
 /** One value for the whole follower. */
@@ -55,20 +58,20 @@ export const FOLLOWER_SERIES: readonly Series<ProcessFacts>[] = [
   {
     name: "armdb_leader_protocol",
     type: "gauge",
-    help: "Protocol of the leader, 1 or 2; 0 while it is not known.",
-    value: ({ status }) => status.protocol ?? 0,
+    help: "Protocol of the leader, 1 or 2.",
+    value: ({ status }) => status.protocol,
   },
   {
     name: "armdb_leader_connections_today",
     type: "gauge",
-    help: "Connections of the last 24 hours to this leader process; counted on protocol 1, which never gives their memory back.",
-    value: ({ status }) => status.connectionsToday ?? 0,
+    help: "Connections that this leader process accepted in the last 24 hours; counted on protocol 1, which never gives their memory back.",
+    value: ({ status }) => status.connectionsToday,
   },
   {
     name: "armdb_uptime_seconds",
     type: "gauge",
     help: "Since this follower was started.",
-    value: ({ status }) => seconds(status.upMs),
+    value: ({ status }) => (status.upMs === null ? null : seconds(status.upMs)),
   },
   {
     name: "process_resident_memory_bytes",
@@ -84,171 +87,32 @@ export const FOLLOWER_SERIES: readonly Series<ProcessFacts>[] = [
   },
 ];
 
-/** One value for each shard, labelled with its number. */
-export const SHARD_SERIES: readonly Series<ShardFacts>[] = [
-  {
-    name: "armdb_shard_ready",
-    type: "gauge",
-    help: "1 once the shard has caught up and what it caught up with is durable.",
-    value: ({ shard }) => flag(shard.ready === true),
+/** One value for each shard, labelled with its number: every field that has a series. */
+export const SHARD_SERIES: readonly Series<ShardFacts>[] = Object.entries(SHARD_FIELDS).flatMap(
+  ([name, { metric }]) => {
+    if (metric === null) return [];
+    const value = ({ shard, atMs }: ShardFacts) =>
+      valueOf(metric, shard[name as keyof ShardFields], shard, atMs);
+    return [{ name: metric.name, type: metric.type, help: metric.help, value }];
   },
-  {
-    name: "armdb_shard_lag_seconds",
-    type: "gauge",
-    help: "How far the shard may be behind its leader; +Inf until it has caught up once. Heartbeats of an idle leader count as news.",
-    value: ({ shard }) => (shard.lagMs === null ? "+Inf" : seconds(shard.lagMs)),
-  },
-  {
-    name: "armdb_shard_durable_lag_seconds",
-    type: "gauge",
-    help: "Age of the oldest write that is not durable yet.",
-    value: ({ shard }) => seconds(shard.durableLagMs),
-  },
-  {
-    name: "armdb_shard_last_frame_timestamp_seconds",
-    type: "gauge",
-    help: "Unix time of the last frame from the leader, 0 for never.",
-    value: ({ shard, atMs }) => timestamp(shard.lastFrameMsAgo, atMs),
-  },
-  {
-    name: "armdb_shard_last_full_scan_timestamp_seconds",
-    type: "gauge",
-    help: "Unix time at which the last whole scan began, 0 for never.",
-    value: ({ shard, atMs }) => timestamp(shard.lastFullScanMsAgo, atMs),
-  },
-  {
-    name: "armdb_shard_last_full_scan_duration_seconds",
-    type: "gauge",
-    help: "How long the last whole scan took.",
-    value: ({ shard }) => seconds(shard.lastFullScanTookMs),
-  },
-  {
-    name: "armdb_shard_last_word_timestamp_seconds",
-    type: "gauge",
-    help: "Unix time at which the shard's thread last said anything; it does so every second.",
-    value: ({ shard, atMs }) => timestamp(shard.silentMs, atMs),
-  },
-  {
-    name: "armdb_shard_scanning_ratio",
-    type: "gauge",
-    help: "Share of the time spent in full scans.",
-    value: ({ shard }) => shard.scanningShare ?? 0,
-  },
-  {
-    name: "armdb_shard_slots",
-    type: "gauge",
-    help: "Slots in the shard's file.",
-    value: ({ shard }) => shard.slots ?? 0,
-  },
-  {
-    name: "armdb_shard_occupied_slots",
-    type: "gauge",
-    help: "Slots that hold a record.",
-    value: ({ shard }) => shard.occupied ?? 0,
-  },
-  {
-    name: "armdb_shard_scanned_events",
-    type: "gauge",
-    help: "Events of the scan under way, or of the last one.",
-    value: ({ shard }) => shard.scanned ?? "0",
-  },
-  {
-    name: "armdb_shard_diverged_slots",
-    type: "gauge",
-    help: "Slots that differ from the leader, are not older here, and still did at the next scan.",
-    value: ({ shard }) => shard.divergedSlots ?? 0,
-  },
-  {
-    name: "armdb_shard_max_version",
-    type: "gauge",
-    help: "Greatest slot version applied.",
-    value: ({ shard }) => shard.maxVersionSeen ?? 0,
-  },
-  {
-    name: "armdb_shard_torn_slots_loaded",
-    type: "gauge",
-    help: "Slots with a bad checksum found on disk at the start; a scan mends them.",
-    value: ({ shard }) => shard.tornLoaded ?? 0,
-  },
-  {
-    name: "armdb_shard_slowest_write_seconds",
-    type: "gauge",
-    help: "The longest write to the shard's file.",
-    value: ({ shard }) => seconds(shard.slowestWriteMs),
-  },
-  {
-    name: "armdb_shard_received_bytes_total",
-    type: "counter",
-    help: "Bytes from the leader.",
-    value: ({ shard }) => shard.bytesReceived ?? "0",
-  },
-  {
-    name: "armdb_shard_applied_events_total",
-    type: "counter",
-    help: "Events that changed something here, earlier runs included.",
-    value: ({ shard }) => shard.appliedTotal ?? "0",
-  },
-  {
-    name: "armdb_shard_skipped_events_total",
-    type: "counter",
-    help: "Events that were not newer than what is here.",
-    value: ({ shard }) => shard.skippedTotal ?? "0",
-  },
-  {
-    name: "armdb_shard_healed_slots_total",
-    type: "counter",
-    help: "Slots that a scan beside the live stream had to mend: the leader had lost their events.",
-    value: ({ shard }) => shard.healedTotal ?? "0",
-  },
-  {
-    name: "armdb_shard_rescanned_slots_total",
-    type: "counter",
-    help: "Slots brought by a scan with which the stream restarted: lost or just written cannot be told.",
-    value: ({ shard }) => shard.rescannedTotal ?? "0",
-  },
-  {
-    name: "armdb_shard_replaced_slots_total",
-    type: "counter",
-    help: "Slots of the same version with other bytes, taken from a leader of protocol 2.",
-    value: ({ shard }) => shard.replacedTotal ?? "0",
-  },
-  {
-    name: "armdb_shard_resets_saved_total",
-    type: "counter",
-    help: "Good records that the leader reset, saved in armdb-reset-SHARD.log.",
-    value: ({ shard }) => shard.resetsSaved ?? 0,
-  },
-  {
-    name: "armdb_shard_scans_total",
-    type: "counter",
-    help: "Whole scans.",
-    value: ({ shard }) => shard.scansTotal ?? 0,
-  },
-  {
-    name: "armdb_shard_connections_total",
-    type: "counter",
-    help: "Connections that were begun.",
-    value: ({ shard }) => shard.connections ?? 0,
-  },
-  {
-    name: "armdb_shard_reconnects_total",
-    type: "counter",
-    help: "Connections begun because one was lost or refused.",
-    value: ({ shard }) => shard.reconnects ?? 0,
-  },
-  {
-    name: "armdb_shard_slow_writes_total",
-    type: "counter",
-    help: "Writes that took more than 100 ms.",
-    value: ({ shard }) => shard.slowWrites ?? 0,
-  },
-  {
-    name: "armdb_shard_thread_restarts_total",
-    type: "counter",
-    help: "How often the shard's thread died and was started again.",
-    value: ({ shard }) => shard.threadRestarts ?? 0,
-  },
-];
+);
+
+/** Null: the series is absent. A counter of which nothing is known yet has counted nothing. */
+function valueOf(
+  { type, unit }: Metric,
+  value: ShardFields[keyof ShardFields],
+  { caughtUp }: ShardStatus,
+  atMs: number,
+): SeriesValue | null {
+  if (value === null) {
+    if (unit === "lag" && caughtUp === false) return "+Inf";
+    return type === "counter" ? 0 : null;
+  }
+  if (typeof value === "boolean") return flag(value);
+  if (typeof value === "object") return "sinceMs" in value ? seconds(value.sinceMs) : null;
+  if (unit === "plain") return value;
+  return unit === "timestamp" ? (atMs - Number(value)) / 1000 : seconds(Number(value));
+}
 
 /** 1 for the state a shard is in, 0 for the others; labelled with shard and state. */
 export const STATE_SERIES = {
@@ -261,10 +125,6 @@ function flag(on: boolean): number {
   return on ? 1 : 0;
 }
 
-function seconds(ms: number | null): number {
-  return (ms ?? 0) / 1000;
-}
-
-function timestamp(msAgo: number | null, atMs: number): number {
-  return msAgo === null ? 0 : (atMs - msAgo) / 1000;
+function seconds(ms: number): number {
+  return ms / 1000;
 }

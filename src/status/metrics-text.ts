@@ -20,8 +20,10 @@ export function metricsText(
   const lines: string[] = [];
   const isHealthy = healthReasons(status, maxLagMs).length === 0;
   for (const series of FOLLOWER_SERIES) {
+    const value = series.value({ status, figures, isHealthy });
+    if (value === null) continue;
     head(lines, series);
-    lines.push(`${series.name} ${series.value({ status, figures, isHealthy })}`);
+    lines.push(`${series.name} ${value}`);
   }
   head(lines, STATE_SERIES);
   for (const { shard, state } of status.shards) {
@@ -34,7 +36,7 @@ export function metricsText(
     head(lines, series);
     for (const shard of status.shards) {
       const value = series.value({ shard, atMs: status.atMs });
-      lines.push(`${series.name}{shard="${shard.shard}"} ${value}`);
+      if (value !== null) lines.push(`${series.name}{shard="${shard.shard}"} ${value}`);
     }
   }
   return `${lines.join("\n")}\n`;

@@ -1,14 +1,23 @@
 // A follower in one line: for STATUS= of the service manager and for `status --watch` off a terminal. Pure. Holds no text of
 // the leader.
 
+import type { CatchUp } from "./catch-up-shown.ts";
 import type { StatusDocument } from "./status-types.ts";
 
-/** `live: 4 of 4 shards live, lag 1.2 s`, `behind: 1 of 4 shards live, 3 scanning, never caught up, 1200 events scanned`. */
+/**
+ * `live: 4 of 4 shards live, lag 1.2 s`; `behind: 1 of 4 shards live, 3 scanning, never caught up, catch-up 2.6%, 26,000 records/s,
+ * 2 m left`; `waiting: no connection: ECONNREFUSED`, where every shard waits for the same.
+ */
 export function statusLine(document: StatusDocument): string {
   const { shards, verdict } = document;
   if (verdict === "incomplete") return "stopped; the first copy is not complete";
   if (!document.running) return "stopped: no follower runs";
   if (shards.length === 0) return `${verdict}: no shard is known yet`;
+  if (shards.every(({ silentMs, activity }) => silentMs === null || activity === "starting")) {
+    return "starting";
+  }
+  const reason = waitText(document);
+  if (reason !== null && verdict === "behind") return `waiting: ${reason}`;
   const counts = new Map<string, number>();
   for (const { state } of shards) counts.set(state, (counts.get(state) ?? 0) + 1);
   const live = counts.get("live") ?? 0;
@@ -18,7 +27,8 @@ export function statusLine(document: StatusDocument): string {
     `${live} of ${shards.length} shards live`,
     ...others,
     lagText(document),
-    scanText(document),
+    catchUpText(document.catchUp ?? null),
+    ...(reason === null ? [] : [reason]),
   ];
   return `${verdict}: ${parts.filter((part) => part !== "").join(", ")}`;
 }
@@ -29,10 +39,31 @@ function lagText({ shards }: StatusDocument): string {
   return `lag ${(worstMs / 1000).toFixed(1)} s`;
 }
 
-/** How far the scans are, where some run; events against slots, so only a hint. */
-function scanText({ shards }: StatusDocument): string {
-  const scanning = shards.filter((shard) => shard.state === "scanning");
-  if (scanning.length === 0) return "";
-  const events = scanning.reduce((sum, shard) => sum + Number(shard.scanned ?? 0), 0);
-  return `${events} events scanned`;
+/** Why every shard waits; null when one does not. Without a leader's own words: they are not ours to pass on. */
+function waitText({ shards, connectionsNextAtMs }: StatusDocument): string | null {
+  const [first] = shards;
+  if (first === undefined || shards.some(({ state }) => state !== "waiting")) return null;
+  const { activity } = first;
+  const isOurs = connectionsNextAtMs != null || activity?.startsWith("no connection") === true;
+  // The time of the next try would be another line each second.
+  return isOurs ? (activity?.replace(/; again in .*$/, "") ?? null) : null;
+}
+
+/** `catch-up 2.6%, 26,000 records/s, 2 m left`; nothing where no scan runs. */
+export function catchUpText(catchUp: CatchUp | null): string {
+  if (catchUp === null) return "";
+  const { share, recordsPerSecond, leftMs } = catchUp;
+  const parts = [
+    `catch-up ${(Math.floor(share * 1000) / 10).toFixed(1)}%`,
+    `${recordsPerSecond.toLocaleString("en-US")} records/s`,
+  ];
+  if (leftMs !== null && leftMs > 0) parts.push(`${leftText(leftMs)} left`);
+  return parts.join(", ");
+}
+
+function leftText(leftMs: number): string {
+  const seconds = Math.ceil(leftMs / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} m` : `${Math.floor(minutes / 60)} h ${minutes % 60} m`;
 }

@@ -1,7 +1,11 @@
 // A status document as it comes from the control socket, checked before it is believed (its sender may be another version, or
 // no armdb at all). Pure. Fields that are not known are left out, as readers of JSON schema 1 do.
 
+import { DIFFERENCE_KINDS } from "../audit/compare-kinds.ts";
 import { SHARDS_MAX } from "../limits.ts";
+import type { CatchUp } from "./catch-up-shown.ts";
+import type { FieldKinds, OwedStatus, ScanStatus } from "./field-kinds.ts";
+import { fieldsBy } from "./fields.ts";
 import {
   type DivergedEntry,
   SHARD_STATES,
@@ -9,7 +13,6 @@ import {
   type SlotWord,
   type StatusDocument,
   type StatusVerdict,
-  UNKNOWN_SHARD,
 } from "./status-types.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -23,37 +26,6 @@ const VERDICTS: readonly StatusVerdict[] = [
   "diverged",
   "incomplete",
   "stopped",
-];
-
-const NUMBERS: readonly (keyof ShardStatus)[] = [
-  "slots",
-  "occupied",
-  "divergedSlots",
-  "reconnects",
-  "lastFrameMsAgo",
-  "lastFullScanMsAgo",
-  "durableLagMs",
-  "lagMs",
-  "maxVersionSeen",
-  "resetsSaved",
-  "tornLoaded",
-  "scansTotal",
-  "lastFullScanTookMs",
-  "connections",
-  "slowWrites",
-  "slowestWriteMs",
-  "scanningShare",
-  "silentMs",
-  "threadRestarts",
-];
-const DIGITS: readonly (keyof ShardStatus)[] = [
-  "scanned",
-  "appliedTotal",
-  "skippedTotal",
-  "healedTotal",
-  "rescannedTotal",
-  "replacedTotal",
-  "bytesReceived",
 ];
 
 /** Null for what is no status document of schema 1. */
@@ -87,6 +59,10 @@ export function readStatusDocument(value: unknown): StatusDocument | null {
     atMs: numberOf(fields["atMs"]) ?? 0,
     upMs: numberOf(fields["upMs"]),
     scanningShare: numberOf(fields["scanningShare"]),
+    catchUp: catchUpOf(fields["catchUp"]),
+    savedAtMs: numberOf(fields["savedAtMs"]),
+    saveError: textOf(fields["saveError"]),
+    connectionsNextAtMs: numberOf(fields["connectionsNextAtMs"]),
     shards,
   };
 }
@@ -97,15 +73,46 @@ function readShard(fields: Fields | null): ShardStatus | null {
   const state = SHARD_STATES.find((word) => word === fields["state"]);
   if (shard === null || !Number.isInteger(shard) || shard >= SHARDS_MAX) return null;
   if (state === undefined) return null;
-  const read: Record<string, unknown> = { ...UNKNOWN_SHARD };
-  for (const name of NUMBERS) read[name] = numberOf(fields[name]);
-  for (const name of DIGITS) read[name] = digitsOf(fields[name]);
-  for (const name of ["activity", "lastError"] as const) read[name] = textOf(fields[name]);
-  for (const name of ["complete", "caughtUp", "ready"] as const) read[name] = flagOf(fields[name]);
-  const { streaming } = fields;
-  read["streaming"] = streaming === "live" || streaming === "polling" ? streaming : null;
-  read["diverged"] = divergedOf(fields["diverged"]);
-  return { ...(read as unknown as ShardStatus), shard, state };
+  const read = fieldsBy((name, { kind }) => READERS[kind](fields[name]));
+  return { shard, state, ...read, diverged: divergedOf(fields["diverged"]) };
+}
+
+/** By kind: the value, or null for what is none. */
+const READERS: {
+  readonly [Kind in keyof FieldKinds]: (value: unknown) => FieldKinds[Kind] | null;
+} = {
+  count: numberOf,
+  digits: digitsOf,
+  text: textOf,
+  flag: flagOf,
+  stream: (value) => (value === "live" || value === "polling" ? value : null),
+  owed: owedOf,
+  scan: scanOf,
+  catchUp: catchUpOf,
+};
+
+function owedOf(value: unknown): OwedStatus | null {
+  const fields = fieldsOf(value);
+  const why = textOf(fields?.["why"]);
+  const sinceMs = numberOf(fields?.["sinceMs"]);
+  if (why === null || sinceMs === null) return null;
+  return { why, sinceMs, heldUntilMs: numberOf(fields?.["heldUntilMs"]) };
+}
+
+function scanOf(value: unknown): ScanStatus | null {
+  const fields = fieldsOf(value);
+  const [kind, why, phase] = [fields?.["kind"], fields?.["why"], fields?.["phase"]].map(textOf);
+  const ms = numberOf(fields?.["ms"]);
+  if (kind == null || why == null || phase == null || ms === null) return null;
+  return { kind, why, phase, ms, slot: numberOf(fields?.["slot"]) ?? -1 };
+}
+
+function catchUpOf(value: unknown): CatchUp | null {
+  const fields = fieldsOf(value);
+  const share = numberOf(fields?.["share"]);
+  const recordsPerSecond = numberOf(fields?.["recordsPerSecond"]);
+  if (share === null || recordsPerSecond === null) return null;
+  return { share, recordsPerSecond, leftMs: numberOf(fields?.["leftMs"]) };
 }
 
 function divergedOf(value: unknown): DivergedEntry[] {
@@ -113,9 +120,9 @@ function divergedOf(value: unknown): DivergedEntry[] {
   return value.slice(0, DIVERGED_MAX).flatMap((entry) => {
     const fields = fieldsOf(entry);
     const slot = numberOf(fields?.["slot"]);
-    const kind = textOf(fields?.["kind"]);
+    const kind = DIFFERENCE_KINDS.find((word) => word === fields?.["kind"]);
     const here = slotWordOf(fields?.["here"]);
-    if (slot === null || kind === null || here === null) return [];
+    if (slot === null || kind === undefined || here === null) return [];
     return [{ slot, kind, here, there: slotWordOf(fields?.["there"]) }];
   });
 }

@@ -4,10 +4,12 @@
 
 import { STATUS_NAMES, statusOf, versionOf } from "../format/slot.ts";
 import { DIVERGED_LISTED_MAX } from "../limits.ts";
-import type { DivergedSlot, ShardSnapshot } from "../replica/follower-types.ts";
+import type { DivergedSlot, SyncPolicy } from "../replica/follower-types.ts";
 import type { ShardView } from "../replica/shard-crew.ts";
 import { completeOfAll } from "../store/copy-state.ts";
-import { ageMs, durableLagMs, lagMs } from "./lag.ts";
+import { catchUpOfAll } from "./catch-up-shown.ts";
+import { differenceHere } from "./diverged-words.ts";
+import { fieldsBy } from "./fields.ts";
 import {
   type DivergedEntry,
   type ShardStatus,
@@ -27,6 +29,13 @@ export interface RunningFacts {
   readonly connectionsToday: number;
   readonly connectionsPerDay: number | null;
   readonly stopping: boolean;
+  readonly sync: SyncPolicy;
+  /** Unix time of the next connection that the budget allows, where a shard waits for one. */
+  readonly connectionsNextAtMs: number | null;
+  /** Of the state file, in this run: when it was saved last, unix time, and why it could not be. */
+  readonly saved: { readonly atMs: number | null; readonly failure: string | null };
+  /** Unix time at which the run before saved it; null: there was none with this leader. */
+  readonly foundSavedAtMs: number | null;
   readonly pid: number;
   /** Monotonic, as all times of snapshots. */
   readonly nowMs: number;
@@ -43,85 +52,61 @@ export function runningStatus(facts: RunningFacts): StatusDocument {
   const shards = facts.shards.map((view) => {
     const diverged = view.snapshot?.diverged.slice(0, listedLeft).map(divergedEntry) ?? [];
     listedLeft -= diverged.length;
-    return { ...shardStatus(view, nowMs), diverged };
+    return { ...shardStatus(view, facts), diverged };
   });
   const isWhole = facts.shardCount !== null && shards.length === facts.shardCount;
+  const complete = completeOfAll(shards.map((shard) => shard.complete));
   return {
     schema: 1,
     command: "status",
     running: true,
     leader: facts.leader,
     protocol: facts.protocol,
-    verdict: verdictOf(shards.map((shard) => shard.state)),
-    complete: isWhole ? completeOfAll(shards.map((shard) => shard.complete)) : null,
+    verdict: verdictOf(shards, facts.stopping),
     connectionsToday: facts.connectionsToday,
     connectionsPerDay: facts.connectionsPerDay,
-    ready: isWhole && shards.every((shard) => shard.ready === true),
+    ready: isWhole && !facts.stopping && shards.every((shard) => shard.ready === true),
     stopping: facts.stopping,
     pid: facts.pid,
     holder: null,
     atMs: Math.round(facts.wallMs),
     upMs: Math.round(nowMs - facts.startedAtMs),
     scanningShare: meanOf(shards.map((shard) => shard.scanningShare ?? 0)),
+    complete: isWhole || complete === false ? complete : null,
+    catchUp: catchUpOfAll(shards),
+    savedAtMs: roundedOrNull(facts.saved.atMs ?? facts.foundSavedAtMs),
+    saveError: facts.saved.failure,
+    connectionsNextAtMs: roundedOrNull(facts.connectionsNextAtMs),
     shards,
   };
 }
 
-function shardStatus(view: ShardView, nowMs: number): Omit<ShardStatus, "diverged"> {
-  const { shard, snapshot, ended, restarts } = view;
-  const silentMs = Math.round(nowMs - view.heardAtMs);
+function shardStatus(view: ShardView, facts: RunningFacts): Omit<ShardStatus, "diverged"> {
+  const { shard, snapshot, ended, restarts, heardAtMs } = view;
+  const { nowMs, startedAtMs, sync, foundSavedAtMs } = facts;
+  const silentMs = Math.round(nowMs - heardAtMs);
   const isSilent = !ended && silentMs >= SILENT_THREAD_MS;
+  const times = { toldAtMs: heardAtMs, nowMs, startedAtMs, foundSavedAtMs };
   const told =
     snapshot === null
-      ? { state: "connecting" as const, ...UNKNOWN_SHARD, activity: "starting", caughtUp: false }
-      : toldBy(snapshot, view.heardAtMs, nowMs);
-  const status = { shard, ...told, silentMs, threadRestarts: restarts };
+      ? { state: "connecting" as const, ...UNKNOWN_SHARD, ...STARTING, silentMs }
+      : {
+          state: snapshot.state,
+          ...fieldsBy((_name, row) => row.of({ snapshot, ...times, sync, silentMs, restarts })),
+        };
+  const status = { shard, ...told, threadRestarts: restarts };
   if (!isSilent) return status;
   const seconds = Math.round(silentMs / 1000);
   const text = `no word from its thread for ${seconds} s; the last was: ${told.activity}`;
-  return { ...status, state: "stalled", activity: text, lastError: text, ready: false };
+  const state = (told.divergedSlots ?? 0) > 0 ? ("diverged" as const) : ("stalled" as const);
+  return { ...status, state, activity: text, lastError: text, ready: false };
 }
 
-/** Everything of a shard that its snapshot tells. */
-function toldBy(snapshot: ShardSnapshot, toldAtMs: number, nowMs: number) {
-  const { state } = snapshot;
-  const isOver = state === "failed" || state === "stopped";
-  return {
-    state,
-    activity: snapshot.activity,
-    slots: snapshot.slots,
-    occupied: snapshot.occupied,
-    scanned: String(snapshot.scanned),
-    appliedTotal: String(snapshot.appliedTotal),
-    skippedTotal: String(snapshot.skippedTotal),
-    healedTotal: String(snapshot.healedTotal),
-    divergedSlots: snapshot.divergedSlots,
-    reconnects: snapshot.reconnects,
-    lastFrameMsAgo: rounded(ageMs(snapshot.lastFrameAtMs, nowMs)),
-    lastFullScanMsAgo: rounded(ageMs(snapshot.lastFullScanAtMs, nowMs)),
-    durableLagMs: rounded(durableLagMs(snapshot, toldAtMs, nowMs)),
-    lagMs: rounded(lagMs(snapshot, toldAtMs, nowMs)),
-    maxVersionSeen: snapshot.maxVersionSeen,
-    lastError: snapshot.lastError,
-    complete: snapshot.complete,
-    caughtUp: snapshot.lastFullScanAtMs !== null,
-    ready: snapshot.ready && !isOver,
-    streaming: snapshot.streaming,
-    rescannedTotal: String(snapshot.rescannedTotal),
-    replacedTotal: String(snapshot.replacedTotal),
-    resetsSaved: snapshot.resetsSaved,
-    tornLoaded: snapshot.tornLoaded,
-    scansTotal: snapshot.scansDone,
-    lastFullScanTookMs: rounded(snapshot.lastFullScanTookMs),
-    connections: snapshot.connections,
-    bytesReceived: String(snapshot.bytesReceived),
-    slowWrites: snapshot.slowWrites,
-    slowestWriteMs: rounded(snapshot.slowestWriteMs),
-    scanningShare: Number(snapshot.scanningShare.toFixed(4)),
-  };
-}
+/** Known of a shard whose thread has not spoken yet. */
+const STARTING = { activity: "starting", caughtUp: false, ready: false };
 
-function divergedEntry({ slot, kind, here, there }: DivergedSlot): DivergedEntry {
+function divergedEntry({ slot, here, there }: DivergedSlot): DivergedEntry {
+  const kind = differenceHere(here, there);
   return { slot, kind, here: slotWord(here), there: there === null ? null : slotWord(there) };
 }
 
@@ -129,7 +114,7 @@ function slotWord(word: number): SlotWord {
   return { status: STATUS_NAMES[statusOf(word)], version: versionOf(word) };
 }
 
-function rounded(ms: number | null): number | null {
+function roundedOrNull(ms: number | null): number | null {
   return ms === null ? null : Math.round(ms);
 }
 

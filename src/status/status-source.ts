@@ -4,15 +4,22 @@
 import type { Clock } from "../io/clock.ts";
 import { formatAddress } from "../io/address.ts";
 import type { Supervisor } from "../replica/supervisor.ts";
+import type { SyncPolicy } from "../replica/follower-types.ts";
 import { runningStatus } from "./status-report.ts";
 import type { StatusDocument } from "./status-types.ts";
 
 export interface StatusSourceOptions {
-  readonly supervisor: Pick<Supervisor, "protocol" | "geometry" | "connectionsToday" | "shards">;
+  readonly supervisor: Pick<
+    Supervisor,
+    "protocol" | "geometry" | "connectionsToday" | "connectionsNextAtMs" | "saved" | "shards"
+  >;
   readonly clock: Clock;
   readonly host: string;
   readonly port: number;
   readonly connectionsPerDay: number | null;
+  readonly sync: SyncPolicy;
+  /** Unix time at which the run before saved the state file; null: there was none with this leader. */
+  readonly foundSavedAtMs: number | null;
   readonly pid: number;
 }
 
@@ -30,13 +37,17 @@ export class StatusSource {
   }
 
   document(): StatusDocument {
-    const { supervisor, clock, connectionsPerDay, pid } = this.#options;
+    const { supervisor, clock, connectionsPerDay, sync, foundSavedAtMs, pid } = this.#options;
     return runningStatus({
       leader: this.leader,
       protocol: supervisor.protocol,
       connectionsToday: supervisor.connectionsToday,
       connectionsPerDay,
       stopping: this.stopping,
+      sync,
+      foundSavedAtMs,
+      connectionsNextAtMs: supervisor.connectionsNextAtMs,
+      saved: supervisor.saved,
       pid,
       nowMs: clock.nowMs(),
       startedAtMs: this.#startedAtMs,

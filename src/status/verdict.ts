@@ -1,13 +1,13 @@
 // One word for a follower, from the states of its shards (cli.md: Verdict of status). Pure.
 
-import type { ShardState } from "../replica/follower-types.ts";
-import type { StatusVerdict } from "./status-types.ts";
+import type { ShardStatus, StatusVerdict } from "./status-types.ts";
 
 /** From what is fine to what needs a person: the worst shard decides. */
 const SEVERITY: readonly StatusVerdict[] = ["live", "behind", "stalled", "diverged"];
 
-/** What one shard's state says of the whole. */
-function verdictOfState(state: ShardState): StatusVerdict {
+/** What one shard's state says of the whole. Divergence outlasts every state of its link, and its end. */
+function verdictOfShard({ state, divergedSlots }: ShardVerdictFacts): StatusVerdict {
+  if ((divergedSlots ?? 0) > 0) return "diverged";
   switch (state) {
     case "live":
       return "live";
@@ -25,11 +25,15 @@ function verdictOfState(state: ShardState): StatusVerdict {
   }
 }
 
-/** The verdict on a follower that runs. A follower without shards knows nothing yet: behind. */
-export function verdictOf(states: readonly ShardState[]): StatusVerdict {
-  if (states.length === 0) return "behind";
-  if (states.every((state) => state === "stopped")) return "stopped";
-  const worst = Math.max(...states.map((state) => SEVERITY.indexOf(verdictOfState(state))));
+type ShardVerdictFacts = Pick<ShardStatus, "state" | "divergedSlots">;
+
+/** The verdict on a follower that runs. A follower without shards knows nothing yet, and one that stops follows no more: behind. */
+export function verdictOf(shards: readonly ShardVerdictFacts[], stopping = false): StatusVerdict {
+  const verdicts = shards.map(verdictOfShard);
+  const isOver = shards.length > 0 && shards.every(({ state }) => state === "stopped");
+  if (isOver && !verdicts.includes("diverged")) return "stopped";
+  const least = shards.length === 0 || stopping ? "behind" : "live";
+  const worst = Math.max(...[least, ...verdicts].map((one) => SEVERITY.indexOf(one as "live")));
   return SEVERITY[worst] as StatusVerdict;
 }
 

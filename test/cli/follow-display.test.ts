@@ -101,6 +101,33 @@ describe("a running follower with --json", () => {
   });
 });
 
+describe("a whole scan in the log", () => {
+  const whole = {
+    ...{ kind: "caught-up" as const, shard: 1, scanned: 2_000n, applied: 0n, healed: 0n },
+    ...{ tookMs: 70, why: "first" as const },
+  };
+  const said = (changes: Partial<Extract<FollowerReport, { kind: "caught-up" }>>) => {
+    const stage = displayed({ json: false });
+    stage.display.reported({ ...whole, ...changes }, () => []);
+    return stage.stderr.text.split("\n").at(-2);
+  };
+
+  test("is a catch-up the first time, and says afterwards why it ran and what it did", () => {
+    expect(said({ applied: 2_000n })).toBe(
+      "shard 1: caught up, 2,000 slots scanned, 2,000 applied, 70 ms",
+    );
+    expect(said({ why: "old-ring" })).toBe(
+      "shard 1: rescan, because events may have been lost before the first connection: nothing to repair",
+    );
+    expect(said({ why: "loss", applied: 1_500n, healed: 1_500n })).toBe(
+      "shard 1: rescan, because events may have been lost: this scan repaired 1,500 slots",
+    );
+    expect(said({ why: "reconnect", applied: 1n })).toBe(
+      "shard 1: rescan, because the connection was lost: 1 slot brought up to date",
+    );
+  });
+});
+
 describe("a running follower with text", () => {
   test("names ten diverged slots and counts the rest, with what to try", () => {
     const stage = displayed({ json: false });
@@ -109,10 +136,26 @@ describe("a running follower with text", () => {
     }));
     stage.display.reported({ kind: "diverged", shard: 3, slots, total: 40 }, () => []);
     const said = stage.stderr.text;
-    expect(said).toContain("shard 3: 40 slots differ from the leader and are not older here");
-    expect(said).toContain("9 (older) and 30 more");
-    expect(said).not.toContain("10 (older)");
-    expect(said).toContain("Try: armdb compare replica db:7400;");
+    expect(said).toContain(
+      "shard 3: 40 slots differ from the leader (kept): 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ... Try: armdb compare replica db:7400;",
+    );
+  });
+
+  test("says of diverged slots what compare says of them", () => {
+    const newer = { slot: 3, kind: "older" as const, here: 37, there: 21 };
+    const extra = { slot: 5, kind: "missing" as const, here: 37, there: null };
+    const other = { slot: 7, kind: "same-version" as const, here: 37, there: 37 };
+    const report = { kind: "diverged" as const, shard: 3, slots: [newer, extra, other], total: 3 };
+    const text = displayed({ json: false });
+    text.display.reported(report, () => []);
+    expect(text.stderr.text).toContain(
+      "shard 3: 1 slot is newer here than at the leader (kept): 3; " +
+        "1 slot has other bytes here than at the leader (kept): 7; 1 slot is extra here (kept): 5.",
+    );
+    const json = displayed({ json: true });
+    json.display.reported(report, () => []);
+    const [line] = json.written() as { slots: { kind: string }[] }[];
+    expect(line?.slots.map(({ kind }) => kind)).toEqual(["newer", "extra", "value"]);
   });
 
   test("is stopped in good order where every shard is closed clean, else names those that are not, and why", () => {

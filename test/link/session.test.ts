@@ -76,7 +76,10 @@ describe("a session", () => {
     for (const phase of ["handshake", "scanning", "streaming"] as const) {
       const made = session(phase);
       const heartbeat = payloadOf(encodeHeartbeat());
-      expect(made.receive(FRAME_HEARTBEAT, heartbeat)).toEqual({ kind: "heartbeat" });
+      expect(made.receive(FRAME_HEARTBEAT, heartbeat)).toEqual({
+        kind: "heartbeat",
+        isPlain: true,
+      });
       const error = payloadOf(encodeErrorFrame("go away"));
       expect(made.receive(FRAME_ERROR, error)).toEqual({ kind: "leader-error", text: "go away" });
       expect(made.phase).toBe(phase);

@@ -68,7 +68,13 @@ describe.if(oracleAvailable())("a leader that is killed and comes back", () => {
         expect((await follower.stop()).status).toBe(0);
 
         const once = stage.follower(restored, dir, ["--once"]);
-        expect((await once.ended()).status).toBe(4);
+        const ended = await once.ended();
+        expect(ended.status).toBe(4);
+        const slots = expected.flat().length;
+        expect(ended.stderr).toContain(
+          `"message":"${slots} slots differ from the leader and are kept"`,
+        );
+        expect(ended.stderr).toContain(`"hint":"armdb compare ${dir} ${restored.address}"`);
         expect(reportedBy(once)).toEqual(expected);
         expect(linesOf(once, "summary")).toMatchObject([{ verdict: "diverged" }]);
 

@@ -47,7 +47,7 @@ describe("a generation 1 leader that has given its stream away", () => {
 
   test("is said to be scanned again and again, but not with --once, which ends", () => {
     const tells = (log: readonly string[]) =>
-      log.some((text) => text.includes("no live stream until it restarts"));
+      log.some((text) => text.includes("No live stream from this leader until it restarts"));
     // A sync this slow leaves the leader time to answer before the end.
     const settings = { pollMs: 60_000 };
     const stage = withoutStream();

@@ -66,8 +66,7 @@ describe("figures are told to the supervisor", () => {
     for (let put = 2; put <= 300; put++) {
       stage.leader.put(0, put % 50, put);
       stage.clock.advance(10);
-      const { lastFrameAtMs, currentAtMs } = follower.shard();
-      expect(currentAtMs).toBe(lastFrameAtMs);
+      const { lastFrameAtMs } = follower.shard();
       oldestMs = Math.max(oldestMs, stage.clock.nowMs() - (lastFrameAtMs ?? 0));
     }
     expect(oldestMs).toBeLessThanOrEqual(10);
@@ -79,7 +78,7 @@ describe("figures are told to the supervisor", () => {
     expect(follower.shard().lastFrameAtMs).toBeLessThanOrEqual(heardAtMs ?? 0);
   });
 
-  test("once a second while a live stream brings something every 10 ms", () => {
+  test("once a second, and with a heartbeat, while a live stream brings something every 10 ms", () => {
     const stage = new SimStage();
     const follower = stage.follow();
     stage.until("live", () => follower.states().at(-1) === "live", 10_000);
@@ -90,7 +89,7 @@ describe("figures are told to the supervisor", () => {
     }
     const told = follower.reportsOf("snapshot").length - before;
     expect(told).toBeGreaterThanOrEqual(9);
-    expect(told).toBeLessThanOrEqual(11);
+    expect(told).toBeLessThanOrEqual(13);
     expect(follower.shard().appliedTotal).toBeGreaterThan(850n);
   });
 

@@ -74,6 +74,8 @@ class Stage implements ControlSockets {
     const supervisor = {
       protocol: 1 as const,
       connectionsToday: 2,
+      connectionsNextAtMs: null,
+      saved: { atMs: null, failure: null },
       shards: [viewOf(), viewOf({ shard: 1 })],
       get geometry() {
         const { geometry } = stage;
@@ -85,7 +87,8 @@ class Stage implements ControlSockets {
       },
     };
     const place = { host: "10.0.0.5", port: 7400, connectionsPerDay: 1000, pid: 7 };
-    this.source = new StatusSource({ supervisor, clock, ...place });
+    const more = { sync: "group", foundSavedAtMs: null } as const;
+    this.source = new StatusSource({ supervisor, clock, ...place, ...more });
     this.services = new FollowerServices({
       ...{ source: this.source, supervisor, clock, net, sockets: this, dir: "/d" },
       http: { host: "127.0.0.1", port: 9407 },

@@ -18,10 +18,12 @@ function ask(path: string, document: StatusDocument) {
   return { status, type, body: JSON.parse(body) as Record<string, unknown> };
 }
 
+const NEWER = { slot: 7, kind: "older" as const, here: 37, there: 21 };
+
 describe("/health", () => {
   const healthy: [string, Partial<ShardSnapshot>][] = [
     ["a live shard", {}],
-    ["an idle leader, whose last heartbeat is 6 s ago", { lastFrameAtMs: NOW_MS - 6_000 }],
+    ["an idle leader, whose last heartbeat is 6 s ago", { currentAtMs: NOW_MS - 6_000 }],
     ["a re-scan on the way", { state: "scanning", streaming: null, currentAtMs: NOW_MS - 900 }],
     [
       "a polling shard within the lag that is allowed",
@@ -40,10 +42,20 @@ describe("/health", () => {
   const sick: [string, Partial<ShardSnapshot>, string][] = [
     ["a stalled shard", { state: "stalled", lastError: "no heartbeat for 16 s" }, "no heartbeat"],
     ["a failed shard", { state: "failed", lastError: "EIO" }, "failed: EIO"],
-    ["a diverged shard", { state: "diverged", divergedSlots: 3 }, "diverged: 3 slots"],
+    [
+      "a diverged shard",
+      { state: "diverged", divergedSlots: 3 },
+      "diverged: 3 slots differ from the leader (kept)",
+    ],
+    [
+      "a diverged shard whose leader is away",
+      { state: "waiting", streaming: null, divergedSlots: 1, diverged: [NEWER] },
+      "diverged: 1 slot is newer here than at the leader (kept)",
+    ],
+    ["a diverged shard that scans", { state: "scanning", divergedSlots: 3 }, "diverged: 3 slots"],
     [
       "a lag above --max-lag",
-      { lastFrameAtMs: NOW_MS - 20_000, oldestUnsyncedAtMs: NOW_MS - 10_501 },
+      { currentAtMs: NOW_MS - 20_000, oldestUnsyncedAtMs: NOW_MS - 10_501 },
       "lag 30001 ms is above 30000 ms",
     ],
     [
@@ -71,6 +83,13 @@ describe("/health", () => {
     expect([status, body["verdict"]]).toEqual([503, "stalled"]);
   });
 
+  test("is 503 when the state file cannot be saved, and says why", () => {
+    const saved = { atMs: null, failure: 'Cannot write "r/armdb.state.json": no space' };
+    const { status, body } = ask("/health", documentOf([viewOf()], { saved }));
+    expect(status).toBe(503);
+    expect(body["reasons"]).toEqual([{ shard: null, reason: saved.failure }]);
+  });
+
   test("is 503 while stopping and before the first shard", () => {
     expect(ask("/health", documentOf([viewOf()], { stopping: true })).status).toBe(503);
     expect(ask("/health", documentOf([])).status).toBe(503);
@@ -89,6 +108,16 @@ describe("/ready", () => {
     expect(status).toBe(503);
     expect(body["reasons"]).toEqual([{ shard: 1, reason: "scanning: following the live stream" }]);
     expect(ask("/ready", documentOf([viewOf()], { shardCount: 4 })).status).toBe(503);
+    expect(ask("/ready", documentOf([viewOf()], { stopping: true })).status).toBe(503);
+    const first = viewOf({
+      ready: false,
+      state: "scanning",
+      complete: false,
+      activity: "catching up",
+    });
+    expect(ask("/ready", documentOf([first])).body["reasons"]).toEqual([
+      { shard: 0, reason: "scanning: catching up; its first copy has never ended" },
+    ]);
   });
 });
 

@@ -19,7 +19,8 @@ function valuesOf(document: StatusDocument, figures = FIGURES): Map<string, stri
   return values;
 }
 
-const before = documentOf([viewOf()]);
+const OWED = { why: "loss", sinceMs: 5_000, heldUntilMs: null } as const;
+const before = documentOf([viewOf({ owed: OWED }), viewOf({ shard: 1, owed: OWED })]);
 const after = documentOf(
   [
     viewOf(
@@ -49,10 +50,14 @@ const after = documentOf(
         slowWrites: 1,
         slowestWriteMs: 101,
         scanningShare: 0.02,
+        complete: false,
+        suspectSlots: 1,
+        owed: { ...OWED, sinceMs: 6_000 },
       },
       { heardAtMs: NOW_MS - 400, restarts: 1 },
     ),
-    viewOf({ shard: 1 }),
+    viewOf({ shard: 1, owed: OWED }),
+    viewOf({ shard: 2 }),
   ],
   { protocol: 2, connectionsToday: 4, startedAtMs: NOW_MS - 121_000 },
 );
@@ -90,18 +95,34 @@ describe("/metrics", () => {
     }
   });
 
-  test("a shard that never caught up has an infinite lag and timestamps of 0", () => {
+  test("a shard that never caught up has an infinite lag, and no time of what never was", () => {
     const values = valuesOf(
       documentOf([viewOf({ lastFullScanAtMs: null, lastFrameAtMs: null, state: "connecting" })]),
     );
     expect(values.get('armdb_shard_lag_seconds{shard="0"}')).toBe("+Inf");
-    expect(values.get('armdb_shard_last_frame_timestamp_seconds{shard="0"}')).toBe("0");
-    expect(values.get('armdb_shard_last_full_scan_timestamp_seconds{shard="0"}')).toBe("0");
+    expect(values.has('armdb_shard_last_frame_timestamp_seconds{shard="0"}')).toBe(false);
+    expect(values.has('armdb_shard_last_full_scan_timestamp_seconds{shard="0"}')).toBe(false);
   });
 
-  test("a shard of which nothing is known has every series", () => {
+  test("a shard of which nothing is known has counters of 0, and no gauge of what is not known", () => {
     const values = valuesOf(documentOf([viewOf(null)]));
-    for (const { name } of SHARD_SERIES) expect(values.has(`${name}{shard="0"}`)).toBe(true);
+    const gauges = SHARD_SERIES.filter(({ name, type }) => {
+      return type === "gauge" && values.has(`${name}{shard="0"}`);
+    });
+    expect(gauges.map(({ name }) => name)).toEqual([
+      "armdb_shard_lag_seconds",
+      "armdb_shard_ready",
+      "armdb_shard_last_word_timestamp_seconds",
+    ]);
+    for (const { name, type } of SHARD_SERIES) {
+      if (type === "counter") expect(values.get(`${name}{shard="0"}`)).toBe("0");
+    }
+  });
+
+  test("a whole scan that is due has an age, and none of it where none is", () => {
+    const name = "armdb_shard_scan_owed_seconds";
+    expect(valuesBefore.get(`${name}{shard="0"}`)).toBe("5");
+    expect(valuesAfter.has(`${name}{shard="2"}`)).toBe(false);
   });
 
   test("every series has HELP and TYPE once, before its values, and a name in good form", () => {

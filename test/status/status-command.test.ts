@@ -302,7 +302,7 @@ describe("status with somebody behind the socket", () => {
         state: "diverged",
         divergedSlots: 12_345,
         diverged: [{ slot: 7, kind: "missing", here: 41, there: null }],
-        activity: "12345 slots differ from the leader and are not older here",
+        activity: "following the live stream",
       }),
       viewOf({ shard: 3, lastError: "\u001b[31mleader text\u202e" }),
     ];
@@ -315,7 +315,10 @@ describe("status with somebody behind the socket", () => {
       expect(text).toContain("shard 1: no connection: ECONNREFUSED; again in 2.0 s");
       expect(text).toContain("it has never caught up");
       expect(text).toContain("infinite");
-      expect(text).toContain("slot 7 (missing: occupied v10 here, nothing there) and 12,344 more");
+      expect(text).toContain("diverged: 1 of 5 shards differs from leader 10.0.0.5:7400");
+      expect(text).toContain(
+        "shard 254: 12,345 slots differ from the leader (kept): slot 7 is extra here (v10, not at the leader), ...",
+      );
       expect(text).toContain("Try: armdb compare");
       expect(text).not.toContain("\u001b");
       expect(text).not.toContain("\u202e");

@@ -7,9 +7,15 @@ import { durableLagMs, lagMs } from "../../src/status/lag.ts";
 import { verdictOf, verdictStatus } from "../../src/status/verdict.ts";
 import { documentOf, NOW_MS, snapshotOf, viewOf, WALL_MS } from "./facts.ts";
 
+const OWED = { why: "loss", sinceMs: 5_000, heldUntilMs: null } as const;
+
 describe("lag", () => {
   const cases: [string, Partial<ShardSnapshot>, number | null][] = [
-    ["live: the age of the last frame", {}, 2_000],
+    [
+      "live: since it last held all there was, however old the last frame is",
+      { lastFrameAtMs: NOW_MS - 10 },
+      2_000,
+    ],
     [
       "live: plus the age of the oldest unsynced write",
       { oldestUnsyncedAtMs: NOW_MS - 300 },
@@ -22,11 +28,24 @@ describe("lag", () => {
       9_000,
     ],
     ["never caught up: infinite", { lastFullScanAtMs: null, currentAtMs: null }, null],
-    ["never a future", { lastFrameAtMs: NOW_MS + 5 }, 0],
+    ["never a future", { currentAtMs: NOW_MS + 5 }, 0],
+    [
+      "a loss is owed for: at least the age of the run that showed it",
+      { owed: { ...OWED, sinceMs: 7_000 }, shownAtMs: NOW_MS - 900 },
+      7_900,
+    ],
+    ["any other debt says nothing of lag", { owed: { ...OWED, why: "calendar" } }, 2_000],
   ];
   for (const [name, changes, expected] of cases) {
-    test(name, () => expect(lagMs(snapshotOf(changes), NOW_MS, NOW_MS)).toBe(expected));
+    test(name, () => expect(lagMs(snapshotOf(changes), NOW_MS, NOW_MS, "group")).toBe(expected));
   }
+
+  test("with --sync off the durable lag is shown and does not count", () => {
+    const view = viewOf({ oldestUnsyncedAtMs: NOW_MS - 47_000 }, { heardAtMs: NOW_MS });
+    const shown = (sync: "off" | "group") => documentOf([view], { sync }).shards[0];
+    expect(shown("off")).toMatchObject({ durableLagMs: 47_000, lagMs: 2_000 });
+    expect(shown("group")).toMatchObject({ durableLagMs: 47_000, lagMs: 49_000 });
+  });
 
   test("durable lag is 0 when all is durable", () => {
     expect(durableLagMs(snapshotOf(), NOW_MS, NOW_MS)).toBe(0);
@@ -59,10 +78,109 @@ describe("verdict", () => {
   ];
   for (const [verdict, states, status] of cases) {
     test(`${states.join(", ") || "no shard"}: ${verdict}, exit ${status}`, () => {
-      expect(verdictOf(states)).toBe(verdict as ReturnType<typeof verdictOf>);
-      expect(verdictStatus(verdictOf(states))).toBe(status as 0 | 4 | 5);
+      const shown = verdictOf(states.map((state) => ({ state, divergedSlots: 0 })));
+      expect(shown).toBe(verdict as ReturnType<typeof verdictOf>);
+      expect(verdictStatus(shown)).toBe(status as 0 | 4 | 5);
     });
   }
+});
+
+describe("divergence", () => {
+  const states: readonly ShardState[] = [
+    ...(["connecting", "scanning", "live", "polling", "waiting", "stalled", "diverged"] as const),
+    ...(["failed", "stopped"] as const),
+  ];
+  for (const state of states) {
+    test(`outweighs ${state}: verdict and exit status are diverged's`, () => {
+      const document = documentOf([viewOf(), viewOf({ shard: 1, state, divergedSlots: 1 })]);
+      expect([document.verdict, verdictStatus(document.verdict)]).toEqual(["diverged", 4]);
+    });
+  }
+
+  test("outweighs a thread that fell silent", () => {
+    const silent = viewOf({ state: "diverged", divergedSlots: 2 }, { heardAtMs: NOW_MS - 30_000 });
+    const document = documentOf([silent]);
+    expect([document.verdict, document.shards[0]?.state]).toEqual(["diverged", "diverged"]);
+    expect(document.shards[0]?.activity).toContain("no word from its thread for 30 s");
+  });
+
+  test("is over for nobody because the follower stops", () => {
+    const stopped = viewOf({ state: "stopped", divergedSlots: 2 }, { ended: true });
+    expect(documentOf([stopped], { stopping: true }).verdict).toBe("diverged");
+  });
+});
+
+describe("a follower that is being stopped", () => {
+  test("is behind at best, and not ready", () => {
+    const document = documentOf([viewOf()], { stopping: true });
+    expect([document.verdict, document.ready]).toEqual(["behind", false]);
+  });
+});
+
+describe("what is owed, scanned and saved", () => {
+  const owed = { why: "loss", sinceMs: 1_000, heldUntilMs: WALL_MS + 60_000 } as const;
+  const scan = {
+    ...({ link: 4, kind: "beside", why: "loss", phase: "scanning" } as const),
+    ...{ ms: 2_000, slot: 249 },
+  };
+
+  test("is told as of now, not as of the last report", () => {
+    const told = viewOf({ owed, scan, scanned: 500, shownAtMs: NOW_MS - 700 });
+    expect(documentOf([told]).shards[0]).toMatchObject({
+      owed: { why: "loss", sinceMs: 1_700, heldUntilMs: WALL_MS + 60_000 },
+      scan: { kind: "beside", why: "loss", phase: "scanning", ms: 2_700, slot: 249 },
+      // 250 of 1000 slots in 2 s; 500 records.
+      catchUp: { share: 0.25, recordsPerSecond: 250, leftMs: 6_000 },
+    });
+  });
+
+  test("a scan that waits for its sign of life is all there, and one without a slot has no time left", () => {
+    const at = (phase: "scanning" | "confirming", slot: number) =>
+      documentOf([viewOf({ scan: { ...scan, phase, slot } })]).shards[0]?.catchUp;
+    expect(at("confirming", 700)).toMatchObject({ share: 1, leftMs: 0 });
+    expect(at("scanning", -1)).toMatchObject({ share: 0, leftMs: null });
+    expect(documentOf([viewOf()]).shards[0]?.catchUp).toBeNull();
+  });
+
+  test("of all shards: by slots, as fast as together and as long as the slowest", () => {
+    const small = viewOf({ slots: 1_000, scan, scanned: 500 });
+    const large = viewOf({ shard: 1, slots: 9_000, scan: { ...scan, slot: 899 }, scanned: 700 });
+    expect(documentOf([small, large]).catchUp).toEqual({
+      share: 0.115,
+      recordsPerSecond: 600,
+      leftMs: 18_000,
+    });
+    // Shards that do not scan are all there.
+    expect(documentOf([small, viewOf({ shard: 1 })]).catchUp?.share).toBe(0.625);
+    expect(documentOf([viewOf()]).catchUp).toBeNull();
+  });
+
+  test("complete is true when all shards are, false when one is not, else not known", () => {
+    const of = (...complete: (boolean | null)[]) =>
+      documentOf(complete.map((each, shard) => viewOf({ shard, complete: each }))).complete;
+    expect([of(true, true), of(true, false), of(true, null), of(null, false)]).toEqual([
+      true,
+      false,
+      null,
+      false,
+    ]);
+    expect(documentOf([viewOf()], { shardCount: 2 }).complete).toBeNull();
+  });
+
+  test("what comes from the state file has its time, until a scan of this run is whole", () => {
+    const early = viewOf({ lastFullScanAtMs: NOW_MS - 500_000 });
+    const foundSavedAtMs = WALL_MS - 300_000;
+    const saved = { atMs: null, failure: "Cannot write: ENOSPC" };
+    const document = documentOf([early, viewOf({ shard: 1 })], { foundSavedAtMs, saved });
+    expect(document.shards.map(({ asOfMs }) => asOfMs)).toEqual([foundSavedAtMs, null]);
+    expect(document).toMatchObject({
+      savedAtMs: foundSavedAtMs,
+      saveError: "Cannot write: ENOSPC",
+      connectionsNextAtMs: null,
+    });
+    const next = documentOf([viewOf()], { connectionsNextAtMs: WALL_MS + 5.5 });
+    expect([next.connectionsNextAtMs, next.savedAtMs]).toEqual([WALL_MS + 6, WALL_MS - 4_000]);
+  });
 });
 
 describe("the status document", () => {
@@ -160,10 +278,10 @@ describe("the status document", () => {
     const document = documentOf(shards);
     expect(document.shards.map((shard) => shard.diverged.length)).toEqual([600, 400]);
     expect(document.shards[0]?.diverged.slice(0, 2)).toEqual([
-      { slot: 0, kind: "older", here: { status: "occupied", version: 9 }, there: null },
+      { slot: 0, kind: "extra", here: { status: "occupied", version: 9 }, there: null },
       {
         slot: 1,
-        kind: "older",
+        kind: "newer",
         here: { status: "occupied", version: 9 },
         there: { status: "deleted", version: 8 },
       },

@@ -11,7 +11,11 @@ import { documentOf, NOW_MS, viewOf } from "./facts.ts";
 const DIVERGED = { slot: 5, kind: "missing" as const, here: 41, there: null };
 const DOCUMENT = documentOf([
   viewOf({ lastError: "text of a \u202e leader", oldestUnsyncedAtMs: NOW_MS - 507 }),
-  viewOf({ shard: 1, state: "diverged", divergedSlots: 1, diverged: [DIVERGED] }),
+  viewOf({
+    ...{ shard: 1, state: "diverged", divergedSlots: 1, diverged: [DIVERGED], suspectSlots: 2 },
+    owed: { why: "loss", sinceMs: 5, heldUntilMs: 7 },
+    scan: { ...{ link: 1, kind: "first", why: "first", phase: "scanning" }, ms: 5, slot: -1 },
+  }),
   viewOf(null, { shard: 2 }),
 ]);
 
@@ -39,6 +43,9 @@ describe("readStatusDocument()", () => {
       lastError: 7,
       ready: "yes",
       streaming: "sometimes",
+      owed: { why: 1, sinceMs: 2 },
+      scan: [],
+      catchUp: { share: "all" },
       diverged: [{ slot: "x" }, 7, null],
     };
     expect(readStatusDocument({ ...DOCUMENT, shards: [shard] })?.shards[0]).toMatchObject({
@@ -49,6 +56,9 @@ describe("readStatusDocument()", () => {
       lastError: null,
       ready: null,
       streaming: null,
+      owed: null,
+      scan: null,
+      catchUp: null,
       diverged: [],
     });
   });

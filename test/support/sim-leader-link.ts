@@ -24,7 +24,6 @@ import { SlotBatchEncoder } from "../../src/wire/slot-batch.ts";
 import { batchFrame } from "./leader-scripts.ts";
 import type { SimLeader, SimShard } from "./sim-leader.ts";
 
-const HEARTBEAT_MS = 5_000;
 /** The ring is polled this often. */
 const RING_POLL_MS = 1;
 /** An idle generation 1 connection reads, and echoes, about once a second. */
@@ -152,7 +151,7 @@ export class SimLeaderLink {
   #caughtUp(): void {
     this.#phase = "caught-up";
     this.#send(encodeCaughtUp({ shardId: this.#shardId, totalScanned: BigInt(this.#scanned) }));
-    this.#heartbeatAtMs = this.#clock.nowMs() + HEARTBEAT_MS;
+    this.#heartbeatAtMs = this.#clock.nowMs() + this.#leader.periodMs();
     if (this.#shard.streaming !== this) return;
     this.#beat();
     this.eventsWait();
@@ -176,7 +175,7 @@ export class SimLeaderLink {
 
   #beat(): void {
     this.#after(Math.max(0, this.#heartbeatAtMs - this.#clock.nowMs()), () => {
-      this.#heartbeatAtMs = this.#clock.nowMs() + HEARTBEAT_MS;
+      this.#heartbeatAtMs = this.#clock.nowMs() + this.#leader.periodMs();
       this.#send(encodeHeartbeat());
       this.#beat();
     });

@@ -14,6 +14,8 @@ export type Generation = 1 | 2 | 3;
 
 export const GENERATIONS: readonly Generation[] = [1, 2, 3];
 
+/** From one heartbeat to the next. */
+const HEARTBEAT_MS = 5_000;
 /** Events that wait in a ring before it drops. */
 const RING_EVENTS = 8192;
 const LINK_QUEUE_BYTES_MAX = 64 * 1024 * 1024;
@@ -26,6 +28,8 @@ export interface SimLeaderOptions {
   /** Slots a shard. */
   readonly slots?: number;
   readonly port?: number;
+  /** From one heartbeat to the next; 5 s unless given. */
+  readonly periodMs?: () => number;
 }
 
 /** What one shard of the leader has. */
@@ -61,6 +65,11 @@ export class SimLeader {
     this.#port = options.port ?? 0;
     this.shards = Array.from({ length: options.shards ?? 1 }, () => new SimShard());
     this.start();
+  }
+
+  /** Ms until the next heartbeat. */
+  periodMs(): number {
+    return this.options.periodMs?.() ?? HEARTBEAT_MS;
   }
 
   get generation(): Generation {

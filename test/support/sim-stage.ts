@@ -15,6 +15,7 @@ export interface SimStageOptions {
   readonly generation?: Generation;
   readonly shards?: number;
   readonly slots?: number;
+  readonly periodMs?: () => number;
   /** Connects that fail do so before anything else happens. */
   readonly failsAtOnce?: boolean;
 }
@@ -28,7 +29,10 @@ export class SimStage {
   constructor(options: SimStageOptions = {}) {
     const { generation = 3, shards = 1, slots = 1000, failsAtOnce = false } = options;
     this.net.failsAtOnce = failsAtOnce;
-    this.leader = new SimLeader({ net: this.net, clock: this.clock, generation, shards, slots });
+    const { net, clock } = this;
+    const { periodMs } = options;
+    const made = { net, clock, generation, shards, slots };
+    this.leader = new SimLeader(periodMs === undefined ? made : { ...made, periodMs });
   }
 
   /** Starts a follower over the disk as it is. */

@@ -8,7 +8,8 @@ export interface SlotShape {
 
 export interface ExpectedDifference {
   readonly slot: number;
-  readonly kind: "older" | "same-version" | "missing";
+  /** In the words of `armdb compare`, said of `here`. */
+  readonly kind: "newer" | "value" | "status" | "extra";
 }
 
 const HEADER_BYTES = 4096;
@@ -47,11 +48,11 @@ function kindOf(
 ): ExpectedDifference["kind"] | null {
   const word = ours.readUInt32LE(0);
   const leaderWord = theirs.length === 0 ? 0 : theirs.readUInt32LE(0);
-  if ((leaderWord & 3) === FREE) return (word & 3) === OCCUPIED ? "missing" : null;
+  if ((leaderWord & 3) === FREE) return (word & 3) === OCCUPIED ? "extra" : null;
   const ahead = ((word >>> 2) - (leaderWord >>> 2) + VERSIONS) % VERSIONS;
   if (word === 0 || ahead >= VERSIONS / 2) return null;
-  if (ahead > 0) return "older";
+  if (ahead > 0) return "newer";
   if (takesEqual) return null;
-  if (word !== leaderWord) return "same-version";
-  return (word & 3) === OCCUPIED && !ours.equals(theirs) ? "same-version" : null;
+  if (word !== leaderWord) return "status";
+  return (word & 3) === OCCUPIED && !ours.equals(theirs) ? "value" : null;
 }

@@ -4,6 +4,7 @@
 import { controlSockets } from "../../io/control-socket.ts";
 import { openNoticeSocket } from "../../io/notify.ts";
 import { onUserSignal } from "../../io/user-signal.ts";
+import type { SyncPolicy } from "../../replica/follower-types.ts";
 import type { Supervisor } from "../../replica/supervisor.ts";
 import { FollowerServices } from "../../status/follower-services.ts";
 import { parseHttpAddress } from "../../io/address.ts";
@@ -18,6 +19,9 @@ export interface FollowerPlace {
   readonly port: number;
   readonly dir: string;
   readonly connectionsPerDay: number | null;
+  readonly sync: SyncPolicy;
+  /** Unix time at which the run before saved the state file; null: there was none with this leader. */
+  readonly foundSavedAtMs: number | null;
 }
 
 /** The services of one follower, from before its start to its end. */

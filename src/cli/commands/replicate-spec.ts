@@ -101,7 +101,8 @@ export const replicateSpec: CommandSpec = {
     {
       name: "accept-leader",
       kind: "flag",
-      summary: "list what differs and is not older here, save it, and take the leader's",
+      summary:
+        "overwrite diverged records with the leader's version (the old ones are saved to armdb-reset-SHARD.log)",
       commandLineOnly: true,
     },
     {
@@ -134,7 +135,7 @@ export const replicateSpec: CommandSpec = {
     [0, "caught up (--once), or stopped in good order by a signal"],
     [2, "usage; or DIR needs --adopt"],
     [3, "DIR is damaged: verify, then repair"],
-    [4, "--once: slots differ from the leader and are not older here"],
+    [4, "--once: slots differ from the leader and are kept"],
     [10, "DIR is not a directory for a database"],
     [11, "DIR is in use by another process"],
     [12, "--once: no progress within --timeout"],

@@ -1,19 +1,20 @@
 // `armdb replicate LEADER --data DIR`: follows a leader (cli.md: replicate). Wires the supervisor to the terminal, the JSON
 // lines and the signals; all decisions about following are in src/replica.
 
-import { WINDOW_ACKS_MAX } from "../../limits.ts";
+import { LEADER_CONNECTIONS_DEFAULT, WINDOW_ACKS_MAX } from "../../limits.ts";
 import { ArmdbError } from "../../errors.ts";
-import { parseAddress } from "../../io/address.ts";
+import { formatAddress, parseAddress } from "../../io/address.ts";
 import { probeLibc } from "../../io/libc.ts";
 import type { SyncPolicy } from "../../replica/follower-types.ts";
 import { createShardThreads } from "../../replica/start-shard.ts";
-import { Supervisor } from "../../replica/supervisor.ts";
+import { type SharedSettings, Supervisor } from "../../replica/supervisor.ts";
 import { writersOf } from "../../store/holders.ts";
 import { type HeldLock, takeLock } from "../../store/lock.ts";
 import { lookAtTarget, type ReplicaTarget } from "../../store/replica-dir.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
+import { formatCount } from "../surface/numbers.ts";
 import { FollowDisplay } from "../render/follow-display.ts";
-import { FollowerFace } from "./follower-services.ts";
+import { FollowerFace, type FollowerPlace } from "./follower-services.ts";
 import { replicateSpec } from "./replicate-spec.ts";
 
 export const replicateCommand: Command = { spec: replicateSpec, run };
@@ -68,7 +69,7 @@ function follow(
   locked: (lock: HeldLock) => void,
 ): Promise<number> {
   const { args, clock, disk, net } = context;
-  const { dir, host, port, once, target, windowAcks, connectionsPerDay } = following;
+  const { dir, once, target, connectionsPerDay } = following;
   const display = new FollowDisplay(context, { leader: args.argument("LEADER") ?? "", dir, once });
   return new Promise((resolve, reject) => {
     let timedOut = false;
@@ -77,25 +78,14 @@ function follow(
       ...{ disk, clock, net, target },
       threads: createShardThreads(),
       connectionsPerDay,
-      shared: {
-        host,
-        port,
-        dir,
-        once,
-        resyncMs: args.durationMs("resync"),
-        pollMs: args.durationMs("poll") ?? 300_000,
-        windowAcks,
-        limitRateBytes: args.bytes("limit-rate"),
-        sync: (args.text("sync") ?? "group") as SyncPolicy,
-        acceptLeader: args.flag("accept-leader"),
-      },
+      shared: sharedOf(context, following),
       lock: () => {
         locked(takeLock(disk, dir, "exclusive"));
         face.locked();
       },
       reported: (report) => display.reported(report, () => supervisor.snapshots),
       allReady: () => {
-        display.ready();
+        display.ready(divergedSlots(supervisor));
         face.ready();
         if (once) {
           finished = true;
@@ -114,7 +104,7 @@ function follow(
         }
       },
     });
-    const face = new FollowerFace(context, { host, port, dir, connectionsPerDay }, supervisor);
+    const face = new FollowerFace(context, placeOf(context, following), supervisor);
     const stop = () => {
       display.stopping();
       face.stopping();
@@ -139,6 +129,36 @@ function follow(
   });
 }
 
+/** What every shard is told. */
+function sharedOf(
+  { args }: Context,
+  { host, port, dir, once, windowAcks }: Following,
+): SharedSettings {
+  return {
+    ...{ host, port, dir, once, windowAcks },
+    resyncMs: args.durationMs("resync"),
+    pollMs: args.durationMs("poll") ?? 300_000,
+    limitRateBytes: args.bytes("limit-rate"),
+    sync: syncOf(args),
+    acceptLeader: args.flag("accept-leader"),
+  };
+}
+
+function syncOf(args: Context["args"]): SyncPolicy {
+  return (args.text("sync") ?? "group") as SyncPolicy;
+}
+
+/** What is shown beside what the shards say. */
+function placeOf(
+  { args }: Context,
+  { host, port, dir, target, connectionsPerDay }: Following,
+): FollowerPlace {
+  const { state } = target;
+  const isSame = state?.leader === formatAddress({ host, port });
+  const foundSavedAtMs = isSame ? state.savedAtMs : null;
+  return { host, port, dir, connectionsPerDay, sync: syncOf(args), foundSavedAtMs };
+}
+
 interface Ending {
   readonly context: Context;
   readonly display: FollowDisplay;
@@ -152,14 +172,16 @@ interface Ending {
 /** Exit status of a follower that is over (cli.md: Exit codes). */
 function endStatus(ending: Ending): number {
   const { context, display, error, timedOut, finished, once, supervisor } = ending;
-  const diverged = supervisor.snapshots.reduce((sum, shard) => sum + shard.divergedSlots, 0);
   if (error !== null) {
     display.summary("failed");
     throw error;
   }
   if (once && finished) {
+    const diverged = divergedSlots(supervisor);
     display.summary(diverged > 0 ? "diverged" : "caught-up");
-    return diverged > 0 ? 4 : 0;
+    if (diverged > 0)
+      throw differs(diverged, context.args.text("data") ?? "DIR", supervisor.leader);
+    return 0;
   }
   if (timedOut) {
     display.summary("timed-out");
@@ -172,6 +194,18 @@ function endStatus(ending: Ending): number {
   }
   display.summary("stopped");
   return once ? signalStatus(context.stop.reason) : 0;
+}
+
+function divergedSlots({ snapshots }: Supervisor): number {
+  return snapshots.reduce((sum, shard) => sum + shard.divergedSlots, 0);
+}
+
+function differs(slots: number, dir: string, leader: string): ArmdbError {
+  const are =
+    slots === 1 ? "slot differs from the leader and is" : "slots differ from the leader and are";
+  return new ArmdbError("differs", `${formatCount(slots)} ${are} kept`, {
+    hint: `armdb compare ${dir} ${leader}`,
+  });
 }
 
 /** With --once: calls back when nothing has moved for --timeout. Returns what ends the watch. */
@@ -222,7 +256,7 @@ function windowOf(window: number | null): number {
 
 function connectionLimit(text: string | null): number | null {
   if (text === "off") return null;
-  const limit = Number(text ?? "1000");
+  const limit = Number(text ?? LEADER_CONNECTIONS_DEFAULT);
   if (Number.isInteger(limit) && limit >= 1 && limit <= 30_000) return limit;
   throw new ArmdbError("usage", `--leader-connections is "${text}", wanted 1 to 30000 or off`);
 }

@@ -21,9 +21,9 @@ const spec: CommandSpec = {
   summary: "am I safe? a line a shard, from the running follower or from the files",
   description:
     "Asks the follower that runs on DIR, over DIR/armdb.sock; where none runs, says what headers, sidecars, cursors and " +
-    "armdb.state.json tell, without a scan. The lag of a live shard is the age of the last frame (the leader sends one every " +
-    "5 s at least) plus that of the oldest write that is not durable; of a polling one, the age of the start of its last whole scan; of one that " +
-    "has never caught up, infinite (null in JSON, with caughtUp false).",
+    "armdb.state.json tell, without a scan. The lag is an upper bound of the age of what is here. Of a live shard it is worked out from " +
+    "the leader's heartbeats, which come every 5 s, plus the age of the oldest write that is not durable; of a polling one it is the age of the " +
+    "start of its last whole scan; of one that has never caught up it is infinite (null in JSON, with caughtUp false).",
   arguments: [
     { name: "DIR", required: true, summary: "a replica's directory", complete: "directory" },
   ],

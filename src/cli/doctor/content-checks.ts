@@ -4,8 +4,11 @@
 import { type DatabaseDirectory, readDirectory } from "../../audit/directory.ts";
 import { ArmdbError } from "../../errors.ts";
 import { decodeCursor } from "../../format/cursor.ts";
+import type { Clock } from "../../io/clock.ts";
 import type { Disk } from "../../io/disk.ts";
-import { GROW_SLOTS_MIN } from "../../limits.ts";
+import { GROW_SLOTS_MIN, LEADER_CONNECTIONS_DEFAULT } from "../../limits.ts";
+import { ConnectionBudget } from "../../replica/connection-budget.ts";
+import { limitText } from "../../replica/machine/connections.ts";
 import type { LockHolder, Writers } from "../../store/holders.ts";
 import { lookAtTarget, type ReplicaTarget } from "../../store/replica-dir.ts";
 import { formatBytes, formatCounted, formatTime } from "../surface/numbers.ts";
@@ -95,6 +98,24 @@ export function checkLeaderBefore(content: Content, leader: string | null): Chec
   const remedy =
     "is this the same database? another leader's newer slots would win, older ones diverge";
   return [warn("leader-before", message, remedy)];
+}
+
+/** How many connections of the day are used up; only a leader of protocol 1 has such a limit. */
+export function checkConnections(content: Content, leader: string | null, clock: Clock): Check[] {
+  const state = content.kind === "database" ? content.target.state : null;
+  if (state === null || state.protocol !== 1) return [];
+  if (leader !== null && leader !== state.leader) return [];
+  const name = "connections";
+  // A follower may run with another limit, which no file says.
+  const budget = new ConnectionBudget(clock, LEADER_CONNECTIONS_DEFAULT, state.connectionsAtMs);
+  const waitMs = budget.waitMs(0);
+  if (waitMs === 0) {
+    const used = formatCounted(budget.used, "connection");
+    return [ok(name, `${used} of ${LEADER_CONNECTIONS_DEFAULT} in the last 24 hours`)];
+  }
+  const held = { untilMs: clock.wallMs() + waitMs, limit: LEADER_CONNECTIONS_DEFAULT };
+  const remedy = "restart the leader, which gives back what connections cost it; or wait";
+  return [warn(name, limitText(held), remedy)];
 }
 
 /** A cursor saved in the future means that a clock jumped, here or where the directory came from. */

@@ -8,6 +8,7 @@ import { lockHolder, type ProcessTable, systemTable, writersOf } from "../../sto
 import { type Check, warn } from "./check.ts";
 import {
   type Content,
+  checkConnections,
   checkContent,
   checkCursorTime,
   checkHolders,
@@ -48,7 +49,7 @@ export async function examine(examination: Examination): Promise<Check[]> {
 }
 
 function directoryChecks(examination: Examination, data: string, leader: string | null): Check[] {
-  const { disk } = examination;
+  const { disk, clock } = examination;
   const system = examination.system ?? systemFacts;
   const processes = examination.processes ?? systemTable;
   const place = findPlace(disk, data);
@@ -68,6 +69,7 @@ function directoryChecks(examination: Examination, data: string, leader: string 
     return checks;
   }
   checks.push(checkContent(content), ...checkLeaderBefore(content, leader));
+  checks.push(...checkConnections(content, leader, clock));
   checks.push(...checkCursorTime(content, system.wallMs()));
   if (place.exists) {
     const holder = lockHolder(place.path, processes);

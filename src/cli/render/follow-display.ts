@@ -1,7 +1,9 @@
 // What people and scripts see of a running follower: a row per shard on a terminal, plain lines elsewhere, NDJSON with --json
 // (cli.md: replicate). Shows what is reported and decides nothing.
 
-import type { FollowerReport, ShardSnapshot } from "../../replica/follower-types.ts";
+import type { DivergedSlot, FollowerReport, ShardSnapshot } from "../../replica/follower-types.ts";
+import { differenceHere, divergedText, type DivergedWord } from "../../status/diverged-words.ts";
+import { rescanText } from "../../status/scan-words.ts";
 import type { Context } from "../command.ts";
 import type { Progress, ProgressRow } from "../surface/surface.ts";
 import { escapeText } from "../surface/escape.ts";
@@ -9,6 +11,9 @@ import { formatCount, formatDuration } from "../surface/numbers.ts";
 
 /** Less than the second between two snapshots of a live shard, so that one that comes early does not wait for the next. */
 const JSON_PROGRESS_INTERVAL_MS = 900;
+
+/** Diverged slots that are named in a line. */
+const DIVERGED_SHOWN = 10;
 
 /** What the display needs of a command's surroundings. */
 export type FollowDisplayContext = Pick<Context, "messages" | "json" | "out" | "clock">;
@@ -61,6 +66,11 @@ export class FollowDisplay {
         messages.debug(`shard ${report.shard}: ${report.state}, ${escapeText(report.detail)}`);
         return;
       case "caught-up": {
+        if (report.why !== "first") {
+          const text = rescanText(report.why, Number(report.applied), Number(report.healed));
+          messages.info(`shard ${report.shard}: ${text}`);
+          return;
+        }
         const scanned = formatCount(Number(report.scanned));
         const applied = formatCount(Number(report.applied));
         const took = formatDuration(report.tookMs);
@@ -75,12 +85,11 @@ export class FollowDisplay {
         );
         return;
       case "diverged": {
-        const listed = report.slots.slice(0, 10).map((slot) => `${slot.slot} (${slot.kind})`);
-        const more =
-          report.total > listed.length ? ` and ${report.total - listed.length} more` : "";
+        const words = report.slots.map(wordOf);
+        const text = divergedText(words, report.total, DIVERGED_SHOWN);
         messages.warn(
-          `shard ${report.shard}: ${report.total} slots differ from the leader and are not older here: ${listed.join(", ")}${more}. ` +
-            `Ours are kept. Try: armdb compare ${escapeText(this.#dir)} ${escapeText(this.#leader)}; --accept-leader takes the leader's`,
+          `shard ${report.shard}: ${text}${text.endsWith("...") ? "" : "."} ` +
+            `Try: armdb compare ${escapeText(this.#dir)} ${escapeText(this.#leader)}; --accept-leader takes the leader's records`,
         );
         return;
       }
@@ -111,6 +120,7 @@ export class FollowDisplay {
           scanned: String(report.scanned),
           applied: String(report.applied),
           healed: String(report.healed),
+          why: report.why,
           ms: Math.round(report.tookMs),
         });
         return;
@@ -120,7 +130,7 @@ export class FollowDisplay {
           type: "diverged",
           shard: report.shard,
           total: report.total,
-          slots: report.slots,
+          slots: report.slots.map((slot) => ({ ...slot, kind: wordOf(slot).kind })),
         });
         return;
       case "snapshot": {
@@ -160,15 +170,15 @@ export class FollowDisplay {
     }
   }
 
-  /** Every shard has caught up and is durable. */
-  ready(): void {
+  /** Every shard has caught up and is durable. With --once what differs for good is left to the last line. */
+  ready(divergedSlots: number): void {
     const { messages, out, json } = this.#context;
     if (json) out.json({ schema: 1, type: "ready" });
-    messages.info(
-      this.#once
-        ? "Every shard has caught up and is durable"
-        : "Every shard has caught up and is durable; following. Ctrl-C stops in good order",
-    );
+    if (!this.#once) {
+      messages.info(
+        "Every shard has caught up and is durable; following. Ctrl-C stops in good order",
+      );
+    } else if (divergedSlots === 0) messages.info("Every shard has caught up and is durable");
   }
 
   stopping(): void {
@@ -206,12 +216,18 @@ function stopText(unclean: ReadonlyMap<string, readonly number[]>): string {
   return `Stopped; not closed clean: ${groups.join("; ")}`;
 }
 
-function rowOf(snapshot: ShardSnapshot): ProgressRow {
+/** In the words of compare. */
+function wordOf({ slot, here, there }: DivergedSlot): DivergedWord {
+  return { slot, kind: differenceHere(here, there) };
+}
+
+/** By the last slot of a scan: its records may lie anywhere in the shard. */
+function rowOf({ shard, state, scan, slots, occupied }: ShardSnapshot): ProgressRow {
   return {
-    label: `shard ${snapshot.shard}`,
-    state: snapshot.state,
-    done: snapshot.state === "scanning" ? snapshot.scanned : snapshot.occupied,
-    total: snapshot.state === "scanning" ? snapshot.slots : 0,
+    label: `shard ${shard}`,
+    state,
+    done: scan === null ? occupied : scan.phase === "confirming" ? slots : scan.slot + 1,
+    total: scan === null ? 0 : slots,
     unit: "slots",
   };
 }

@@ -8,10 +8,19 @@ import type {
   StatusVerdict,
 } from "../../status/status-types.ts";
 import { goOnCommand } from "./copy.ts";
+import { divergedText } from "../../status/diverged-words.ts";
+import { scanWhyText } from "../../status/scan-words.ts";
+import { catchUpText } from "../../status/status-line.ts";
 import type { Palette } from "../surface/surface.ts";
 import { escapeText } from "../surface/escape.ts";
-import { formatCount, formatCounted, formatDuration, formatRough } from "../surface/numbers.ts";
-import { type Column, cutText, tableLines, wrapText } from "../surface/tables.ts";
+import {
+  formatCount,
+  formatCounted,
+  formatDuration,
+  formatRough,
+  formatTime,
+} from "../surface/numbers.ts";
+import { cutText, type Column, tableLines, wrapText } from "../surface/tables.ts";
 
 export interface StatusStyle {
   readonly palette: Palette;
@@ -38,12 +47,14 @@ const DIVERGED_SHOWN = 5;
 
 export function statusLines(document: StatusDocument, style: StatusStyle): string[] {
   const lines = headLines(document, style);
-  const rows = document.shards.map((shard) => rowOf(shard, style.palette));
+  const shards = [...document.shards].sort(byNeed);
+  const rows = shards.map((shard) => rowOf(shard, style.palette));
   if (rows.length > 0) {
     const bold = (title: string) => style.palette.bold(title);
     lines.push("", ...tableLines(COLUMNS, rows, style.columns, bold));
   }
-  const notes = document.shards.flatMap((shard) => shardNotes(shard));
+  const notes = shards.flatMap((shard) => shardNotes(shard, document.atMs));
+  if (document.saveError != null) notes.push(escapeText(document.saveError));
   const more = [...notes, ...nextSteps(document, style.dir)];
   if (more.length > 0) lines.push("");
   for (const line of more) lines.push(...wrapText(line, style.columns));
@@ -53,39 +64,86 @@ export function statusLines(document: StatusDocument, style: StatusStyle): strin
 function headLines(document: StatusDocument, { palette, columns, dir }: StatusStyle): string[] {
   const { verdict, leader, shards } = document;
   const colour = colourOf(verdict, palette);
-  const name = leader === null ? "a leader that is not known" : escapeText(leader);
   if (document.running && shards.length === 0) {
+    const name = leader === null ? "a leader that is not known" : escapeText(leader);
     const about = `process ${document.pid ?? "?"} has not reached it yet; nothing is made in ${escapeText(dir)}`;
-    return [cutText(`${colour(verdict)}: no shard of ${name} yet`, columns), ...wrapText(about, columns)];
+    return [
+      cutText(`${colour(verdict)}: no shard of ${name} yet`, columns),
+      ...wrapText(about, columns),
+    ];
   }
+  // An incomplete one is also stopped, and both is said.
+  const word = verdict === "incomplete" ? `${colour("stopped")};` : `${colour(verdict)}:`;
   const about = document.running ? processLine(document) : filesLine(document, escapeText(dir));
-  const said = VERDICTS[verdict](name, formatCounted(shards.length, "shard"));
-  // Such a one is also stopped, and both is said.
-  const first =
-    verdict === "incomplete" ? `${colour("stopped")}; ${said}` : `${colour(verdict)}: ${said}`;
-  return [cutText(first, columns), ...wrapText(about, columns)];
+  return [...wrapText(`${word} ${verdictText(document)}`, columns), ...wrapText(about, columns)];
 }
 
-const VERDICTS: Readonly<Record<StatusVerdict, (leader: string, shards: string) => string>> = {
-  live: (leader, shards) => `${shards}, following ${leader}`,
-  behind: (leader, shards) => `${shards} of ${leader}, not all of them live`,
-  stalled: (leader, shards) => `${shards} of ${leader}, not all of them moving`,
-  diverged: (leader, shards) => `${shards} of ${leader}, not all of them its copy`,
-  incomplete: () => "the first copy is not complete",
-  stopped: () => "no follower runs here",
-};
+/** `2 of 2 shards differ from leader X`, `61 of 64 shards are scanning, 3 are live`. */
+function verdictText({ verdict, leader, shards }: StatusDocument): string {
+  const name = leader === null ? "a leader that is not known" : `leader ${escapeText(leader)}`;
+  const all = formatCounted(shards.length, "shard");
+  switch (verdict) {
+    case "live":
+      return `${all}, following ${leader === null ? name : escapeText(leader)}`;
+    case "behind":
+    case "stalled":
+      return `${statesText(shards)}, of ${name}`;
+    case "diverged": {
+      const diverged = shards.filter(({ divergedSlots }) => (divergedSlots ?? 0) > 0).length;
+      return `${formatCount(diverged)} of ${all} ${diverged === 1 ? "differs" : "differ"} from ${name}`;
+    }
+    case "incomplete":
+      return "the first copy is not complete";
+    case "stopped":
+      return "no follower runs here";
+  }
+}
+
+/** How many are in which state, the worst first. */
+function statesText(shards: readonly ShardStatus[]): string {
+  const counts = new Map<string, number>();
+  for (const { state } of [...shards].sort(byNeed)) {
+    counts.set(state, (counts.get(state) ?? 0) + 1);
+  }
+  if (counts.size === 0) return "no shard is known yet";
+  const [first, ...rest] = [...counts];
+  const [state, count] = first as [string, number];
+  const be = (number: number) => (number === 1 ? "is" : "are");
+  const head = `${formatCount(count)} of ${formatCounted(shards.length, "shard")} ${be(count)} ${state}`;
+  const tail = rest.map(([other, number]) => `${formatCount(number)} ${be(number)} ${other}`);
+  return [head, ...tail].join(", ");
+}
+
+/** What needs a person first, then by number. */
+const STATES_BY_NEED: readonly ShardStatus["state"][] = [
+  "failed",
+  "diverged",
+  "stalled",
+  "waiting",
+  "polling",
+  "scanning",
+  "connecting",
+  "live",
+  "stopped",
+];
+
+function byNeed(left: ShardStatus, right: ShardStatus): number {
+  const need = ({ state }: ShardStatus) => STATES_BY_NEED.indexOf(state);
+  return need(left) - need(right) || left.shard - right.shard;
+}
 
 function processLine(document: StatusDocument): string {
-  const { pid, upMs, protocol, connectionsToday, connectionsPerDay, scanningShare } = document;
+  const { pid, upMs, protocol, connectionsToday, connectionsPerDay } = document;
   const parts = [
-    `process ${pid ?? "?"}, up ${formatDuration(upMs ?? 0)}`,
+    `PID ${pid ?? "?"}, up ${formatDuration(upMs ?? 0)}`,
     protocol === null ? "protocol not known yet" : `protocol ${protocol}`,
   ];
   if (protocol === 1) {
     const limit = connectionsPerDay === null ? "" : ` of ${formatCount(connectionsPerDay)}`;
     parts.push(`${formatCount(connectionsToday ?? 0)}${limit} connections today`);
   }
-  parts.push(`scanning ${((scanningShare ?? 0) * 100).toFixed(1)}%`);
+  const catchUp = catchUpText(document.catchUp ?? null);
+  if (catchUp !== "") parts.push(catchUp);
   if (document.stopping) parts.push("being stopped");
   return parts.join(", ");
 }
@@ -124,8 +182,8 @@ function rowOf(shard: ShardStatus, palette: Palette): string[] {
 }
 
 /** What there is to say of a shard besides its row. */
-function shardNotes(shard: ShardStatus): string[] {
-  const { state, activity, lastError, durableLagMs, caughtUp, complete } = shard;
+function shardNotes(shard: ShardStatus, atMs: number): string[] {
+  const { state, activity, lastError, durableLagMs, caughtUp, complete, owed, asOfMs } = shard;
   const notes: string[] = [];
   const name = `shard ${shard.shard}`;
   if (state === "stopped" && complete === false) {
@@ -142,22 +200,44 @@ function shardNotes(shard: ShardStatus): string[] {
   if (durableLagMs !== null && durableLagMs >= DURABLE_LAG_SHOWN_MS) {
     notes.push(`${name}: writes of ${formatDuration(durableLagMs)} ago are not durable yet`);
   }
-  if (shard.diverged.length > 0) notes.push(`${name}: ${divergedText(shard)}`);
+  if (owed !== null) notes.push(`${name}: ${owedText(owed)}`);
+  if (shard.complete === false) notes.push(`${name}: its first copy has never ended`);
+  if (asOfMs !== null) {
+    const age = formatDuration(Math.max(0, atMs - asOfMs));
+    notes.push(`${name}: what is said of its last scan was saved ${age} ago, by an earlier run`);
+  }
+  if ((shard.divergedSlots ?? 0) > 0) notes.push(`${name}: ${divergedNote(shard)}`);
   return notes;
 }
 
-function divergedText({ diverged, divergedSlots }: ShardStatus): string {
-  const shown = diverged.slice(0, DIVERGED_SHOWN).map(({ slot, kind, here, there }) => {
-    const leader = there === null ? "nothing" : wordText(there);
-    return `slot ${slot} (${kind}: ${wordText(here)} here, ${leader} there)`;
-  });
+function owedText({ why, sinceMs, heldUntilMs }: NonNullable<ShardStatus["owed"]>): string {
+  const reason = escapeText(scanWhyText(why));
+  const held =
+    heldUntilMs === null
+      ? ""
+      : `; it waits for --leader-connections until ${formatTime(heldUntilMs)}`;
+  return `a whole scan has been due for ${formatDuration(sinceMs)} (${reason})${held}`;
+}
+
+/** The kinds with their numbers, and the first slots with both versions. */
+function divergedNote({ diverged, divergedSlots }: ShardStatus): string {
   const total = Math.max(divergedSlots ?? 0, diverged.length);
-  const more = total > shown.length ? ` and ${formatCount(total - shown.length)} more` : "";
-  return `diverged: ${shown.join(", ")}${more}`;
+  const shown = diverged.slice(0, DIVERGED_SHOWN).map(slotText).join(", ");
+  return `${divergedText(diverged, total, 0)}${shown === "" ? "" : `: ${shown}`}${
+    total > DIVERGED_SHOWN && shown !== "" ? ", ..." : ""
+  }`;
+}
+
+/** `slot 0 is newer here (v2, leader v1)`. */
+function slotText({ slot, kind, here, there }: ShardStatus["diverged"][number]): string {
+  const word =
+    kind === "value" ? "has other bytes" : kind === "status" ? "has another status" : `is ${kind}`;
+  const leader = there === null ? "not at the leader" : `leader ${wordText(there)}`;
+  return `slot ${slot} ${word} here (${wordText(here)}, ${leader})`;
 }
 
 function wordText({ status, version }: SlotWord): string {
-  return `${escapeText(status)} v${version}`;
+  return `${status === "occupied" ? "" : `${escapeText(status)} `}v${version}`;
 }
 
 /** What to run next, by the verdict. */

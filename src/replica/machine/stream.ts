@@ -62,7 +62,13 @@ export function withStream(
   }
   if (isPolling && !state.settings.once) {
     // Another connection took the stream, once per leader process: only scans bring news from here on.
-    log(turn, "warn", "this leader gives no live stream until it restarts: rescanning instead");
+    const { pollMs } = state.settings;
+    const pause = pollMs % 60_000 === 0 ? `${pollMs / 60_000} m` : `${pollMs / 1000} s`;
+    log(
+      turn,
+      "warn",
+      `No live stream from this leader until it restarts; rescanning every ${pause}`,
+    );
   }
   const planned = isPolling || was === "polling" ? schedule(next, turn.nowMs) : next;
   const { leader } = state;

@@ -1,0 +1,97 @@
+// A diverged shard in simulated time: verdict and health are never better than the truth, whatever its connection does, and over a
+// stop, a kill and a restart; slots that wait for their second look are not live.
+
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { healthReasons } from "../../src/status/health.ts";
+import { StatusSource } from "../../src/status/status-source.ts";
+import type { StatusDocument } from "../../src/status/status-types.ts";
+import { Dice } from "../support/dice.ts";
+import type { SimFollower } from "../support/sim-follower.ts";
+import { GENERATIONS } from "../support/sim-leader.ts";
+import { SimStage } from "../support/sim-stage.ts";
+
+// Simulated time is quick; a busy machine is not.
+setDefaultTimeout(60_000);
+
+function documentOf(stage: SimStage, { supervisor }: SimFollower): StatusDocument {
+  const at = { host: "127.0.0.1", port: stage.leader.port, connectionsPerDay: null, pid: 1 };
+  const more = { sync: "group", foundSavedAtMs: null } as const;
+  return new StatusSource({ supervisor, clock: stage.clock, ...at, ...more }).document();
+}
+
+/** Follows, and has three slots that are newer and one that is extra at the follower than at its leader come back. */
+function diverged(generation: 1 | 2 | 3): { stage: SimStage; follower: SimFollower } {
+  const stage = new SimStage({ generation });
+  for (let slot = 0; slot < 20; slot++) {
+    stage.leader.put(0, slot, 1);
+    stage.leader.put(0, slot, 2);
+  }
+  const follower = stage.follow({ settings: { resyncMs: 60_000, pollMs: 60_000 } });
+  stage.until("caught up", () => follower.ready, 20_000);
+  stage.leader.stop();
+  for (const slot of [3, 4, 5]) stage.leader.set(0, slot, 1, 1);
+  stage.leader.forget(0, 9);
+  stage.leader.start();
+  stage.until("diverged", () => follower.states().at(-1) === "diverged", 200_000);
+  return { stage, follower };
+}
+
+for (const generation of GENERATIONS) {
+  describe(`a diverged shard (generation ${generation})`, () => {
+    test("is said to be that through 200 flaps, kills and restarts", () => {
+      const { stage, follower } = diverged(generation);
+      const dice = new Dice(generation);
+      let now = follower;
+      for (let flap = 0; flap < 200; flap++) {
+        const chance = dice.below(10);
+        if (chance < 3) stage.leader.stop();
+        else if (chance < 6) {
+          stage.leader.stop();
+          stage.leader.start();
+        } else if (chance === 6) {
+          now.kill();
+          stage.disk.killed();
+          now = stage.follow({ settings: { resyncMs: 60_000, pollMs: 60_000 } });
+        } else if (chance === 7) {
+          now.supervisor.stop();
+          stage.until("stopped", () => now.ended !== undefined, 10_000);
+          now = stage.follow({ settings: { resyncMs: 60_000, pollMs: 60_000 } });
+        }
+        // The thread's first word takes a turn.
+        stage.clock.advance(10);
+        for (let look = 0; look < 5; look++) {
+          const document = documentOf(stage, now);
+          expect(document.verdict).toBe("diverged");
+          expect(document.shards[0]?.divergedSlots).toBe(4);
+          const reasons = healthReasons(document, 1e12).map(({ reason }) => reason);
+          expect(reasons[0]).toBe(
+            "diverged: 3 slots are newer here than at the leader (kept); 1 slot is extra here (kept)",
+          );
+          stage.clock.advance(1 + dice.below(30_000));
+        }
+        if (chance < 3) stage.leader.start();
+      }
+    });
+  });
+}
+
+describe("slots that wait for their second look", () => {
+  test("make the shard scanning, with their number: not live", () => {
+    const stage = new SimStage({ generation: 3 });
+    stage.leader.put(0, 1, 1);
+    stage.leader.put(0, 1, 2);
+    const follower = stage.follow({ settings: { resyncMs: 60_000 } });
+    stage.until("live", () => follower.states().at(-1) === "live", 10_000);
+    stage.leader.set(0, 1, 1, 1);
+    stage.until("suspected", () => follower.shard().suspectSlots === 1, 90_000);
+    const document = documentOf(stage, follower);
+    expect(document.verdict).toBe("behind");
+    expect(document.shards[0]).toMatchObject({
+      state: "scanning",
+      activity: "1 slot looks different",
+      suspectSlots: 1,
+      divergedSlots: 0,
+    });
+    stage.until("diverged", () => follower.shard().divergedSlots === 1, 30_000);
+  });
+});
