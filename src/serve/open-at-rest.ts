@@ -82,7 +82,8 @@ function checkCopy({ disk, dir, force, warn }: OpenAtRestOptions, shardCount: nu
   }
   if (complete !== false) return;
   const missing = shards.filter((shard) => shard === false).length;
-  const which = `has not ended for ${missing} of its ${shardCount} shards`;
+  const which =
+    shardCount === 1 ? "has not ended" : `has not ended for ${missing} of its ${shardCount} shards`;
   if (force) {
     warn(`The first copy in "${dir}" ${which}: followers get what is there, and take it for all`);
     return;
