@@ -50,6 +50,8 @@ export class ReplicaMaker {
     try {
       if (this.#made === null) this.#make(info);
       if (this.#made !== "yes") return this.#made;
+      // Made anew, it is no longer the whole copy that the state file may still call it.
+      if (this.#options.target.kind === "existing") this.#options.save();
       removeUnfinishedShard(disk, dir, shard);
       return null;
     } catch (thrown) {

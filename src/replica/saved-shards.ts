@@ -7,20 +7,43 @@ import type { FollowerState, ShardState as SavedShard } from "../store/state-fil
 import { NOTHING_SAVED, type SavedFacts, type ShardSnapshot } from "./follower-types.ts";
 import { OWED_WHYS } from "./machine/owed.ts";
 
+/** A first copy that has not ended is not so by another name of the leader either: that is the directory's. */
+function unfinished(shard: number): SavedShard {
+  return {
+    ...{ shard, complete: false, lastFullScanAtMs: null, lastFullScanTookMs: null },
+    ...{ divergedSlots: 0, diverged: [], owed: null, currentAtMs: null },
+  };
+}
+
+/** What an earlier run left of a shard for one who follows `leader`; null: nothing. Of another leader only that its copy has not ended. */
+export function leftOf(
+  state: FollowerState | null,
+  leader: string,
+  shard: number,
+): SavedShard | null {
+  if (state === null) return null;
+  const left = state.shards.find((entry) => entry.shard === shard) ?? null;
+  if (state.leader === leader) return left;
+  const hasEnded = left === null ? state.created : (left.complete ?? state.created);
+  return hasEnded ? null : unfinished(shard);
+}
+
 /**
- * One entry a shard, by number. What an earlier run with the same leader found (`before`) holds until a run says more. At most
- * DIVERGED_LISTED_MAX slots are listed, all shards together.
+ * One entry a shard, by number. What was left of it (`before`) holds until a run says more; of one that is `missing` nothing is.
+ * At most DIVERGED_LISTED_MAX slots are listed, all shards together.
  */
 export function savedShards(
   snapshots: readonly (ShardSnapshot | null)[],
-  before: readonly SavedShard[],
+  before: (shard: number) => SavedShard | null,
+  missing: readonly number[],
   wallOffsetMs: number,
 ): SavedShard[] {
   let listedLeft = DIVERGED_LISTED_MAX;
   return snapshots.flatMap((snapshot, shard) => {
-    const earlier = before.find((entry) => entry.shard === shard) ?? null;
+    const earlier = missing.includes(shard) ? unfinished(shard) : before(shard);
     if (snapshot === null) return earlier === null ? [] : [earlier];
-    const saved = savedShard(snapshot, wallOffsetMs, listedLeft);
+    const complete = snapshot.complete ?? (earlier?.complete === false ? false : null);
+    const saved = { ...savedShard(snapshot, wallOffsetMs, listedLeft), complete };
     listedLeft -= saved.diverged.length;
     return [saved];
   });
@@ -46,10 +69,9 @@ function savedShard(snapshot: ShardSnapshot, wallOffsetMs: number, listedMax: nu
   };
 }
 
-/** What a shard begins with; `state` null: nothing is known of it, or not at this leader. A time that has not come yet is not known. */
-export function savedFacts(state: FollowerState | null, shard: number, clock: Clock): SavedFacts {
-  const saved = state?.shards.find((entry) => entry.shard === shard);
-  if (saved === undefined) return NOTHING_SAVED;
+/** What a shard begins with, by what was left of it. A time that has not come yet is not known. */
+export function savedFacts(saved: SavedShard | null, clock: Clock): SavedFacts {
+  if (saved === null) return NOTHING_SAVED;
   const wallMs = clock.wallMs();
   const monotonic = (atMs: number | null) =>
     atMs === null || atMs > wallMs ? null : clock.nowMs() - (wallMs - atMs);

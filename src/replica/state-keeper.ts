@@ -10,7 +10,7 @@ import type { Replacement } from "../store/replace-file.ts";
 import { type FollowerState, NO_OTHERS, saveState } from "../store/state-file.ts";
 import type { ProtocolVersion } from "../wire/messages.ts";
 import type { ShardSnapshot } from "./follower-types.ts";
-import { savedShards } from "./saved-shards.ts";
+import { leftOf, savedShards } from "./saved-shards.ts";
 
 const SAVE_INTERVAL_MS = 10_000;
 
@@ -31,6 +31,8 @@ export interface StateKeeperOptions {
   readonly leader: string;
   /** What an earlier run left; counts where its leader is the same. */
   readonly found: FollowerState | null;
+  /** Shards of an existing directory whose files this run makes. */
+  readonly missing: readonly number[];
   /** Unix times of the connections of the last day, ms. */
   connectionsAtMs(): readonly number[];
   now(): StateNow;
@@ -75,17 +77,18 @@ export class StateKeeper {
 
   /** Saves; throws what the disk says. Nothing while another leader's state is in the file and this one has not fitted. */
   save(now: StateNow, replacement: Replacement): void {
-    const { disk, clock, dir, leader, found, connectionsAtMs, hasFitted, names } = this.#options;
+    const { disk, clock, dir, leader, found, connectionsAtMs, hasFitted, names, missing } =
+      this.#options;
     const isSame = found === null || found.leader === leader;
     if (!isSame && !hasFitted()) return;
     requireNames(disk, names());
     const wallOffsetMs = clock.wallMs() - clock.nowMs();
-    const before = isSame ? (found?.shards ?? []) : [];
+    const before = (shard: number) => leftOf(found, leader, shard);
     const state: FollowerState = {
       leader,
       protocol: now.protocol,
       created: now.created,
-      shards: savedShards(now.snapshots, before, wallOffsetMs),
+      shards: savedShards(now.snapshots, before, missing, wallOffsetMs),
       connectionsAtMs: connectionsAtMs(),
       savedAtMs: clock.wallMs(),
       others: found?.others ?? NO_OTHERS,

@@ -1,10 +1,7 @@
 // Runs the shards of one follower: starts a thread a shard, has the first one learn the geometry, makes the directory, keeps
 // the budget and the state file, and knows when all are ready or over. The threads are behind shard-threads.ts.
 
-import { type ArmdbError, fromPlainError } from "../errors.ts";
-import type { Clock } from "../io/clock.ts";
-import type { Disk } from "../io/disk.ts";
-import type { Net } from "../io/net.ts";
+import { fromPlainError } from "../errors.ts";
 import { formatAddress } from "../io/address.ts";
 import type { Geometry } from "../store/geometry.ts";
 import { type NewFileOwner, OWN_NEW_FILES, ownerLikeDatabase } from "../store/ownership.ts";
@@ -17,36 +14,12 @@ import { FileWatch } from "./file-watch.ts";
 import type { FollowerReport, FollowerSettings, ShardSnapshot } from "./follower-types.ts";
 import { HeldUpLog } from "./held-up-log.ts";
 import { ReplicaMaker } from "./replica-maker.ts";
-import { savedFacts, savedFrom } from "./saved-shards.ts";
+import { leftOf, savedFacts, savedFrom } from "./saved-shards.ts";
 import { ShardCrew, type ShardSlot, type ShardView } from "./shard-crew.ts";
 import type { ShardCommand, ShardMessage } from "./shard-thread.ts";
-import type { ShardThreads } from "./shard-threads.ts";
 import { StateKeeper, type StateNow } from "./state-keeper.ts";
+import type { SupervisorOptions } from "./supervisor-types.ts";
 import { Vouching } from "./vouching.ts";
-
-/** What every shard's settings share. */
-export type SharedSettings = Omit<
-  FollowerSettings,
-  "shard" | "protocol" | "geometry" | "exists" | "owner" | "followedBefore" | "saved"
->;
-
-export interface SupervisorOptions {
-  readonly disk: Disk;
-  readonly clock: Clock;
-  /** For questions to the leader that are no shard's. */
-  readonly net: Net;
-  readonly threads: ShardThreads;
-  readonly target: ReplicaTarget;
-  readonly shared: SharedSettings;
-  readonly connectionsPerDay: number | null;
-  /** Takes the directory's lock; called once, before anything is written. */
-  readonly lock: () => void;
-  readonly reported: (report: FollowerReport) => void;
-  /** Every shard has caught up and is durable. */
-  readonly allReady: () => void;
-  /** Every shard is over; the first error, by shard number, or null. */
-  readonly allEnded: (error: ArmdbError | null) => void;
-}
 
 export class Supervisor {
   readonly leader: string;
@@ -121,6 +94,7 @@ export class Supervisor {
     });
     this.#state = new StateKeeper({
       ...{ disk, clock, dir: shared.dir, leader: this.leader, found: target.state },
+      missing: target.kind === "existing" ? target.missingShards : [],
       connectionsAtMs: () => this.#budget.madeAtMs,
       now: () => this.#stateNow(this.#areAllMade()),
       hasFitted: () => this.#hasFitted,
@@ -191,7 +165,10 @@ export class Supervisor {
       ...{ ...shared, shard, exists, owner: this.#owner, geometry: this.#geometry },
       protocol: this.#protocol ?? 2,
       followedBefore: this.#known !== null || restarts > 0,
-      saved: snapshot === null ? savedFacts(this.#known, shard, clock) : savedFrom(snapshot),
+      saved:
+        snapshot === null
+          ? savedFacts(leftOf(this.#options.target.state, this.leader, shard), clock)
+          : savedFrom(snapshot),
     };
   }
 

@@ -141,6 +141,27 @@ describe("a first copy that ends by", () => {
   }
 
   test(
+    "a signal is incomplete by another name of the leader, too",
+    async () => {
+      const cutAtByte = Math.floor(scanBytes * 0.5);
+      const toFollower = { cutAtByte, cut: "half-open" } as const;
+      const dir = temp.fresh("copy");
+      for (const name of ["one", "another"]) {
+        await using proxy = await Proxy.start(leaderPort, { toFollower });
+        await using follower = Armdb.replicate(proxy.address, dir);
+        await settled(dir, RECORDS * 0.4);
+        // Its ShardInfo fits from here on, and the state file takes its name.
+        await follower.line({ type: "shard", state: "scanning" });
+        await interrupted(follower);
+        expect([name, await expectIncomplete(dir)]).toEqual([name, expect.any(Number)]);
+      }
+      await using proxy = await Proxy.start(leaderPort);
+      await expectCompletedBy(proxy.address, dir);
+    },
+    LIMIT_MS,
+  );
+
+  test(
     "SIGINT at 0 % has made nothing",
     async () => {
       const toFollower = { cutAtByte: SHARD_INFO_BYTES, cut: "half-open" } as const;
