@@ -140,7 +140,8 @@ test("11: another process has the lock", async () => {
   cpSync(sound, path, { recursive: true });
   writeFileSync(join(path, "db.lock"), "");
   const holder = Bun.spawn(
-    ["flock", "-x", join(path, "db.lock"), "sh", "-c", "echo held; exec sleep 60"],
+    // One process: of two the second would live on.
+    ["sh", "-c", 'exec 9<"$0"; flock -x 9; echo held; exec sleep 60', join(path, "db.lock")],
     { stdout: "pipe" },
   );
   try {
