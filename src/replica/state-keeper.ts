@@ -95,7 +95,9 @@ export class StateKeeper {
     };
     const text = JSON.stringify({ ...state, savedAtMs: 0 });
     if (replacement === "later" && text === this.#savedText && this.failure === null) return;
-    saveState(disk, dir, state, now.owner, replacement);
+    // Of a first copy this file alone says that it has not ended: a power cut must not tear it.
+    const isWhole = state.created && state.shards.every(({ complete }) => complete !== false);
+    saveState(disk, dir, state, now.owner, isWhole ? replacement : "durable");
     this.#savedText = text;
     this.failure = null;
     this.savedAtMs = state.savedAtMs;

@@ -61,7 +61,7 @@ export function readyReasons(document: StatusDocument): readonly HealthReason[] 
   const waiting: HealthReason[] = document.shards
     .filter((shard) => shard.ready !== true)
     .map(({ shard, state, activity, complete }) => {
-      const copy = complete === false ? "; its first copy has never ended" : "";
+      const copy = complete === false ? "; its first copy has not ended" : "";
       return { shard, reason: `${state}: ${activity ?? ""}${copy}` };
     });
   if (document.stopping) waiting.unshift({ shard: null, reason: "it is being stopped" });

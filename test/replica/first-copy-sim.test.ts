@@ -21,14 +21,13 @@ function look(disk: Disk): DatabaseDirectory | null {
   }
 }
 
-/** True where verify would have nothing to say. A state file that the power cut left torn is told of (state-unreadable). */
+/** True where verify ends with 0: a state file that cannot be understood is but a note. */
 function passes(disk: Disk): boolean {
   const directory = look(disk);
   if (directory === null || directory.meta.fault !== null || directory.meta.facts === null) {
     return false;
   }
   const { shards, copy } = directory;
-  if (copy.fault !== null) return false;
   return (
     copy.complete !== false &&
     shards.every(({ headerFault, header }) => {

@@ -116,7 +116,7 @@ describe("/ready", () => {
       activity: "catching up",
     });
     expect(ask("/ready", documentOf([first])).body["reasons"]).toEqual([
-      { shard: 0, reason: "scanning: catching up; its first copy has never ended" },
+      { shard: 0, reason: "scanning: catching up; its first copy has not ended" },
     ]);
   });
 });

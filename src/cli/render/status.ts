@@ -186,9 +186,6 @@ function shardNotes(shard: ShardStatus, atMs: number): string[] {
   const { state, activity, lastError, durableLagMs, caughtUp, complete, owed, asOfMs } = shard;
   const notes: string[] = [];
   const name = `shard ${shard.shard}`;
-  if (state === "stopped" && complete === false) {
-    notes.push(`${name}: its first copy has not ended`);
-  }
   if (state !== "live" && state !== "stopped" && activity !== null) {
     const never = caughtUp === false ? " (it has never caught up)" : "";
     notes.push(`${name}: ${escapeText(activity)}${never}`);
@@ -201,7 +198,7 @@ function shardNotes(shard: ShardStatus, atMs: number): string[] {
     notes.push(`${name}: writes of ${formatDuration(durableLagMs)} ago are not durable yet`);
   }
   if (owed !== null) notes.push(`${name}: ${owedText(owed)}`);
-  if (shard.complete === false) notes.push(`${name}: its first copy has never ended`);
+  if (complete === false) notes.push(`${name}: its first copy has not ended`);
   if (asOfMs !== null) {
     const age = formatDuration(Math.max(0, atMs - asOfMs));
     notes.push(`${name}: what is said of its last scan was saved ${age} ago, by an earlier run`);
