@@ -7,8 +7,8 @@ import { parseArgs } from "node:util";
 
 const ENTRIES = [
   "src/main.ts",
-  "src/replica/shard-thread.ts",
-  "src/replica/flush-thread.ts",
+  "src/replica/threads/shard-thread.ts",
+  "src/replica/threads/flush-thread.ts",
   "src/audit/scan-thread.ts",
 ];
 

@@ -1,5 +1,5 @@
 // Makes written data durable without holding up the reader of the socket: fdatasync runs on a thread of its own over the
-// same file (replica/flush-thread.ts). Tests pass one that works at once, late, or never.
+// same file (replica/threads/flush-thread.ts). Tests pass one that works at once, late, or never.
 
 import type { PlainError } from "../errors.ts";
 import type { HeldName } from "./disk.ts";

@@ -4,7 +4,8 @@
 import { Worker } from "node:worker_threads";
 
 /** Entry files below src/, without `.ts`. */
-export type ThreadEntry = "replica/shard-thread" | "replica/flush-thread" | "audit/scan-thread";
+export type ThreadEntry =
+  "replica/threads/shard-thread" | "replica/threads/flush-thread" | "audit/scan-thread";
 
 /**
  * Starts a thread. The caller listens to `message`, `error`, `messageerror` and `exit`; an exit code of 0

@@ -16,7 +16,7 @@ import {
   type BatchApplier,
   type BatchPurpose,
   PENDING_BYTES_FULL,
-} from "./batch-applier.ts";
+} from "./apply/batch-applier.ts";
 
 export interface BatchIntakeOptions {
   readonly disk: Disk;

@@ -7,7 +7,7 @@ import type { ScanEnd } from "../link/scan-types.ts";
 import type { ShardLinkOptions } from "../link/shard-link.ts";
 import type { ShardInfo } from "../wire/messages.ts";
 import type { AckLimits } from "./ack-pacer.ts";
-import type { AppliedBatch } from "./batch-applier.ts";
+import type { AppliedBatch } from "./apply/batch-applier.ts";
 import type { ConnectionEnd } from "./machine/inputs.ts";
 import type { Role } from "./machine/types.ts";
 import type { ShardBody } from "./shard-body.ts";

@@ -5,7 +5,7 @@ import type { PlainError } from "../errors.ts";
 import type { Clock } from "../io/clock.ts";
 import type { ScanEnd } from "../link/scan-types.ts";
 import { DIVERGED_LISTED_MAX } from "../limits.ts";
-import type { AppliedBatch } from "./batch-applier.ts";
+import type { AppliedBatch } from "./apply/batch-applier.ts";
 import type { Connection } from "./connection.ts";
 import type { DivergedSlot, FollowerHost, FollowerSettings } from "./follower-types.ts";
 import type { Report } from "./machine/actions.ts";

@@ -12,11 +12,11 @@ import type { Disk } from "../io/disk.ts";
 import type { Flusher } from "../io/flusher.ts";
 import { readSmallFile } from "../store/read-file.ts";
 import { ShardStore, type ShardStoreOptions } from "../store/shard-store.ts";
-import type { BatchApplier } from "./batch-applier.ts";
+import type { BatchApplier } from "./apply/batch-applier.ts";
 import { BatchIntake } from "./batch-intake.ts";
 import { Durability } from "./durability.ts";
 import type { FollowerSettings } from "./follower-types.ts";
-import { ScanJudge } from "./scan-judge.ts";
+import { ScanJudge } from "./apply/scan-judge.ts";
 
 export interface ShardBodyTools {
   readonly disk: Disk;

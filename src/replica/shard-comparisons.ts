@@ -2,7 +2,7 @@
 // Promises: what a comparison that was given up still says reaches nobody; each one that was not ends with `compared` or `failed`.
 
 import { assert } from "../errors.ts";
-import type { CompareEvent } from "./compare-types.ts";
+import type { CompareEvent } from "./compare/compare-types.ts";
 
 interface Waiting {
   readonly id: number;

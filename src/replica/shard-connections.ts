@@ -7,15 +7,15 @@ import type { Net } from "../io/net.ts";
 import type { ScanEnd } from "../link/scan-types.ts";
 import type { ShardInfo } from "../wire/messages.ts";
 import { acksAhead } from "./acks-ahead.ts";
-import type { AppliedBatch } from "./batch-applier.ts";
+import type { AppliedBatch } from "./apply/batch-applier.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionOwner } from "./connection-types.ts";
 import type { FollowerHost, FollowerSettings } from "./follower-types.ts";
 import type { FollowerReports } from "./follower-reports.ts";
-import { HealedWatch } from "./healed-watch.ts";
+import { HealedWatch } from "./apply/healed-watch.ts";
 import type { Action } from "./machine/actions.ts";
 import type { ConnectionEnd, Told } from "./machine/inputs.ts";
-import type { ScanObserver } from "./scan-observer.ts";
+import type { ScanObserver } from "./compare/scan-observer.ts";
 import type { ShardFiles } from "./shard-files.ts";
 
 export interface ShardConnectionsOptions {

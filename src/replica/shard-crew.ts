@@ -3,11 +3,11 @@
 
 import type { PlainError } from "../errors.ts";
 import type { Clock, Timer } from "../io/clock.ts";
-import type { CompareEvent } from "./compare-types.ts";
+import type { CompareEvent } from "./compare/compare-types.ts";
 import type { FollowerReport, FollowerSettings, ShardSnapshot } from "./follower-types.ts";
 import { ShardComparisons } from "./shard-comparisons.ts";
-import type { ShardCommand, ShardMessage } from "./shard-thread.ts";
-import type { ShardThread, ShardThreads } from "./shard-threads.ts";
+import type { ShardCommand, ShardMessage } from "./threads/shard-thread.ts";
+import type { ShardThread, ShardThreads } from "./threads/shard-threads.ts";
 
 /** A thread that died is started again after this, and longer each time. */
 const RESTART_DELAY_MS = 1_000;

@@ -9,7 +9,7 @@ import type { FollowerHost, FollowerSettings } from "./follower-types.ts";
 import type { FollowerReports } from "./follower-reports.ts";
 import type { Told } from "./machine/inputs.ts";
 import { geometryTrouble } from "./misfit.ts";
-import type { ScanObserver } from "./scan-observer.ts";
+import type { ScanObserver } from "./compare/scan-observer.ts";
 import { ShardBody, type ShardBodyTools } from "./shard-body.ts";
 
 export interface ShardFilesOptions {

@@ -14,7 +14,7 @@ import type { Action } from "./machine/actions.ts";
 import type { Input, Told } from "./machine/inputs.ts";
 import { initialState, step, wakeAtMs } from "./machine/step.ts";
 import type { MachineSettings, ShardState } from "./machine/types.ts";
-import { NO_OBSERVER, type ScanObserver } from "./scan-observer.ts";
+import { NO_OBSERVER, type ScanObserver } from "./compare/scan-observer.ts";
 import type { ShardBodyTools } from "./shard-body.ts";
 import { ShardConnections } from "./shard-connections.ts";
 import { ShardFiles } from "./shard-files.ts";

@@ -6,7 +6,7 @@ import type { Disk } from "../io/disk.ts";
 import type { Net } from "../io/net.ts";
 import type { ReplicaTarget } from "../store/replica-dir.ts";
 import type { FollowerReport, FollowerSettings } from "./follower-types.ts";
-import type { ShardThreads } from "./shard-threads.ts";
+import type { ShardThreads } from "./threads/shard-threads.ts";
 
 /** What every shard's settings share. */
 export type SharedSettings = Omit<

@@ -9,7 +9,7 @@
 import type { Difference, DifferenceBudget } from "../audit/compare-differences.ts";
 import { differenceKind, isWriteInFlight } from "../audit/compare-kinds.ts";
 import { isNewer, STATUS_INVALID, statusOf, versionOf } from "../format/slot.ts";
-import { type ComparedScan, MENDED, SAME_BYTES } from "../replica/compare-types.ts";
+import { type ComparedScan, MENDED, SAME_BYTES } from "../replica/compare/compare-types.ts";
 
 export class ComparedShardRounds {
   readonly shard: number;

@@ -9,7 +9,7 @@ import { versionOf } from "../format/slot.ts";
 import type { Clock } from "../io/clock.ts";
 import { Timers } from "../io/timers.ts";
 import { COMPARE_WORD_INTERVAL_MS, DIFFERENCES_MAX } from "../limits.ts";
-import type { CompareEvent } from "../replica/compare-types.ts";
+import type { CompareEvent } from "../replica/compare/compare-types.ts";
 import type { Supervisor } from "../replica/supervisor.ts";
 import { asciiJson } from "./ascii-json.ts";
 import type { CompareOrder } from "./compare-order.ts";

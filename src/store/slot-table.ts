@@ -1,4 +1,4 @@
-// What the store needs of the table of slots: the part of replica/batch-applier.ts that has to do with disk.
+// What the store needs of the table of slots: the part of replica/apply/batch-applier.ts that has to do with disk.
 
 /**
  * Takes one finished write: whole slot images from `slot` on, or the 4 bytes of its meta word. They lie in [start, end) of

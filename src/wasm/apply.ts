@@ -1,4 +1,4 @@
-// One batch against the table: the rules of replica/batch-applier.ts, which plain-applier.ts holds in readable form, in
+// One batch against the table: the rules of replica/apply/batch-applier.ts, which plain-applier.ts holds in readable form, in
 // one call. The events lie in the memory already, either in an area of their own or, where an event is as long as a
 // slot, where its image will stand: then only its first 8 bytes change. An image is never past its event, so moving
 // forward is safe.

@@ -1,5 +1,5 @@
 // Where things lie in the memory of the WASM kernel, for both sides: AssemblyScript (kernel.ts and what it imports) and
-// TypeScript (format/wasm-slot-scanner.ts, replica/wasm-applier.ts) read this same file, so it holds nothing but numbers.
+// TypeScript (format/wasm-slot-scanner.ts, replica/apply/wasm-applier.ts) read this same file, so it holds nothing but numbers.
 //
 //   0        unused, so that address 0 is nothing
 //   64       cells: one u32 each, named below

@@ -5,7 +5,7 @@ import { SHARD_HEADER_BYTES } from "../../src/format/shard-header.ts";
 import { slotLayout } from "../../src/format/slot.ts";
 import { slotsPerChunk } from "../../src/format/slot-scanner.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
-import { PlainApplier } from "../../src/replica/plain-applier.ts";
+import { PlainApplier } from "../../src/replica/apply/plain-applier.ts";
 import { loadSlots } from "../../src/store/load-slots.ts";
 
 test("a load has what follows its first read from the disk read ahead, however fast that was", () => {

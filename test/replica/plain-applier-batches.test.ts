@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from "bun:test";
 import { packMeta, slotLayout } from "../../src/format/slot.ts";
-import type { ApplyOptions, BatchApplier } from "../../src/replica/batch-applier.ts";
-import { PlainApplier } from "../../src/replica/plain-applier.ts";
-import { WasmApplier } from "../../src/replica/wasm-applier.ts";
+import type { ApplyOptions, BatchApplier } from "../../src/replica/apply/batch-applier.ts";
+import { PlainApplier } from "../../src/replica/apply/plain-applier.ts";
+import { WasmApplier } from "../../src/replica/apply/wasm-applier.ts";
 import { distrusted } from "../../src/store/slot-table.ts";
 import { type BatchRow, batchPayload, takeAll } from "../support/applier-batches.ts";
 

@@ -4,9 +4,13 @@ import { describe, expect, test } from "bun:test";
 import { crc32 } from "node:zlib";
 import { toHex, viewOf } from "../../src/bytes.ts";
 import { packMeta, slotLayout, versionOf } from "../../src/format/slot.ts";
-import type { AppliedBatch, BatchApplier, BatchPurpose } from "../../src/replica/batch-applier.ts";
-import { PlainApplier } from "../../src/replica/plain-applier.ts";
-import { WasmApplier } from "../../src/replica/wasm-applier.ts";
+import type {
+  AppliedBatch,
+  BatchApplier,
+  BatchPurpose,
+} from "../../src/replica/apply/batch-applier.ts";
+import { PlainApplier } from "../../src/replica/apply/plain-applier.ts";
+import { WasmApplier } from "../../src/replica/apply/wasm-applier.ts";
 import { distrusted } from "../../src/store/slot-table.ts";
 import type { ProtocolVersion } from "../../src/wire/messages.ts";
 import {

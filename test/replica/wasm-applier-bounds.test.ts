@@ -15,10 +15,10 @@ import {
   type ApplyOptions,
   type BatchApplier,
   PENDING_BYTES_FULL,
-} from "../../src/replica/batch-applier.ts";
-import { createApplier } from "../../src/replica/create-applier.ts";
-import { PlainApplier } from "../../src/replica/plain-applier.ts";
-import { WasmApplier } from "../../src/replica/wasm-applier.ts";
+} from "../../src/replica/apply/batch-applier.ts";
+import { createApplier } from "../../src/replica/apply/create-applier.ts";
+import { PlainApplier } from "../../src/replica/apply/plain-applier.ts";
+import { WasmApplier } from "../../src/replica/apply/wasm-applier.ts";
 import { BATCH_PREFIX_BYTES, eventBytes } from "../../src/wire/slot-batch.ts";
 import { payloadOf } from "./random-batches.ts";
 

@@ -7,10 +7,10 @@ import {
   type ApplyOptions,
   type BatchApplier,
   PENDING_BYTES_FULL,
-} from "../../src/replica/batch-applier.ts";
+} from "../../src/replica/apply/batch-applier.ts";
 import { distrusted } from "../../src/store/slot-table.ts";
-import { PlainApplier } from "../../src/replica/plain-applier.ts";
-import { WasmApplier } from "../../src/replica/wasm-applier.ts";
+import { PlainApplier } from "../../src/replica/apply/plain-applier.ts";
+import { WasmApplier } from "../../src/replica/apply/wasm-applier.ts";
 import { FRAME_PAYLOAD_BYTES_MAX } from "../../src/limits.ts";
 import type { ProtocolVersion } from "../../src/wire/messages.ts";
 import { Dice } from "../support/dice.ts";

@@ -8,7 +8,7 @@ import {
   STATUS_INVALID,
   STATUS_OCCUPIED,
 } from "../../src/format/slot.ts";
-import { type ComparedScan, MENDED, SAME_BYTES } from "../../src/replica/compare-types.ts";
+import { type ComparedScan, MENDED, SAME_BYTES } from "../../src/replica/compare/compare-types.ts";
 import { ComparedShardRounds } from "../../src/status/compared-shard.ts";
 
 const occupied = (version: number) => packMeta(STATUS_OCCUPIED, version);

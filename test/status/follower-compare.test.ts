@@ -4,7 +4,11 @@
 import { describe, expect, test } from "bun:test";
 import { packMeta, STATUS_OCCUPIED } from "../../src/format/slot.ts";
 import { ArmdbError } from "../../src/errors.ts";
-import { type CompareEvent, type ComparedScan, MENDED } from "../../src/replica/compare-types.ts";
+import {
+  type CompareEvent,
+  type ComparedScan,
+  MENDED,
+} from "../../src/replica/compare/compare-types.ts";
 import { readCompareOrder } from "../../src/status/compare-order.ts";
 import { type CompareRow, FollowerCompareRun } from "../../src/status/follower-compare.ts";
 import { ManualClock } from "../support/manual-clock.ts";

@@ -6,7 +6,7 @@ import { ArmdbError } from "../../src/errors.ts";
 import type { ControlListenOptions, ControlSockets } from "../../src/io/control-socket.ts";
 import type { Link, LinkEvents } from "../../src/io/net.ts";
 import type { NoticeSocket } from "../../src/io/notify.ts";
-import type { CompareEvent } from "../../src/replica/compare-types.ts";
+import type { CompareEvent } from "../../src/replica/compare/compare-types.ts";
 import {
   FollowerServices,
   type FollowerServicesOptions,

@@ -3,7 +3,7 @@
 import { crc32 } from "node:zlib";
 import { viewOf } from "../../src/bytes.ts";
 import type { SlotLayout } from "../../src/format/slot.ts";
-import type { BatchApplier } from "../../src/replica/batch-applier.ts";
+import type { BatchApplier } from "../../src/replica/apply/batch-applier.ts";
 import type { ProtocolVersion } from "../../src/wire/messages.ts";
 
 /** One event: key and value as text of the right length; the value is left out unless the word says OCCUPIED. */

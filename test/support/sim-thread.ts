@@ -8,13 +8,13 @@ import type { Clock } from "../../src/io/clock.ts";
 import type { Disk } from "../../src/io/disk.ts";
 import type { Flusher } from "../../src/io/flusher.ts";
 import type { Link, Net } from "../../src/io/net.ts";
-import type { CompareEvent } from "../../src/replica/compare-types.ts";
-import type { DifferenceRecorder } from "../../src/replica/difference-recorder.ts";
-import { runFlushJob } from "../../src/replica/flush-job.ts";
+import type { CompareEvent } from "../../src/replica/compare/compare-types.ts";
+import type { DifferenceRecorder } from "../../src/replica/compare/difference-recorder.ts";
+import { runFlushJob } from "../../src/replica/threads/flush-job.ts";
 import type { FollowerHost, FollowerReport } from "../../src/replica/follower-types.ts";
 import type { ShardFollower } from "../../src/replica/shard-follower.ts";
-import type { ShardCommand, ShardMessage } from "../../src/replica/shard-thread.ts";
-import type { ShardThread } from "../../src/replica/shard-threads.ts";
+import type { ShardCommand, ShardMessage } from "../../src/replica/threads/shard-thread.ts";
+import type { ShardThread } from "../../src/replica/threads/shard-threads.ts";
 import type { NewFileOwner } from "../../src/store/ownership.ts";
 
 export class SimThread implements ShardThread {

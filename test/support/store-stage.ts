@@ -1,8 +1,8 @@
 // A shard store on a disk that writes every call down, over the plain applier: for tests of what is written, and when.
 
 import { slotLayout } from "../../src/format/slot.ts";
-import { PlainApplier } from "../../src/replica/plain-applier.ts";
-import type { BatchApplier } from "../../src/replica/batch-applier.ts";
+import { PlainApplier } from "../../src/replica/apply/plain-applier.ts";
+import type { BatchApplier } from "../../src/replica/apply/batch-applier.ts";
 import { OWN_NEW_FILES } from "../../src/store/ownership.ts";
 import { ShardStore, type ShardStoreOptions } from "../../src/store/shard-store.ts";
 import { type BatchRow, batchPayload } from "./applier-batches.ts";

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { packMeta, slotLayout, STATUS_OCCUPIED } from "../../src/format/slot.ts";
-import { WasmApplier } from "../../src/replica/wasm-applier.ts";
+import { WasmApplier } from "../../src/replica/apply/wasm-applier.ts";
 import { GROUP_BYTES, GROUP_SLOTS } from "../../src/wasm/cells.ts";
 import { BATCH_PREFIX_BYTES, EVENT_HEADER_BYTES } from "../../src/wire/slot-batch.ts";
 

@@ -6,7 +6,7 @@ import { ArmdbError } from "../../errors.ts";
 import { formatAddress, parseAddress } from "../../io/address.ts";
 import { probeLibc } from "../../io/libc.ts";
 import type { SyncPolicy } from "../../replica/follower-types.ts";
-import { createShardThreads } from "../../replica/start-shard.ts";
+import { createShardThreads } from "../../replica/threads/start-shard.ts";
 import { Supervisor } from "../../replica/supervisor.ts";
 import type { SharedSettings } from "../../replica/supervisor-types.ts";
 import { writersOf } from "../../store/holders.ts";

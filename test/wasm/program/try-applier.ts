@@ -7,8 +7,8 @@ import {
   STATUS_OCCUPIED,
 } from "../../../src/format/slot.ts";
 import { FRAME_HEADER_BYTES } from "../../../src/limits.ts";
-import { createApplier } from "../../../src/replica/create-applier.ts";
-import { WasmApplier } from "../../../src/replica/wasm-applier.ts";
+import { createApplier } from "../../../src/replica/apply/create-applier.ts";
+import { WasmApplier } from "../../../src/replica/apply/wasm-applier.ts";
 import { SlotBatchEncoder } from "../../../src/wire/slot-batch.ts";
 
 /** `wasm 1` when the fast applier took one slot of a batch of one. */

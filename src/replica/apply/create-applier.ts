@@ -1,7 +1,7 @@
 // The BatchApplier of a follower's shard: the fast form where its memory can be had, else the plain one, which is slower and
 // in everything else the same.
 
-import type { SlotLayout } from "../format/slot.ts";
+import type { SlotLayout } from "../../format/slot.ts";
 import type { BatchApplier } from "./batch-applier.ts";
 import { PlainApplier } from "./plain-applier.ts";
 import { WasmApplier } from "./wasm-applier.ts";

@@ -2,9 +2,9 @@
 // and shard-connections.ts, which call it; the recorder of a comparison is one (difference-recorder.ts). An observer may read the
 // shard's body and distrust slots of it; it decides nothing else and never throws for bytes of the peer.
 
-import type { ProtocolVersion } from "../wire/messages.ts";
-import type { ScanKind } from "./machine/types.ts";
-import type { ShardBody } from "./shard-body.ts";
+import type { ProtocolVersion } from "../../wire/messages.ts";
+import type { ScanKind } from "../machine/types.ts";
+import type { ShardBody } from "../shard-body.ts";
 
 export interface ObservedScan {
   readonly body: ShardBody;

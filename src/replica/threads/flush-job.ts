@@ -2,12 +2,12 @@
 // than the disk holds. Runs on the sync thread (flush-thread.ts), and in the one thread of a simulation.
 
 import { join } from "node:path";
-import { CURSOR_FILE, CURSOR_TEMP_FILE } from "../format/cursor.ts";
-import type { Disk, DiskFile } from "../io/disk.ts";
-import type { FlushJob } from "../io/flusher.ts";
-import { requireNames } from "../store/held-files.ts";
-import type { NewFileOwner } from "../store/ownership.ts";
-import { replaceFile } from "../store/replace-file.ts";
+import { CURSOR_FILE, CURSOR_TEMP_FILE } from "../../format/cursor.ts";
+import type { Disk, DiskFile } from "../../io/disk.ts";
+import type { FlushJob } from "../../io/flusher.ts";
+import { requireNames } from "../../store/held-files.ts";
+import type { NewFileOwner } from "../../store/ownership.ts";
+import { replaceFile } from "../../store/replace-file.ts";
 
 /** `data` is the shard's data file, `directory` where its cursor lies. Throws DiskError, and `storage` where the names mean something else now. */
 export function runFlushJob(

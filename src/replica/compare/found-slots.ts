@@ -2,7 +2,7 @@
 // difference-recorder.ts, twice a scan: what the leader sent, and what it did not send. Bounded: what is past the bound is
 // counted, not kept. Pure.
 
-import { assert } from "../errors.ts";
+import { assert } from "../../errors.ts";
 import { type DifferenceColumns, MENDED } from "./compare-types.ts";
 
 export interface FoundSlot {

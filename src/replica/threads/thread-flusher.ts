@@ -1,13 +1,13 @@
 // The Flusher that works on a thread of its own (flush-thread.ts).
 
-import type { PlainError } from "../errors.ts";
-import type { Flusher, FlushJob } from "../io/flusher.ts";
-import { startThread } from "../io/threads.ts";
+import type { PlainError } from "../../errors.ts";
+import type { Flusher, FlushJob } from "../../io/flusher.ts";
+import { startThread } from "../../io/threads.ts";
 import type { FlushRequest, FlushThreadData } from "./flush-thread.ts";
 
 /** Starts the thread for one shard directory. */
 export function threadFlusher(data: FlushThreadData): Flusher {
-  const thread = startThread("replica/flush-thread", data);
+  const thread = startThread("replica/threads/flush-thread", data);
   let waiting: ((error: PlainError | null) => void) | null = null;
   let death: PlainError | null = null;
   const answer = (error: PlainError | null) => {

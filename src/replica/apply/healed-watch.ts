@@ -1,11 +1,11 @@
 // Tells what a scan on a second connection really mended from what it merely saw first: a slot counts as healed when the
 // live stream has not brought it 5 s later (cli.md: healed). Bounded; pure.
 
-import { DIFFERENCES_MAX } from "../limits.ts";
-import { viewOf } from "../bytes.ts";
-import { statusOf, type SlotLayout } from "../format/slot.ts";
-import { BATCH_PREFIX_BYTES, eventBytes } from "../wire/slot-batch.ts";
-import type { ProtocolVersion } from "../wire/messages.ts";
+import { DIFFERENCES_MAX } from "../../limits.ts";
+import { viewOf } from "../../bytes.ts";
+import { statusOf, type SlotLayout } from "../../format/slot.ts";
+import { BATCH_PREFIX_BYTES, eventBytes } from "../../wire/slot-batch.ts";
+import type { ProtocolVersion } from "../../wire/messages.ts";
 
 export const HEALED_AFTER_MS = 5_000;
 

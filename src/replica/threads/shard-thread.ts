@@ -3,24 +3,24 @@
 // what to follow.
 
 import { parentPort, workerData } from "node:worker_threads";
-import { assert, fromPlainError, type PlainError } from "../errors.ts";
-import { reportCrashes } from "../io/threads.ts";
-import { shortenTimeSlice } from "../io/scheduling.ts";
-import { realDisk } from "../io/real-disk.ts";
-import { realNet } from "../io/sockets.ts";
-import { realClock, realRandom } from "../io/time.ts";
-import type { CompareEvent } from "./compare-types.ts";
-import { CONNECT_TIMEOUT_MS, SEND_QUEUE_BYTES_MAX } from "../limits.ts";
-import { createApplier } from "./create-applier.ts";
-import { DifferenceRecorder } from "./difference-recorder.ts";
-import type { FollowerHost, FollowerReport, FollowerSettings } from "./follower-types.ts";
+import { assert, fromPlainError, type PlainError } from "../../errors.ts";
+import { reportCrashes } from "../../io/threads.ts";
+import { shortenTimeSlice } from "../../io/scheduling.ts";
+import { realDisk } from "../../io/real-disk.ts";
+import { realNet } from "../../io/sockets.ts";
+import { realClock, realRandom } from "../../io/time.ts";
+import type { CompareEvent } from "../compare/compare-types.ts";
+import { CONNECT_TIMEOUT_MS, SEND_QUEUE_BYTES_MAX } from "../../limits.ts";
+import { createApplier } from "../apply/create-applier.ts";
+import { DifferenceRecorder } from "../compare/difference-recorder.ts";
+import type { FollowerHost, FollowerReport, FollowerSettings } from "../follower-types.ts";
 import { LastFrame } from "./last-frame.ts";
-import { ShardBody } from "./shard-body.ts";
-import { type FollowerTools, ShardFollower } from "./shard-follower.ts";
-import { SpareNet } from "./spare-net.ts";
+import { ShardBody } from "../shard-body.ts";
+import { type FollowerTools, ShardFollower } from "../shard-follower.ts";
+import { SpareNet } from "../spare-net.ts";
 import { threadFlusher } from "./thread-flusher.ts";
-import type { HeldShard } from "../store/held-files.ts";
-import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
+import type { HeldShard } from "../../store/held-files.ts";
+import type { ProtocolVersion, ShardInfo } from "../../wire/messages.ts";
 
 export interface FollowCommand {
   readonly kind: "follow";

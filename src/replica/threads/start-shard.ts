@@ -1,7 +1,7 @@
 // Starts the real threads of shards for the supervisor.
 
 import type { Worker } from "node:worker_threads";
-import { startThread } from "../io/threads.ts";
+import { startThread } from "../../io/threads.ts";
 import { LastFrame } from "./last-frame.ts";
 import type { ShardCommand, ShardMessage, ShardThreadStart } from "./shard-thread.ts";
 import type { ShardThread, ShardThreads, StartShard } from "./shard-threads.ts";
@@ -37,7 +37,7 @@ export function createShardThreads(): ShardThreads {
 }
 
 function startWorker(start: ShardThreadStart): Worker {
-  return startThread("replica/shard-thread", start);
+  return startThread("replica/threads/shard-thread", start);
 }
 
 function listenTo(

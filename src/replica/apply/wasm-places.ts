@@ -2,12 +2,12 @@
 // allow a batch to need; what a batch does not touch costs address space and no memory. The table is last, so that it
 // can grow.
 
-import type { SlotLayout } from "../format/slot.ts";
-import { AreaPlan } from "../format/wasm-kernel.ts";
-import { FRAME_PAYLOAD_BYTES_MAX } from "../limits.ts";
+import type { SlotLayout } from "../../format/slot.ts";
+import { AreaPlan } from "../../format/wasm-kernel.ts";
+import { FRAME_PAYLOAD_BYTES_MAX } from "../../limits.ts";
 import type { ApplyOptions } from "./batch-applier.ts";
-import * as cells from "../wasm/cells.ts";
-import { BATCH_PREFIX_BYTES, EVENT_HEADER_BYTES } from "../wire/slot-batch.ts";
+import * as cells from "../../wasm/cells.ts";
+import { BATCH_PREFIX_BYTES, EVENT_HEADER_BYTES } from "../../wire/slot-batch.ts";
 import { PENDING_BYTES_FULL } from "./batch-applier.ts";
 
 /** Most events a payload can hold: resets, which are 8 bytes. */

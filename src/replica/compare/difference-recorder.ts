@@ -9,20 +9,20 @@
 //
 // Slots whose bytes on disk are not what the table says are distrusted, so that the same scan writes them anew.
 
-import { STATUS_INVALID, STATUS_OCCUPIED, statusOf } from "../format/slot.ts";
-import type { Clock } from "../io/clock.ts";
-import { type Disk, DiskError } from "../io/disk.ts";
-import { distrusted } from "../store/slot-table.ts";
-import type { ProtocolVersion } from "../wire/messages.ts";
-import { batchEvents, checkBatch, type SlotEvent } from "../wire/slot-batch.ts";
+import { STATUS_INVALID, STATUS_OCCUPIED, statusOf } from "../../format/slot.ts";
+import type { Clock } from "../../io/clock.ts";
+import { type Disk, DiskError } from "../../io/disk.ts";
+import { distrusted } from "../../store/slot-table.ts";
+import type { ProtocolVersion } from "../../wire/messages.ts";
+import { batchEvents, checkBatch, type SlotEvent } from "../../wire/slot-batch.ts";
 import { type CompareEvent, SAME_BYTES } from "./compare-types.ts";
 import { FoundSlots, mergedColumns } from "./found-slots.ts";
-import { HEALED_AFTER_MS } from "./healed-watch.ts";
+import { HEALED_AFTER_MS } from "../apply/healed-watch.ts";
 import { inFlightMax, LiveRate } from "./live-rate.ts";
 import type { ObservedScan, ScanObserver } from "./scan-observer.ts";
 import { hasRecord, isDifference, isPast } from "./slot-difference.ts";
 import { type SeenSlot, SlotLook } from "./slot-look.ts";
-import { Timers } from "../io/timers.ts";
+import { Timers } from "../../io/timers.ts";
 
 /** A scan that has not begun by then, or not begun again after it broke, will not come soon. */
 const BEGIN_LIMIT_MS = 60_000;

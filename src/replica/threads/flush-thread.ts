@@ -3,12 +3,12 @@
 
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
-import { ArmdbError, assert, toPlainError } from "../errors.ts";
-import { SHARD_FILE } from "../format/shard-header.ts";
-import type { FlushJob } from "../io/flusher.ts";
-import { realDisk } from "../io/real-disk.ts";
-import { giveWay } from "../io/scheduling.ts";
-import type { NewFileOwner } from "../store/ownership.ts";
+import { ArmdbError, assert, toPlainError } from "../../errors.ts";
+import { SHARD_FILE } from "../../format/shard-header.ts";
+import type { FlushJob } from "../../io/flusher.ts";
+import { realDisk } from "../../io/real-disk.ts";
+import { giveWay } from "../../io/scheduling.ts";
+import type { NewFileOwner } from "../../store/ownership.ts";
 import { runFlushJob } from "./flush-job.ts";
 
 export interface FlushThreadData {

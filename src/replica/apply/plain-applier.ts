@@ -1,7 +1,7 @@
 // The BatchApplier in plain TypeScript: the readable form of the rules, used where WebAssembly is not worth it (tests,
 // simulations) and as the measure that the fast form is held against.
 
-import { assert } from "../errors.ts";
+import { assert } from "../../errors.ts";
 import {
   isNewer,
   packMeta,
@@ -14,9 +14,9 @@ import {
   encodeOccupiedSlot,
   slotCrc,
   versionOf,
-} from "../format/slot.ts";
-import { viewOf } from "../bytes.ts";
-import { batchEvents, type BatchFacts, checkBatch, type SlotEvent } from "../wire/slot-batch.ts";
+} from "../../format/slot.ts";
+import { viewOf } from "../../bytes.ts";
+import { batchEvents, type BatchFacts, checkBatch, type SlotEvent } from "../../wire/slot-batch.ts";
 import type {
   ApplyOptions,
   BatchApplier,

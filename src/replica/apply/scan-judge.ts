@@ -2,10 +2,10 @@
 // to be other than here and not newer, drops what the live stream has since explained, and calls a slot diverged only when
 // the next whole scan still shows it. Pure: knows slots and words, no I/O.
 
-import { STATUS_OCCUPIED, statusOf } from "../format/slot.ts";
-import { DIFFERENCES_MAX } from "../limits.ts";
+import { STATUS_OCCUPIED, statusOf } from "../../format/slot.ts";
+import { DIFFERENCES_MAX } from "../../limits.ts";
 import type { BatchApplier, ScanDifference } from "./batch-applier.ts";
-import type { DivergedSlot } from "./follower-types.ts";
+import type { DivergedSlot } from "../follower-types.ts";
 
 /** What a whole scan leaves behind. */
 export interface ScanVerdict {

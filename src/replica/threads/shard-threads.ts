@@ -1,6 +1,6 @@
 // What the supervisor asks of the threads of its shards. The real ones are started by start-shard.ts; tests run all shards in one.
 
-import type { FollowerSettings } from "./follower-types.ts";
+import type { FollowerSettings } from "../follower-types.ts";
 import type { ShardCommand, ShardMessage } from "./shard-thread.ts";
 
 export interface ShardThread {

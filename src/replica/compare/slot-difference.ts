@@ -1,7 +1,7 @@
 // Whether a slot of the file and an event of a scan say the same. Used by difference-recorder.ts; what a difference is called is
 // for the audit to say. Pure.
 
-import { equalBytes } from "../bytes.ts";
+import { equalBytes } from "../../bytes.ts";
 import {
   isNewer,
   SLOT_KEY_OFFSET,
@@ -11,8 +11,8 @@ import {
   STATUS_OCCUPIED,
   statusOf,
   versionOf,
-} from "../format/slot.ts";
-import type { SlotEvent } from "../wire/slot-batch.ts";
+} from "../../format/slot.ts";
+import type { SlotEvent } from "../../wire/slot-batch.ts";
 
 /** Key and value in the slot are those of an event that carries them. */
 export function hasRecord(bytes: Uint8Array | null, layout: SlotLayout, event: SlotEvent): boolean {

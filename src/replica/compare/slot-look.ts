@@ -2,8 +2,8 @@
 // a comparison calls `here` is the file, not the table in memory, so that a byte that went bad on disk is a difference too.
 // Reads only. What was read is forgotten before each batch, as the follower writes in between.
 
-import { viewOf } from "../bytes.ts";
-import { slotOffset } from "../format/shard-header.ts";
+import { viewOf } from "../../bytes.ts";
+import { slotOffset } from "../../format/shard-header.ts";
 import {
   packMeta,
   SLOT_CRC_OFFSET,
@@ -13,8 +13,8 @@ import {
   STATUS_OCCUPIED,
   statusOf,
   versionOf,
-} from "../format/slot.ts";
-import type { Disk, DiskFile } from "../io/disk.ts";
+} from "../../format/slot.ts";
+import type { Disk, DiskFile } from "../../io/disk.ts";
 
 const WINDOW_BYTES = 64 * 1024;
 

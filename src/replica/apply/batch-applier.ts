@@ -11,9 +11,9 @@
 //   same version           other status                 protocol 2 takes, 1 notes `same-version`; both dead: same
 //   any                    older version                skip; in a scan it is noted as `older`
 
-import type { ProtocolVersion } from "../wire/messages.ts";
-import type { BatchFacts, BatchProblem } from "../wire/slot-batch.ts";
-import type { SlotTable } from "../store/slot-table.ts";
+import type { ProtocolVersion } from "../../wire/messages.ts";
+import type { BatchFacts, BatchProblem } from "../../wire/slot-batch.ts";
+import type { SlotTable } from "../../store/slot-table.ts";
 
 /** `live`: from a stream, where old events are normal. `scan`: from a catch-up, where every event is a comparison. */
 export type BatchPurpose = "live" | "scan";
@@ -57,7 +57,7 @@ export interface ApplyOptions {
   readonly resetsSaved: boolean;
 }
 
-export type { WriteSink } from "../store/slot-table.ts";
+export type { WriteSink } from "../../store/slot-table.ts";
 
 /** The table of slots and the rules that change it. */
 export interface BatchApplier extends SlotTable {

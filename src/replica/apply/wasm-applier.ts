@@ -5,25 +5,25 @@
 // measures.
 
 import { crc32 } from "node:zlib";
-import { copyTail, readU32 } from "../bytes.ts";
-import { ArmdbError, assert } from "../errors.ts";
-import { type SlotLayout, STATUS_OCCUPIED, statusOf } from "../format/slot.ts";
+import { copyTail, readU32 } from "../../bytes.ts";
+import { ArmdbError, assert } from "../../errors.ts";
+import { type SlotLayout, STATUS_OCCUPIED, statusOf } from "../../format/slot.ts";
 import {
   CRC_NATIVE_BYTES_MIN,
   growKernel,
   type Kernel,
   newKernel,
   PAGE_BYTES,
-} from "../format/wasm-kernel.ts";
-import { FRAME_PAYLOAD_BYTES_MAX } from "../limits.ts";
-import * as cells from "../wasm/cells.ts";
-import type { ProtocolVersion } from "../wire/messages.ts";
+} from "../../format/wasm-kernel.ts";
+import { FRAME_PAYLOAD_BYTES_MAX } from "../../limits.ts";
+import * as cells from "../../wasm/cells.ts";
+import type { ProtocolVersion } from "../../wire/messages.ts";
 import {
   BATCH_PREFIX_BYTES,
   type BatchFault,
   EVENT_HEADER_BYTES,
   eventBytes,
-} from "../wire/slot-batch.ts";
+} from "../../wire/slot-batch.ts";
 import type {
   ApplyOptions,
   BatchApplier,
