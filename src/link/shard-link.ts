@@ -61,7 +61,9 @@ export interface ShardLinkOwner {
   ended(link: ShardLink, end: ShardLinkEnd): void;
 }
 
-const WATCH_INTERVAL_MS = 1_000;
+/** Between two looks at the deadlines: before the stream, and at most while there is nothing but the stream. */
+const LOOK_MS = 1_000;
+const LOOK_STREAMING_MS_MAX = 5_000;
 /** A look that comes later than this says more of us than of the leader: what it sent may lie unread in our own socket. */
 const LATE_MS = 2_000;
 
@@ -79,7 +81,7 @@ export class ShardLink {
   #lastFrameAtMs: number;
   #lastChunkAtMs: number;
   #lastSentAtMs: number;
-  #lookedAtMs: number;
+  #lookDueMs: number;
   /** Deadlines count from here at the earliest: before it we were held up ourselves, or had asked for nothing. */
   #judgedFromMs = Number.NEGATIVE_INFINITY;
   #bytesReceived = 0;
@@ -97,7 +99,7 @@ export class ShardLink {
     this.#lastFrameAtMs = nowMs;
     this.#lastChunkAtMs = nowMs;
     this.#lastSentAtMs = nowMs;
-    this.#lookedAtMs = nowMs;
+    this.#lookDueMs = nowMs;
   }
 
   /** Connects; once. What comes is told to `owner`. */
@@ -111,7 +113,6 @@ export class ShardLink {
       {
         opened: (link) => {
           this.#openedAtMs = this.#clock.nowMs();
-          this.#lookedAtMs = this.#openedAtMs;
           this.#scheduleWatch();
           link.send(request);
           this.#owner?.opened?.(this);
@@ -263,17 +264,30 @@ export class ShardLink {
   }
 
   #scheduleWatch(): void {
-    this.#watch = this.#clock.after(WATCH_INTERVAL_MS, () => {
+    const nowMs = this.#clock.nowMs();
+    this.#lookDueMs = this.#nextLookMs(nowMs);
+    this.#watch = this.#clock.after(this.#lookDueMs - nowMs, () => {
       this.#look();
       if (!this.#ended) this.#scheduleWatch();
     });
   }
 
+  /** An idle stream costs a look with each heartbeat of ours, and no more: there are 255 of them. */
+  #nextLookMs(nowMs: number): number {
+    if (this.session.phase !== "streaming" || this.#frameBegunAtMs !== null) return nowMs + LOOK_MS;
+    const beatsAtMs =
+      this.session.protocol === 2
+        ? this.#lastSentAtMs + HEARTBEAT_INTERVAL_MS
+        : Number.POSITIVE_INFINITY;
+    const silentAtMs = this.#lastFrameAtMs + SILENCE_TIMEOUT_MS;
+    const dueMs = Math.min(beatsAtMs, silentAtMs, nowMs + LOOK_STREAMING_MS_MAX);
+    return Math.max(dueMs, nowMs + LOOK_MS);
+  }
+
   /** Holds the deadlines; on protocol 2 also keeps our own heartbeat going after CaughtUp. */
   #look(): void {
     const nowMs = this.#clock.nowMs();
-    const lateMs = nowMs - this.#lookedAtMs - WATCH_INTERVAL_MS;
-    this.#lookedAtMs = nowMs;
+    const lateMs = nowMs - this.#lookDueMs;
     // What the leader sent meanwhile lies in our own socket: it is read first, and judged at a later look.
     if (lateMs > LATE_MS) this.#judgedFromMs = nowMs;
     if (this.#paused) return;

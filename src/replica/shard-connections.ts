@@ -26,6 +26,8 @@ export interface ShardConnectionsOptions {
   readonly observer: ScanObserver;
   readonly reports: FollowerReports;
   readonly files: ShardFiles;
+  /** Something came that is to be shown. */
+  moved(): void;
   /** Whether anything may still be written: not after the disk failed. */
   mayWrite(): boolean;
   /** Whether the main connection carries the live stream now. */
@@ -50,10 +52,11 @@ export class ShardConnections implements ConnectionOwner<Connection> {
     return null;
   }
 
-  /** Slots that a scan beside the stream wrote, and that the stream has not brought since. */
-  settleHealed(): void {
+  /** Slots that a scan beside the stream wrote, and that the stream has not brought since. True while some still wait. */
+  settleHealed(): boolean {
     const { reports, clock } = this.#options;
     reports.counts.healed += this.#healed.settle(clock.nowMs());
+    return this.#healed.waiting > 0;
   }
 
   // ---- what the machine asks for ----
@@ -181,6 +184,7 @@ export class ShardConnections implements ConnectionOwner<Connection> {
     observer.streamBatch(payload, from.protocol, batch.events);
     this.#healed.streamBrought(payload, layout, from.protocol);
     const left = files.divergence?.afterLive(payload, layout, from.protocol) ?? null;
+    this.#options.moved();
     tell({ kind: "batch", link: from.number, events: batch.events, full });
     if (left !== null) tell({ kind: "struck", diverged: left });
   }

@@ -25,6 +25,8 @@ export interface FollowerTools extends ShardBodyTools {
 }
 
 const TICK_MS = 1_000;
+/** Of a shard in which nothing moves: there are 255 of them. */
+const TICK_IDLE_MS = 5_000;
 /** A tick that comes later than this was held up, and so was everything else here. */
 const LATE_MS = 2_000;
 
@@ -42,6 +44,8 @@ export class ShardFollower {
   #wakeAtMs: number | null = null;
   #tick: Timer | null = null;
   #tickDueMs = 0;
+  /** Something has moved since the last tick. */
+  #hasMoved = true;
 
   constructor(
     settings: FollowerSettings,
@@ -67,6 +71,7 @@ export class ShardFollower {
     });
     this.#connections = new ShardConnections({
       ...{ ...shared, net, clock, files: this.#files },
+      moved: () => this.#moved(),
       mayWrite: () => this.#state.files === "open",
       hasStream: () => {
         const { main } = this.#state;
@@ -78,7 +83,7 @@ export class ShardFollower {
   /** Opens what is there and starts to follow. Everything that follows is reported to the host. */
   start(): void {
     const { exists, saved } = this.#settings;
-    this.#scheduleTick();
+    this.#scheduleTick(TICK_MS);
     this.#reports.reading(exists);
     let error: PlainError | null = null;
     try {
@@ -210,15 +215,28 @@ export class ShardFollower {
     });
   }
 
-  #scheduleTick(): void {
+  /** What moves is shown within a second, also behind a long pause. */
+  #moved(): void {
+    if (this.#hasMoved) return;
+    this.#hasMoved = true;
+    const isSoon = this.#tickDueMs - this.#tools.clock.nowMs() <= TICK_MS;
+    if (isSoon || this.#tick === null) return;
+    this.#tick.cancel();
+    this.#scheduleTick(TICK_MS);
+  }
+
+  #scheduleTick(delayMs: number): void {
     const { clock } = this.#tools;
-    this.#tickDueMs = clock.nowMs() + TICK_MS;
-    this.#tick = clock.after(TICK_MS, () => {
+    this.#tickDueMs = clock.nowMs() + delayMs;
+    this.#tick = clock.after(delayMs, () => {
       const lateMs = clock.nowMs() - this.#tickDueMs;
       if (lateMs > LATE_MS) this.#tell({ kind: "heldUp", ms: lateMs });
-      this.#connections.settleHealed();
+      const isSettling = this.#connections.settleHealed();
       this.#reports.snapshot();
-      if (this.#tick !== null) this.#scheduleTick();
+      if (this.#tick === null) return;
+      const isIdle = !this.#hasMoved && !isSettling && this.#state.main.at === "streaming";
+      this.#hasMoved = false;
+      this.#scheduleTick(isIdle ? TICK_IDLE_MS : TICK_MS);
     });
   }
 

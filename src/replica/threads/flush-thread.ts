@@ -1,10 +1,12 @@
-// The thread that makes one shard durable: fdatasync of its data file and the replacement of its cursor, so that the thread
-// that reads the socket never waits for the disk. A thin adapter: one job in, one answer out.
+// A thread that makes shards durable: fdatasync of a data file and the replacement of its cursor, so that the thread that
+// reads the socket never waits for the disk. Serves each shard over a port, jobs in the order in which they come. A thin
+// adapter: one job in, one answer out.
 
 import { join } from "node:path";
-import { parentPort, workerData } from "node:worker_threads";
-import { ArmdbError, assert, toPlainError } from "../../errors.ts";
+import { type MessagePort, parentPort } from "node:worker_threads";
+import { assert, type PlainError, toPlainError } from "../../errors.ts";
 import { SHARD_FILE } from "../../format/shard-header.ts";
+import type { DiskFile } from "../../io/disk.ts";
 import type { FlushJob } from "../../io/flusher.ts";
 import { realDisk } from "../../io/real-disk.ts";
 import { giveWay } from "../../io/scheduling.ts";
@@ -14,31 +16,39 @@ import { runFlushJob } from "./flush-job.ts";
 export interface FlushThreadData {
   readonly directory: string;
   readonly owner: NewFileOwner;
-  /** Nobody waits for a single sync: it may give way to the threads that follow. */
+  /** Nobody waits for a single sync: it may give way to the threads that follow. The same for all shards of a run. */
   readonly givesWay: boolean;
 }
 
-/** A job, or the end. */
-export type FlushRequest = FlushJob | "stop";
+/** A shard that is to be made durable, by the jobs that come over its port. Closed with the port. */
+export interface ServeShard {
+  readonly port: MessagePort;
+  readonly data: FlushThreadData;
+}
 
-const port = parentPort;
-assert(port !== null, "flush-thread runs as a thread");
-const { directory, owner, givesWay } = workerData as FlushThreadData;
-if (givesWay) giveWay();
-// Its own descriptor of the same file: an error of the disk is told to every descriptor once.
-const file = realDisk.open(join(directory, SHARD_FILE), "write");
+const parent = parentPort;
+assert(parent !== null, "flush-thread runs as a thread");
+let hasGivenWay = false;
 
-port.on("message", (request: FlushRequest) => {
-  if (request === "stop") {
-    file.close();
-    port.close();
-    return;
-  }
-  try {
-    runFlushJob(realDisk, file, directory, owner, request);
-    port.postMessage(null);
-  } catch (thrown) {
-    if (!(thrown instanceof ArmdbError)) throw thrown;
-    port.postMessage(toPlainError(thrown));
-  }
+function serve({ port, data: { directory, owner, givesWay } }: ServeShard): void {
+  if (givesWay && !hasGivenWay) hasGivenWay = giveWay();
+  let file: DiskFile | null = null;
+  port.on("message", (job: FlushJob) => {
+    let failure: PlainError | null = null;
+    try {
+      // Its own descriptor of the same file: an error of the disk is told to every descriptor once.
+      file ??= realDisk.open(join(directory, SHARD_FILE), "write");
+      runFlushJob(realDisk, file, directory, owner, job);
+    } catch (thrown) {
+      // A bug too ends its own shard alone, and is told as one.
+      failure = toPlainError(thrown);
+    }
+    port.postMessage(failure);
+  });
+  port.on("close", () => file?.close());
+}
+
+parent.on("message", (message: ServeShard | "stop") => {
+  if (message === "stop") parent.close();
+  else serve(message);
 });

@@ -1,13 +1,11 @@
-// The Flusher that works on a thread of its own (flush-thread.ts).
+// The Flusher of a shard's thread: its jobs are done by a thread of the pool (flush-thread.ts), over a port.
 
+import type { MessagePort } from "node:worker_threads";
 import type { PlainError } from "../../errors.ts";
 import type { Flusher, FlushJob } from "../../io/flusher.ts";
-import { startThread } from "../../io/threads.ts";
-import type { FlushRequest, FlushThreadData } from "./flush-thread.ts";
 
-/** Starts the thread for one shard directory. */
-export function threadFlusher(data: FlushThreadData): Flusher {
-  const thread = startThread("replica/threads/flush-thread", data);
+/** `directory` is for words. */
+export function portFlusher(port: MessagePort, directory: string): Flusher {
   let waiting: ((error: PlainError | null) => void) | null = null;
   let death: PlainError | null = null;
   const answer = (error: PlainError | null) => {
@@ -15,29 +13,22 @@ export function threadFlusher(data: FlushThreadData): Flusher {
     waiting = null;
     done?.(error);
   };
-  const died = (reason: string) => {
-    death ??= {
-      code: "unexpected",
-      message: `The sync thread of "${data.directory}" died: ${reason}`,
+  port.on("message", (error: PlainError | null) => answer(error));
+  port.on("close", () => {
+    const message = `The thread that makes "${directory}" durable ended`;
+    death = {
+      code: "storage",
+      message,
+      hint: "run it again; if this comes back, report it with the log",
     };
     answer(death);
-  };
-  thread.on("message", (error: PlainError | null) => answer(error));
-  thread.on("error", (error: Error) => died(error.message));
-  thread.on("messageerror", () => died("a message could not be read"));
-  thread.on("exit", () => died("it ended"));
-  const send = (request: FlushRequest) => thread.postMessage(request);
+  });
   return {
     flush(job: FlushJob, done) {
-      if (death !== null) {
-        done(death);
-        return;
-      }
+      if (death !== null) return done(death);
       waiting = done;
-      send(job);
+      port.postMessage(job);
     },
-    stop() {
-      send("stop");
-    },
+    stop: () => port.close(),
   };
 }
