@@ -6,7 +6,7 @@ import { type PlainError, toPlainError } from "../errors.ts";
 import type { Clock, Timer } from "../io/clock.ts";
 import type { Disk, HeldName } from "../io/disk.ts";
 import type { ShardSnapshot } from "./follower-types.ts";
-import type { ShardThread } from "./threads/shard-threads.ts";
+import type { ShardThread } from "./threads/start-shard.ts";
 import {
   type HeldShard,
   headerTrouble,

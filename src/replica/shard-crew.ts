@@ -6,8 +6,8 @@ import type { Clock, Timer } from "../io/clock.ts";
 import type { CompareEvent } from "./compare/compare-types.ts";
 import type { FollowerReport, FollowerSettings, ShardSnapshot } from "./follower-types.ts";
 import { ShardComparisons } from "./shard-comparisons.ts";
-import type { ShardCommand, ShardMessage } from "./threads/shard-thread.ts";
-import type { ShardThread, ShardThreads } from "./threads/shard-threads.ts";
+import type { ShardCommand, ShardMessage } from "./threads/shard-port.ts";
+import type { ShardThread, StartShard } from "./threads/start-shard.ts";
 
 /** A thread that died is started again after this, and longer each time. */
 const RESTART_DELAY_MS = 1_000;
@@ -40,7 +40,7 @@ export interface ShardSlot {
 
 export interface ShardCrewOptions {
   readonly clock: Clock;
-  readonly threads: ShardThreads;
+  readonly startThread: StartShard;
   readonly once: boolean;
   settingsOf(shard: number, slot: ShardSlot): FollowerSettings;
   /** Whether a shard's files are whole on disk: a thread may die before it has said so. */
@@ -95,10 +95,10 @@ export class ShardCrew {
   }
 
   #start(shard: number): void {
-    const { clock, threads, settingsOf, received } = this.#options;
+    const { clock, startThread, settingsOf, received } = this.#options;
     const slot = this.#slot(shard);
     slot.heardAtMs = clock.nowMs();
-    slot.thread = threads.start(
+    slot.thread = startThread(
       settingsOf(shard, slot),
       (message) => received(shard, message),
       (reason) => this.died(shard, reason),

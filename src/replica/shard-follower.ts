@@ -14,8 +14,9 @@ import type { Action } from "./machine/actions.ts";
 import type { Input, Told } from "./machine/inputs.ts";
 import { initialState, step, wakeAtMs } from "./machine/step.ts";
 import type { MachineSettings, ShardState } from "./machine/types.ts";
-import { NO_OBSERVER, type ScanObserver } from "./compare/scan-observer.ts";
-import type { ShardBodyTools } from "./shard-body.ts";
+import type { CompareEvent } from "./compare/compare-types.ts";
+import { DifferenceRecorder } from "./compare/difference-recorder.ts";
+import { ShardBody, type ShardBodyTools } from "./shard-body.ts";
 import { ShardConnections } from "./shard-connections.ts";
 import { ShardFiles } from "./shard-files.ts";
 
@@ -37,6 +38,7 @@ export class ShardFollower {
   readonly #reports: FollowerReports;
   readonly #files: ShardFiles;
   readonly #connections: ShardConnections;
+  readonly #recorder: DifferenceRecorder;
   readonly #told: Told[] = [];
   #state: ShardState;
   #stepping = false;
@@ -47,12 +49,7 @@ export class ShardFollower {
   /** Something has moved since the last tick. */
   #hasMoved = true;
 
-  constructor(
-    settings: FollowerSettings,
-    host: FollowerHost,
-    tools: FollowerTools,
-    observer: ScanObserver = NO_OBSERVER,
-  ) {
+  constructor(settings: FollowerSettings, host: FollowerHost, tools: FollowerTools) {
     this.#settings = settings;
     this.#host = host;
     this.#tools = tools;
@@ -64,6 +61,11 @@ export class ShardFollower {
       slotLast: this.#connections.slotLast,
     }));
     const tell = (told: Told) => this.#tell(told);
+    this.#recorder = new DifferenceRecorder({
+      ...{ disk: tools.disk, clock, path: ShardBody.dataPath(settings) },
+      rescan: () => this.rescan(),
+    });
+    const observer = this.#recorder;
     const shared = { settings, host, observer, reports: this.#reports, tell };
     this.#files = new ShardFiles({
       ...{ ...shared, tools, leader: this.#state.settings.leader },
@@ -109,7 +111,17 @@ export class ShardFollower {
     this.#guarded(() => this.#connections.vouch(link, lives));
   }
 
-  /** Asks for a scan that begins after this (compare by the running follower). */
+  /** Compares with the leader by the next scan; `send` gets events until `compared` or `failed`. One at a time. */
+  compare(differencesMax: number, send: (event: CompareEvent) => void): void {
+    this.#recorder.start(differencesMax, send);
+  }
+
+  /** Gives up the comparison under way without a word. */
+  stopComparing(): void {
+    this.#recorder.stop();
+  }
+
+  /** Asks for a scan that begins after this. */
   rescan(): void {
     this.#tell({ kind: "rescan" });
   }
@@ -121,6 +133,7 @@ export class ShardFollower {
 
   /** Ends in good order: no more frames, everything applied is written and durable, the shard closed clean. */
   stop(): void {
+    this.#recorder.stop();
     this.#tell({ kind: "stop" });
   }
 

@@ -6,7 +6,7 @@ import type { Disk } from "../io/disk.ts";
 import type { Net } from "../io/net.ts";
 import type { ReplicaTarget } from "../store/replica-dir.ts";
 import type { FollowerReport, FollowerSettings } from "./follower-types.ts";
-import type { ShardThreads } from "./threads/shard-threads.ts";
+import type { StartShard } from "./threads/start-shard.ts";
 
 /** What every shard's settings share. */
 export type SharedSettings = Omit<
@@ -19,7 +19,7 @@ export interface SupervisorOptions {
   readonly clock: Clock;
   /** For questions to the leader that are no shard's. */
   readonly net: Net;
-  readonly threads: ShardThreads;
+  readonly startThread: StartShard;
   readonly target: ReplicaTarget;
   readonly shared: SharedSettings;
   readonly connectionsPerDay: number | null;

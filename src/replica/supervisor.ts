@@ -16,7 +16,7 @@ import { HeldUpLog } from "./held-up-log.ts";
 import { ReplicaMaker } from "./replica-maker.ts";
 import { leftOf, savedFacts, savedFrom } from "./saved-shards.ts";
 import { ShardCrew, type ShardSlot, type ShardView } from "./shard-crew.ts";
-import type { ShardCommand, ShardMessage } from "./threads/shard-thread.ts";
+import type { ShardCommand, ShardMessage } from "./threads/shard-port.ts";
 import { StateKeeper, type StateNow } from "./state-keeper.ts";
 import type { SupervisorOptions } from "./supervisor-types.ts";
 import { Vouching } from "./vouching.ts";
@@ -51,7 +51,7 @@ export class Supervisor {
     const usedAtMs = target.state?.connectionsAtMs ?? [];
     this.#budget = new ConnectionBudget(clock, options.connectionsPerDay, usedAtMs);
     this.#crew = new ShardCrew({
-      ...{ clock, threads: options.threads, once: shared.once, reported: options.reported },
+      ...{ clock, startThread: options.startThread, once: shared.once, reported: options.reported },
       settingsOf: (shard, slot) => this.#settingsOf(shard, slot),
       isMade: (shard) => shardIsMade(disk, shared.dir, shard),
       received: (shard, message) => this.#received(shard, message),
@@ -154,7 +154,6 @@ export class Supervisor {
       this.#crew.add(target.geometry.shardCount, (shard) => !target.missingShards.includes(shard));
     } else {
       this.#crew.add(1, () => false);
-      this.#options.threads.standBy(shared.host, shared.port);
     }
   }
 
@@ -211,9 +210,6 @@ export class Supervisor {
     const { shardCount, shardPrefixBits, keyLen, valueLen } = info;
     this.#geometry = { shardCount, shardPrefixBits, keyLen, valueLen };
     this.#crew.add(shardCount, () => false);
-    // With one shard a thread has dialed for nothing, which costs a protocol 1 leader as much as any connection.
-    if (shardCount === 1 && protocol === 1) this.#budget.accepted();
-    this.#options.threads.dismiss();
   }
 
   /** Whether each shard but these has caught up in this run. */
@@ -257,7 +253,6 @@ export class Supervisor {
     this.#crew.over();
     this.#gate.stop();
     this.#vouching.stop();
-    this.#options.threads.dismiss();
     this.#files.stop();
     this.#heldUp.flush();
     if (this.#mayWrite) this.#state.trySave("durable");

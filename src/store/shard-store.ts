@@ -26,7 +26,7 @@ import { type HeldShard, holdShard, requireNames } from "./held-files.ts";
 import { directoryModeFor, type NewFileOwner } from "./ownership.ts";
 import { replaceFile } from "./replace-file.ts";
 import { sidecarParts } from "./sidecar-parts.ts";
-import type { SlotTable } from "./slot-table.ts";
+import type { ShardTap, SlotTable } from "./slot-table.ts";
 import { loadSlots, type LoadedCounts } from "./load-slots.ts";
 import { readShardHeader } from "./shard-file.ts";
 
@@ -38,13 +38,13 @@ export interface ShardStoreOptions {
   readonly shard: number;
   readonly layout: SlotLayout;
   readonly owner: NewFileOwner;
+  readonly tap?: ShardTap;
 }
 
 /** What a store has done, for status. */
 export interface StoreCounters {
   readonly slowWrites: number;
   readonly slowestWriteMs: number;
-  readonly growths: number;
 }
 
 export class ShardStore {
@@ -64,7 +64,6 @@ export class ShardStore {
   isChanged = false;
   #slowWrites = 0;
   #slowestWriteMs = 0;
-  #growths = 0;
   #firstUnsyncedAtMs: number | null = null;
   #syncStartedWith: number | null = null;
   #syncing = false;
@@ -161,11 +160,7 @@ export class ShardStore {
   }
 
   get counters(): StoreCounters {
-    return {
-      slowWrites: this.#slowWrites,
-      slowestWriteMs: this.#slowestWriteMs,
-      growths: this.#growths,
-    };
+    return { slowWrites: this.#slowWrites, slowestWriteMs: this.#slowestWriteMs };
   }
 
   /** Monotonic time of the oldest write that no sync has covered, or null when all is durable. */
@@ -198,7 +193,7 @@ export class ShardStore {
     this.#file.write(count, HEADER_FIELDS.slotCount.offset);
     this.#file.syncData();
     this.table.grow(slotCount);
-    this.#growths++;
+    this.#options.tap?.grew(slotCount);
   }
 
   #reserve(wanted: number, needed: number): number {
@@ -220,8 +215,10 @@ export class ShardStore {
     this.#markDirty();
     const startMs = this.#writeBegins();
     const { slotSize } = this.layout;
+    const { tap } = this.#options;
     this.table.takeWrites((slot, memory, start, end) => {
       this.#file.writePart(memory, start, end, slotOffset(slot, slotSize));
+      tap?.wrote(slot, memory, start, end);
       written?.(slot, Math.max(1, (end - start) / slotSize));
     });
     this.#noteWrite(startMs);
@@ -231,8 +228,10 @@ export class ShardStore {
   clearSlot(slot: number): void {
     this.#markDirty();
     const startMs = this.#writeBegins();
+    const wordBefore = this.table.word(slot);
     this.#file.write(new Uint8Array(this.layout.slotSize), slotOffset(slot, this.layout.slotSize));
     this.table.setSlot(slot, 0, 0);
+    this.#options.tap?.cleared(slot, wordBefore);
     this.#noteWrite(startMs);
   }
 

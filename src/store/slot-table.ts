@@ -6,6 +6,17 @@
  */
 export type WriteSink = (slot: number, memory: Uint8Array, start: number, end: number) => void;
 
+/**
+ * Told of all that changes a shard's file, once the system has it and in that order. Nothing waits for it; it must not throw, and
+ * memory is valid during the call only.
+ */
+export interface ShardTap {
+  readonly wrote: WriteSink;
+  /** The slot is a never-used one again. */
+  cleared(slot: number, wordBefore: number): void;
+  grew(slotCount: number): void;
+}
+
 export interface SlotTable {
   readonly slotCount: number;
   /** Slots that are OCCUPIED with a good crc. */

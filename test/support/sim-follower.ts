@@ -6,11 +6,9 @@ import type { Clock } from "../../src/io/clock.ts";
 import type { Disk } from "../../src/io/disk.ts";
 import type { Net } from "../../src/io/net.ts";
 import type { FollowerReport, ShardSnapshot } from "../../src/replica/follower-types.ts";
-import { DifferenceRecorder } from "../../src/replica/compare/difference-recorder.ts";
 import { PlainApplier } from "../../src/replica/apply/plain-applier.ts";
-import { ShardBody } from "../../src/replica/shard-body.ts";
 import { ShardFollower } from "../../src/replica/shard-follower.ts";
-import type { StartShard } from "../../src/replica/threads/shard-threads.ts";
+import type { StartShard } from "../../src/replica/threads/start-shard.ts";
 import { Supervisor } from "../../src/replica/supervisor.ts";
 import type { SharedSettings } from "../../src/replica/supervisor-types.ts";
 import { lookAtTarget } from "../../src/store/replica-dir.ts";
@@ -73,7 +71,7 @@ export class SimFollower {
       },
       net,
       target: lookAtTarget(disk, SIM_DIR),
-      threads: { start: this.#startShard, standBy: () => {}, dismiss: () => {} },
+      startThread: this.#startShard,
       shared: { ...SETTINGS, port, ...options.settings },
       connectionsPerDay: options.connectionsPerDay === undefined ? 1000 : options.connectionsPerDay,
       lock: options.lock ?? (() => {}),
@@ -135,29 +133,16 @@ export class SimFollower {
     const thread = new SimThread(settings.shard, clock, received, died);
     if (observe !== undefined) thread.observe = observe;
     const sync = syncMs ?? (() => 1);
-    const recorder = new DifferenceRecorder({
-      clock: thread.clock,
-      disk,
-      path: ShardBody.dataPath(settings),
-      rescan: () => thread.rescan(),
-      send: (event) => thread.compared(event),
-    });
-    thread.recorder = recorder;
     thread.run(
       () =>
-        new ShardFollower(
-          settings,
-          thread.host,
-          {
-            clock: thread.clock,
-            disk,
-            net: thread.netOf(net),
-            random: { fraction: () => dice.below(1_000_000) / 1_000_000 },
-            newFlusher: (directory) => thread.newFlusher(disk, directory, settings.owner, sync),
-            newApplier: (shard, layout, slots) => new PlainApplier(shard, layout, slots),
-          },
-          recorder,
-        ),
+        new ShardFollower(settings, thread.host, {
+          clock: thread.clock,
+          disk,
+          net: thread.netOf(net),
+          random: { fraction: () => dice.below(1_000_000) / 1_000_000 },
+          newFlusher: (directory) => thread.newFlusher(disk, directory, settings.owner, sync),
+          newApplier: (shard, layout, slots) => new PlainApplier(shard, layout, slots),
+        }),
     );
     this.#threads.add(thread);
     return thread;

@@ -1,36 +1,34 @@
 // A shard's thread as the supervisor sees it, run in the test's own thread: messages take a turn of the clock each way, as in
 // shard-thread.ts. It can be killed and can die; its timers, links and syncs go with it.
 
-import { ArmdbError, fromPlainError, type PlainError, toPlainError } from "../../src/errors.ts";
+import { ArmdbError, type PlainError, toPlainError } from "../../src/errors.ts";
 import { join } from "node:path";
 import { SHARD_FILE } from "../../src/format/shard-header.ts";
 import type { Clock } from "../../src/io/clock.ts";
 import type { Disk } from "../../src/io/disk.ts";
 import type { Flusher } from "../../src/io/flusher.ts";
 import type { Link, Net } from "../../src/io/net.ts";
-import type { CompareEvent } from "../../src/replica/compare/compare-types.ts";
-import type { DifferenceRecorder } from "../../src/replica/compare/difference-recorder.ts";
 import { runFlushJob } from "../../src/replica/threads/flush-job.ts";
 import type { FollowerHost, FollowerReport } from "../../src/replica/follower-types.ts";
 import type { ShardFollower } from "../../src/replica/shard-follower.ts";
-import type { ShardCommand, ShardMessage } from "../../src/replica/threads/shard-thread.ts";
-import type { ShardThread } from "../../src/replica/threads/shard-threads.ts";
+import {
+  type ShardCommand,
+  type ShardMessage,
+  ShardPort,
+} from "../../src/replica/threads/shard-port.ts";
+import type { ShardThread } from "../../src/replica/threads/start-shard.ts";
 import type { NewFileOwner } from "../../src/store/ownership.ts";
 
 export class SimThread implements ShardThread {
   readonly shard: number;
   readonly clock: Clock;
   readonly #machine: Clock;
-  readonly #received: (message: ShardMessage) => void;
   readonly #died: (reason: string) => void;
   readonly #links = new Set<Link>();
-  #preparing: ((error: PlainError | null) => void) | null = null;
+  readonly #port: ShardPort;
   #follower: ShardFollower | null = null;
-  #comparison = 0;
   lastFrameAtMs: number | null = null;
   #over = false;
-  /** Compares when the supervisor asks for it. */
-  recorder: DifferenceRecorder | null = null;
   /** Sees each report at the moment it is made. */
   observe: (report: FollowerReport) => void = () => {};
 
@@ -42,36 +40,27 @@ export class SimThread implements ShardThread {
   ) {
     this.shard = shard;
     this.#machine = machine;
-    this.#received = received;
     this.#died = died;
     this.clock = {
       nowMs: () => machine.nowMs(),
       wallMs: () => machine.wallMs(),
       after: (delayMs, run) => machine.after(delayMs, () => this.#turn(run)),
     };
+    this.#port = new ShardPort(
+      (message) => {
+        if (message.kind === "report") this.observe(message.report);
+        machine.after(0, () => this.#turn(() => received(message)));
+      },
+      (atMs) => {
+        this.lastFrameAtMs = atMs;
+      },
+    );
   }
 
-  /** What the shard's follower asks and reports. */
-  readonly host: FollowerHost = {
-    prepare: (info, done) => {
-      this.#preparing = done;
-      this.#post({ kind: "prepare", info });
-    },
-    learned: (info, protocol) => this.#post({ kind: "learned", info, protocol }),
-    ask: (request, protocol) => this.#post({ kind: "ask", request, protocol }),
-    drop: (request) => this.#post({ kind: "drop", request }),
-    tell: (request, what) => this.#post({ kind: "tell", request, what }),
-    confirming: (link) => this.#post({ kind: "confirming", link }),
-    save: () => this.#post({ kind: "save" }),
-    holds: (held) => this.#post({ kind: "holds", held }),
-    report: (report) => {
-      this.observe(report);
-      this.#post({ kind: "report", report });
-    },
-    heard: (atMs) => {
-      this.lastFrameAtMs = atMs;
-    },
-  };
+  /** Whom the shard's follower asks and tells. */
+  get host(): FollowerHost {
+    return this.#port.host;
+  }
 
   /** Makes the follower in a turn of its own, and starts it. */
   run(make: () => ShardFollower): void {
@@ -122,42 +111,8 @@ export class SimThread implements ShardThread {
 
   send(command: ShardCommand): void {
     this.clock.after(0, () => {
-      switch (command.kind) {
-        case "prepared": {
-          const done = this.#preparing;
-          this.#preparing = null;
-          return done?.(command.error);
-        }
-        case "follow":
-          throw new Error("a thread follows one shard");
-        case "granted":
-          return this.#follower?.granted(command.request);
-        case "held":
-          return this.#follower?.held(command.request, command.untilMs, command.limit);
-        case "vouched":
-          return this.#follower?.vouched(command.link, command.lives);
-        case "rescan":
-          return this.#follower?.rescan();
-        case "compare":
-          this.#comparison = command.id;
-          return this.recorder?.start(command.differencesMax);
-        case "compare-stop":
-          return this.recorder?.stop();
-        case "lost":
-          return this.#follower?.failed(fromPlainError(command.error));
-        case "stop":
-          return this.#follower?.stop();
-      }
+      if (this.#follower !== null) this.#port.take(this.#follower, command);
     });
-  }
-
-  rescan(): void {
-    this.#follower?.rescan();
-  }
-
-  /** What the comparison has to say. */
-  compared(event: CompareEvent): void {
-    this.#post({ kind: "compare", id: this.#comparison, event });
   }
 
   kill(): void {
@@ -173,9 +128,5 @@ export class SimThread implements ShardThread {
 
   #turn(run: () => void): void {
     if (!this.#over) run();
-  }
-
-  #post(message: ShardMessage): void {
-    this.#machine.after(0, () => this.#turn(() => this.#received(message)));
   }
 }

@@ -17,16 +17,14 @@ export const DATA_PATH = `${STORE_DIR}/shard_001/fixed.data`;
 export class StoreStage {
   readonly clock = new ManualClock();
   readonly disk = new RecordingDisk(() => this.clock.nowMs());
-  readonly options: ShardStoreOptions = {
-    disk: this.disk,
-    clock: this.clock,
-    dir: STORE_DIR,
-    shard: STORE_SHARD,
-    layout: STORE_LAYOUT,
-    owner: OWN_NEW_FILES,
-  };
+  readonly options: ShardStoreOptions;
 
-  constructor() {
+  constructor(more: Pick<ShardStoreOptions, "tap"> = {}) {
+    const { disk, clock } = this;
+    this.options = {
+      ...{ disk, clock, dir: STORE_DIR, shard: STORE_SHARD, layout: STORE_LAYOUT },
+      ...{ owner: OWN_NEW_FILES, ...more },
+    };
     this.disk.makeDirectory(STORE_DIR);
     this.disk.syncDirectory("/");
     this.disk.calls.length = 0;

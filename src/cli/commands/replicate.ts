@@ -6,7 +6,7 @@ import { ArmdbError } from "../../errors.ts";
 import { formatAddress, parseAddress } from "../../io/address.ts";
 import { probeLibc } from "../../io/libc.ts";
 import type { SyncPolicy } from "../../replica/follower-types.ts";
-import { createShardThreads } from "../../replica/threads/start-shard.ts";
+import { startShard } from "../../replica/threads/start-shard.ts";
 import { Supervisor } from "../../replica/supervisor.ts";
 import type { SharedSettings } from "../../replica/supervisor-types.ts";
 import { writersOf } from "../../store/holders.ts";
@@ -77,7 +77,7 @@ function follow(
     let finished = false;
     const supervisor = new Supervisor({
       ...{ disk, clock, net, target },
-      threads: createShardThreads(),
+      startThread: startShard,
       connectionsPerDay,
       shared: sharedOf(context, following),
       lock: () => {

@@ -38,7 +38,6 @@ export interface DifferenceRecorderOptions {
   readonly path: string;
   /** Asks the follower for a scan that begins after this. */
   rescan(): void;
-  send(event: CompareEvent): void;
 }
 
 interface Recording extends ObservedScan {
@@ -62,6 +61,7 @@ export class DifferenceRecorder implements ScanObserver {
   #phase: "idle" | "wanted" | "recording" | "settling" = "idle";
   #recording: Recording | null = null;
   #differencesMax = 0;
+  #send: (event: CompareEvent) => void = () => {};
   #brokenScans = 0;
   #streamEndedAtMs: number | null = null;
 
@@ -72,8 +72,9 @@ export class DifferenceRecorder implements ScanObserver {
   }
 
   /** Starts a comparison; `send` gets events until `compared` or `failed`. One at a time. */
-  start(differencesMax: number): void {
+  start(differencesMax: number, send: (event: CompareEvent) => void): void {
     if (this.#phase !== "idle") this.stop();
+    this.#send = send;
     this.#differencesMax = differencesMax;
     this.#brokenScans = 0;
     this.#want();
@@ -98,7 +99,7 @@ export class DifferenceRecorder implements ScanObserver {
 
   #fail(reason: string): void {
     this.stop();
-    this.#options.send({ kind: "failed", reason });
+    this.#send({ kind: "failed", reason });
   }
 
   // ---- what the follower shows ----
@@ -273,7 +274,7 @@ export class DifferenceRecorder implements ScanObserver {
     const { sent, notSent, body } = recording;
     const inFlightMax = this.#inFlightMax(recording);
     this.stop();
-    this.#options.send({
+    this.#send({
       kind: "compared",
       scan: {
         ...mergedColumns(sent, notSent),
@@ -290,7 +291,7 @@ export class DifferenceRecorder implements ScanObserver {
     recording.progressAtMs = nowMs;
     const total = recording.body.store.slotCount;
     const done = Math.min(recording.slotLast + 1, total);
-    this.#options.send({ kind: "progress", done, total });
+    this.#send({ kind: "progress", done, total });
   }
 
   /** A file that cannot be read ends the comparison, not the shard: what follows does not read. */

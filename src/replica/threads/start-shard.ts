@@ -1,51 +1,31 @@
-// Starts the real threads of shards for the supervisor.
+// What the supervisor has of a shard's thread, and how a real one is started; tests run all shards in one.
 
-import type { Worker } from "node:worker_threads";
 import { startThread } from "../../io/threads.ts";
+import type { FollowerSettings } from "../follower-types.ts";
 import { LastFrame } from "./last-frame.ts";
-import type { ShardCommand, ShardMessage, ShardThreadStart } from "./shard-thread.ts";
-import type { ShardThread, ShardThreads, StartShard } from "./shard-threads.ts";
+import type { ShardCommand, ShardMessage } from "./shard-port.ts";
+import type { ShardThreadStart } from "./shard-thread.ts";
 
-/** The threads of one follower. */
-export function createShardThreads(): ShardThreads {
-  let waiting: Worker | null = null;
-  const start: StartShard = (settings, received, died) => {
-    const lastFrame = new LastFrame();
-    const follow = { kind: "follow", settings, lastFrame: lastFrame.memory } as const;
-    const thread = waiting ?? startWorker(follow);
-    if (thread === waiting) thread.postMessage(follow satisfies ShardCommand);
-    waiting = null;
-    return listenTo(thread, lastFrame, received, died);
-  };
-  return {
-    start,
-    standBy(host, port) {
-      const thread = startWorker({ kind: "stand-by", host, port });
-      waiting = thread;
-      // Whoever takes it starts another if this one is no more.
-      const gone = () => {
-        if (waiting === thread) waiting = null;
-      };
-      thread.on("error", gone);
-      thread.on("exit", gone);
-    },
-    dismiss() {
-      waiting?.postMessage({ kind: "stop" } satisfies ShardCommand);
-      waiting = null;
-    },
-  };
+export interface ShardThread {
+  send(command: ShardCommand): void;
+  /** When it last heard from its leader, as of now; null: not yet. */
+  readonly lastFrameAtMs: number | null;
+  /** Ends it without more words. */
+  kill(): void;
 }
 
-function startWorker(start: ShardThreadStart): Worker {
-  return startThread("replica/threads/shard-thread", start);
-}
-
-function listenTo(
-  thread: Worker,
-  lastFrame: LastFrame,
+/** How a thread is started; `died` is called when it ended without an `ended` report. */
+export type StartShard = (
+  settings: FollowerSettings,
   received: (message: ShardMessage) => void,
   died: (reason: string) => void,
-): ShardThread {
+) => ShardThread;
+
+/** Starts the real thread of a shard. */
+export const startShard: StartShard = (settings, received, died) => {
+  const lastFrame = new LastFrame();
+  const start: ShardThreadStart = { settings, lastFrame: lastFrame.memory };
+  const thread = startThread("replica/threads/shard-thread", start);
   let ended = false;
   const die = (reason: string) => {
     if (ended) return;
@@ -71,4 +51,4 @@ function listenTo(
     },
     kill: () => void thread.terminate(),
   };
-}
+};
