@@ -1,7 +1,8 @@
 // Starts the program's threads. In the executable every module's URL is the executable's root, from source it is the
 // file's own: both forms are resolved here and nowhere else. Each entry is also an entry point of scripts/build.
 
-import { Worker } from "node:worker_threads";
+import { type MessagePort, Worker } from "node:worker_threads";
+import { ArmdbError } from "../errors.ts";
 
 /** Entry files below src/, without `.ts`. */
 export type ThreadEntry =
@@ -9,14 +10,26 @@ export type ThreadEntry =
 
 /**
  * Starts a thread. The caller listens to `message`, `error`, `messageerror` and `exit`; an exit code of 0
- * proves nothing (a rejected promise inside also ends so).
+ * proves nothing (a rejected promise inside also ends so). Throws `storage` where the system gives no thread. Ports in `workerData` are handed over by `transferList`.
  */
-export function startThread(entry: ThreadEntry, workerData: unknown): Worker {
+export function startThread(
+  entry: ThreadEntry,
+  workerData: unknown,
+  transferList: MessagePort[] = [],
+): Worker {
   // In the executable a thread's own URL lies below the root too, so the root is named, not derived.
   const url = import.meta.url.includes("$bunfs")
     ? new URL(`file:///$bunfs/root/${entry}.ts`)
     : new URL(`../${entry}.ts`, import.meta.url);
-  return new Worker(url, { workerData });
+  try {
+    return new Worker(url, { workerData, transferList });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ArmdbError("storage", `Cannot start a thread: ${reason}`, {
+      hint: "raise TasksMax= in the unit, the container's --pids-limit or ulimit -u; armdb doctor says how many it takes",
+      cause,
+    });
+  }
 }
 
 /**

@@ -7,7 +7,7 @@
 //   streaming   where heartbeats are due: a frame within 15 s
 
 import type { Clock, Timer } from "../io/clock.ts";
-import type { Link, LinkEnd, Net } from "../io/net.ts";
+import type { Link, Net } from "../io/net.ts";
 import {
   CONNECT_TIMEOUT_MS,
   FRAME_TIMEOUT_MS,
@@ -16,29 +16,17 @@ import {
   SEND_QUEUE_BYTES_MAX,
   SILENCE_TIMEOUT_MS,
 } from "../limits.ts";
-import { FrameDecoder, type FrameProblem } from "../wire/frame-decoder.ts";
+import { FrameDecoder } from "../wire/frame-decoder.ts";
 import {
   encodeAck,
   encodeHeartbeat,
   encodeSyncRequest,
   FLAG_EMPTY_STATE,
   type FrameType,
-  frameName,
   type ProtocolVersion,
 } from "../wire/messages.ts";
+import { frameProblemText, type ShardLinkEnd, shardLinkEnd } from "./link-end.ts";
 import { Session, type SessionEvent, type WindowFor } from "./session.ts";
-
-/** Why a shard's connection is over. */
-export type ShardLinkEnd =
-  | { readonly kind: "closed-here" }
-  /** The peer is not there, or hung up: try again. */
-  | { readonly kind: "lost"; readonly reason: string; readonly connected: boolean }
-  /** It is there and does nothing, or drips: close and try again. */
-  | { readonly kind: "stalled"; readonly reason: string }
-  /** It sent what the protocol does not have. */
-  | { readonly kind: "violation"; readonly reason: string; readonly beforeShardInfo: boolean }
-  /** It sent an Error frame. */
-  | { readonly kind: "leader-error"; readonly text: string };
 
 export interface ShardLinkOptions {
   readonly host: string;
@@ -118,7 +106,7 @@ export class ShardLink {
           this.#owner?.opened?.(this);
         },
         received: (_link, chunk) => this.#receive(chunk),
-        ended: (_link, end) => this.#linkEnded(end),
+        ended: (_link, end) => this.#end(shardLinkEnd(end)),
       },
     );
   }
@@ -228,33 +216,6 @@ export class ShardLink {
     this.#end({ kind: "violation", reason, beforeShardInfo });
   }
 
-  #linkEnded(end: LinkEnd): void {
-    switch (end.kind) {
-      case "closed-here":
-        return this.#end({ kind: "closed-here" });
-      case "closed-by-peer":
-        return this.#end({
-          kind: "lost",
-          reason: "the leader closed the connection",
-          connected: true,
-        });
-      case "broken":
-        return this.#end({
-          kind: "lost",
-          reason: `the connection broke: ${end.reason}`,
-          connected: true,
-        });
-      case "not-connected":
-        return this.#end({
-          kind: "lost",
-          reason: `no connection: ${end.reason}`,
-          connected: false,
-        });
-      case "send-queue-full":
-        return this.#end({ kind: "stalled", reason: "the leader reads nothing: acks pile up" });
-    }
-  }
-
   #end(end: ShardLinkEnd): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -317,10 +278,4 @@ export class ShardLink {
       }
     }
   }
-}
-
-function frameProblemText(problem: FrameProblem): string {
-  return problem.fault === "unknown-type"
-    ? `The peer sent a frame of unknown type ${problem.type}`
-    : `The peer announced a ${frameName(problem.type)} of ${problem.payloadBytes} bytes`;
 }

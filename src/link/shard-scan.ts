@@ -19,7 +19,8 @@ import { ERROR_EVENTS_DROPPED, type ShardInfo } from "../wire/messages.ts";
 import type { AckSender, ScanCut, ScanEnd, ScanSink } from "./scan-types.ts";
 import type { BatchFacts } from "../wire/slot-batch.ts";
 import type { SessionEvent } from "./session.ts";
-import type { ShardLink, ShardLinkEnd, ShardLinkOwner } from "./shard-link.ts";
+import type { ShardLinkEnd } from "./link-end.ts";
+import type { ShardLink, ShardLinkOwner } from "./shard-link.ts";
 
 export interface ShardScanOptions {
   readonly clock: Clock;

@@ -4,7 +4,8 @@
 import { ArmdbError } from "../errors.ts";
 import type { SessionEvent } from "../link/session.ts";
 import type { AckSender, ScanEnd, ScanSink } from "../link/scan-types.ts";
-import { ShardLink, type ShardLinkEnd, type ShardLinkOwner } from "../link/shard-link.ts";
+import type { ShardLinkEnd } from "../link/link-end.ts";
+import { ShardLink, type ShardLinkOwner } from "../link/shard-link.ts";
 import { ShardScan } from "../link/shard-scan.ts";
 import { LiveAge } from "../link/live-age.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";

@@ -1,7 +1,7 @@
 // Makes what all shards of a new replica share, once, before the first of them is made; and clears the way for each shard. Used by
 // supervisor.ts.
 
-import { ArmdbError, type PlainError, toPlainError } from "../errors.ts";
+import { ArmdbError, fromPlainError, type PlainError, toPlainError } from "../errors.ts";
 import type { Disk } from "../io/disk.ts";
 import { removeOwnTemps } from "../store/own-temps.ts";
 import {
@@ -16,6 +16,8 @@ export interface ReplicaMakerOptions {
   readonly disk: Disk;
   readonly dir: string;
   readonly target: ReplicaTarget;
+  /** Why so many shards cannot be followed, or null. */
+  refusal(shards: number): PlainError | null;
   /** Takes the directory's lock; called once, before anything is written. */
   lock(): void;
   /** Saves the state file, durably: a directory with db.meta is a replica's from its first moment. */
@@ -35,9 +37,11 @@ export class ReplicaMaker {
     return this.#made === "yes";
   }
 
-  /** Takes over a directory that exists. Throws what the lock says. */
+  /** Takes over a directory that exists. Throws what the lock says, and `storage` where this process may not follow it all. */
   takeOver(missingShards: readonly number[], shardCount: number): void {
-    const { disk, dir, lock } = this.#options;
+    const { disk, dir, lock, refusal } = this.#options;
+    const refused = refusal(shardCount);
+    if (refused !== null) throw fromPlainError(refused);
     lock();
     removeOwnTemps(disk, dir, shardCount);
     for (const shard of missingShards) removeUnfinishedShard(disk, dir, shard);
@@ -46,7 +50,8 @@ export class ReplicaMaker {
 
   /** Makes the directory at the first call; null when this shard may make its files. */
   prepare(shard: number, info: ShardInfo): PlainError | null {
-    const { disk, dir } = this.#options;
+    const { disk, dir, refusal } = this.#options;
+    this.#made ??= refusal(info.shardCount);
     try {
       if (this.#made === null) this.#make(info);
       if (this.#made !== "yes") return this.#made;

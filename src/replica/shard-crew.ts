@@ -1,11 +1,12 @@
 // The shards' threads as the supervisor has them: started, started again when one dies, asked, stopped; and what is known of each
 // shard from outside its thread. Used by supervisor.ts. Knows no leader and no directory.
 
-import type { PlainError } from "../errors.ts";
+import { ArmdbError, type PlainError, toPlainError } from "../errors.ts";
 import type { Clock, Timer } from "../io/clock.ts";
 import type { CompareEvent } from "./compare/compare-types.ts";
 import type { FollowerReport, FollowerSettings, ShardSnapshot } from "./follower-types.ts";
 import { ShardComparisons } from "./shard-comparisons.ts";
+import { ShardStarts } from "./shard-starts.ts";
 import type { ShardCommand, ShardMessage } from "./threads/shard-port.ts";
 import type { ShardThread, StartShard } from "./threads/start-shard.ts";
 
@@ -40,11 +41,15 @@ export interface ShardSlot {
 
 export interface ShardCrewOptions {
   readonly clock: Clock;
+  /** Threads that read what is on disk at the same time. */
+  readonly startingMax: number;
   readonly startThread: StartShard;
   readonly once: boolean;
   settingsOf(shard: number, slot: ShardSlot): FollowerSettings;
   /** Whether a shard's files are whole on disk: a thread may die before it has said so. */
   isMade(shard: number): boolean;
+  /** Whether it was closed clean by an earlier run, or is not there. */
+  isClean(shard: number): boolean;
   /** False once nothing may be written to the directory. */
   mayRestart(): boolean;
   received(shard: number, message: ShardMessage): void;
@@ -60,10 +65,12 @@ export class ShardCrew {
   readonly #slots: ShardSlot[] = [];
   readonly #comparisons = new ShardComparisons();
   readonly #timers = new Set<Timer>();
+  readonly #starts: ShardStarts;
   #stopping = false;
 
   constructor(options: ShardCrewOptions) {
     this.#options = options;
+    this.#starts = new ShardStarts(options.startingMax, (shard) => this.#start(shard));
   }
 
   /** By shard number. */
@@ -85,24 +92,38 @@ export class ShardCrew {
 
   /** Starts shards until there are so many. */
   add(count: number, exists: (shard: number) => boolean): void {
-    for (let shard = this.#slots.length; shard < count; shard++) {
+    const first = this.#slots.length;
+    for (let shard = first; shard < count; shard++) {
       this.#slots.push({
         ...{ thread: null, snapshot: null, heardAtMs: 0, ready: false, ended: false },
         ...{ exists: exists(shard), error: null, restarts: 0 },
       });
-      this.#start(shard);
     }
+    for (let shard = first; shard < count; shard++) this.#starts.add(shard);
+  }
+
+  /** Its thread has read what is on disk. */
+  begun(shard: number): void {
+    this.#starts.begun(shard);
   }
 
   #start(shard: number): void {
-    const { clock, startThread, settingsOf, received } = this.#options;
+    const { clock, startThread, settingsOf, received, ended } = this.#options;
     const slot = this.#slot(shard);
     slot.heardAtMs = clock.nowMs();
-    slot.thread = startThread(
-      settingsOf(shard, slot),
-      (message) => received(shard, message),
-      (reason) => this.died(shard, reason),
-    );
+    try {
+      slot.thread = startThread(
+        settingsOf(shard, slot),
+        (message) => received(shard, message),
+        (reason) => this.died(shard, reason),
+      );
+    } catch (thrown) {
+      if (!(thrown instanceof ArmdbError)) throw thrown;
+      slot.ended = true;
+      slot.error = toPlainError(thrown);
+      this.#starts.begun(shard);
+      ended();
+    }
   }
 
   #slot(shard: number): ShardSlot {
@@ -123,6 +144,7 @@ export class ShardCrew {
     else if (report.kind === "ended") {
       slot.ended = true;
       slot.error = report.error;
+      this.#starts.begun(shard);
       this.#comparisons.fail(shard, "the shard has ended");
     }
   }
@@ -133,6 +155,7 @@ export class ShardCrew {
     const slot = this.#slot(shard);
     if (slot.ended) return;
     slot.thread = null;
+    this.#starts.begun(shard);
     died(shard);
     this.#comparisons.fail(shard, `its thread died: ${reason}`);
     const text = `the thread of shard ${shard} died: ${reason}`;
@@ -153,7 +176,7 @@ export class ShardCrew {
     const delayMs = RESTART_DELAY_MS * Math.min(slot.restarts, RESTART_DELAYS_MAX);
     const timer = clock.after(delayMs, () => {
       this.#timers.delete(timer);
-      if (this.#mayRestart) this.#start(shard);
+      if (this.#mayRestart) this.#starts.add(shard);
     });
     this.#timers.add(timer);
   }
@@ -190,13 +213,20 @@ export class ShardCrew {
   /** Stops every shard in good order. */
   stop(): void {
     this.#stopping = true;
+    const untouched = this.#starts.stop();
     this.#slots.forEach((slot, shard) => {
       if (slot.ended) return;
       if (slot.thread !== null) return slot.thread.send({ kind: "stop" });
       slot.ended = true;
-      const unclean = "its thread had died";
+      const unclean = this.#leftAs(shard, untouched.includes(shard) && slot.restarts === 0);
       this.#options.reported({ kind: "ended", shard, error: null, unclean });
     });
+  }
+
+  /** Why a shard without a thread is not closed clean. */
+  #leftAs(shard: number, isUntouched: boolean): string | null {
+    if (!isUntouched) return "its thread had died";
+    return this.#options.isClean(shard) ? null : "as an earlier run left it: it was not opened yet";
   }
 
   get #mayRestart(): boolean {

@@ -1,6 +1,6 @@
 // What the supervisor of a follower's shards (supervisor.ts) is given.
 
-import type { ArmdbError } from "../errors.ts";
+import type { ArmdbError, PlainError } from "../errors.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Net } from "../io/net.ts";
@@ -20,8 +20,12 @@ export interface SupervisorOptions {
   /** For questions to the leader that are no shard's. */
   readonly net: Net;
   readonly startThread: StartShard;
+  /** Threads that read what is on disk at the same time. */
+  readonly startingMax: number;
   readonly target: ReplicaTarget;
   readonly shared: SharedSettings;
+  /** Why so many shards cannot be followed by this process, or null. */
+  readonly refusal: (shards: number) => PlainError | null;
   readonly connectionsPerDay: number | null;
   /** Takes the directory's lock; called once, before anything is written. */
   readonly lock: () => void;

@@ -1,11 +1,11 @@
 // Runs the shards of one follower: starts a thread a shard, has the first one learn the geometry, makes the directory, keeps
-// the budget and the state file, and knows when all are ready or over. The threads are behind shard-threads.ts.
+// the budget and the state file, and knows when all are ready or over. The threads are behind start-shard.ts.
 
 import { fromPlainError } from "../errors.ts";
 import { formatAddress } from "../io/address.ts";
 import type { Geometry } from "../store/geometry.ts";
 import { type NewFileOwner, OWN_NEW_FILES, ownerLikeDatabase } from "../store/ownership.ts";
-import { type ReplicaTarget, shardIsMade } from "../store/replica-dir.ts";
+import { type ReplicaTarget, shardIsClean, shardIsMade } from "../store/replica-dir.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
 import type { CompareEvent } from "./compare/compare-types.ts";
 import { ConnectionBudget } from "./connection-budget.ts";
@@ -51,10 +51,12 @@ export class Supervisor {
     const usedAtMs = target.state?.connectionsAtMs ?? [];
     this.#budget = new ConnectionBudget(clock, options.connectionsPerDay, usedAtMs);
     this.#crew = new ShardCrew({
-      ...{ clock, startThread: options.startThread, once: shared.once, reported: options.reported },
+      ...{ clock, startThread: options.startThread, startingMax: options.startingMax },
+      ...{ once: shared.once, reported: options.reported },
       settingsOf: (shard, slot) => this.#settingsOf(shard, slot),
       isMade: (shard) => shardIsMade(disk, shared.dir, shard),
       received: (shard, message) => this.#received(shard, message),
+      isClean: (shard) => shardIsClean(disk, shared.dir, shard),
       mayRestart: () => this.#files.lost === null,
       died: (shard) => {
         this.#files.forget(shard);
@@ -89,7 +91,7 @@ export class Supervisor {
       this.#files.begin();
     };
     this.#maker = new ReplicaMaker({
-      ...{ disk, dir: shared.dir, target, lock },
+      ...{ disk, dir: shared.dir, target, lock, refusal: options.refusal },
       save: () => this.#state.save(this.#stateNow(false), "durable"),
     });
     this.#state = new StateKeeper({
@@ -174,6 +176,7 @@ export class Supervisor {
   #received(shard: number, message: ShardMessage): void {
     switch (message.kind) {
       case "ask":
+        this.#crew.begun(shard);
         return this.#gate.ask(shard, message.request, message.protocol);
       case "drop":
         return this.#gate.drop(shard, message.request);
@@ -207,6 +210,8 @@ export class Supervisor {
     this.#hasFitted = true;
     this.#protocol = protocol;
     if (this.#geometry !== null || this.#stopping) return;
+    // The first shard ends with it, before anything is made.
+    if (this.#options.refusal(info.shardCount) !== null) return;
     const { shardCount, shardPrefixBits, keyLen, valueLen } = info;
     this.#geometry = { shardCount, shardPrefixBits, keyLen, valueLen };
     this.#crew.add(shardCount, () => false);

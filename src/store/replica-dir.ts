@@ -16,6 +16,7 @@ import {
 import { shardDirectory } from "../format/routing.ts";
 import {
   decodeShardHeader,
+  type ShardHeader,
   SHARD_FILE,
   SHARD_HEADER_BYTES,
   SHARD_VERSION_OLD,
@@ -104,7 +105,7 @@ function lookAtDatabase(disk: Disk, dir: string, state: FollowerState | null): R
     const path = join(directory, SHARD_FILE);
     // Where the making of this directory was cut short, a shard without its header was never in use.
     const isMissing =
-      disk.facts(path) === null || (state?.created === false && !isWholeShard(disk, path));
+      disk.facts(path) === null || (state?.created === false && !shardIsMade(disk, dir, shard));
     if (isMissing) {
       missingShards.push(shard);
       continue;
@@ -199,17 +200,24 @@ export function writeDbMeta(disk: Disk, dir: string, geometry: Geometry): void {
 
 /** True when the data file is there with a header and all its slots: its making came to an end. */
 export function shardIsMade(disk: Disk, dir: string, shard: number): boolean {
-  const path = join(dir, shardDirectory(shard), SHARD_FILE);
-  return disk.facts(path) !== null && isWholeShard(disk, path);
+  return wholeHeader(disk, dir, shard) !== null;
 }
 
-function isWholeShard(disk: Disk, path: string): boolean {
+/** Whether a shard was closed clean by whoever had it last (format.md: Shard header); true of one that is not there. */
+export function shardIsClean(disk: Disk, dir: string, shard: number): boolean {
+  return wholeHeader(disk, dir, shard)?.cleanShutdown !== 0;
+}
+
+/** Null where the shard's file is not there, or not whole. */
+function wholeHeader(disk: Disk, dir: string, shard: number): ShardHeader | null {
+  const path = join(dir, shardDirectory(shard), SHARD_FILE);
+  if (disk.facts(path) === null) return null;
   const file = disk.open(path, "read");
   try {
     const bytes = new Uint8Array(SHARD_HEADER_BYTES);
     const header = decodeShardHeader(bytes.subarray(0, file.read(bytes, 0)));
-    if (header === null || shardHeaderFault(header) !== null) return false;
-    return file.size() >= shardFileBytes(header.slotCount, header.slotSize);
+    if (header === null || shardHeaderFault(header) !== null) return null;
+    return file.size() >= shardFileBytes(header.slotCount, header.slotSize) ? header : null;
   } finally {
     file.close();
   }

@@ -1,5 +1,6 @@
 // Doctor, shown machines, places, directories and leaders of every kind.
 
+import { parseSoftLimits } from "../../src/io/process-limits.ts";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
   chmodSync,
@@ -20,9 +21,9 @@ import { checkKind, checkSpace, type Place } from "../../src/cli/doctor/place-ch
 import {
   checkClock,
   checkDescriptors,
+  checkThreads,
   checkMemory,
   checkSystemCalls,
-  parseLimits,
 } from "../../src/cli/doctor/process-checks.ts";
 import type { FileSystemFacts, SystemFacts } from "../../src/cli/doctor/system.ts";
 import { ArmdbError } from "../../src/errors.ts";
@@ -83,13 +84,13 @@ Max open files            1024                 524288               files
 Max address space         4294967296           unlimited            bytes
 `;
 
-  test("parseLimits() reads soft limits by name", () => {
-    expect([...(parseLimits(LIMITS) ?? [])]).toEqual([
+  test("soft limits are read by name", () => {
+    expect([...(parseSoftLimits(LIMITS) ?? [])]).toEqual([
       ["Max file size", Number.POSITIVE_INFINITY],
       ["Max open files", 1024],
       ["Max address space", 4294967296],
     ]);
-    expect(parseLimits(null)).toBeNull();
+    expect(parseSoftLimits(null)).toBeNull();
   });
 
   test.each([
@@ -100,6 +101,15 @@ Max address space         4294967296           unlimited            bytes
   ] as const)("%d open files for %p shards are %s", (limit, shards, result) => {
     const limits = new Map([["Max open files", limit]]);
     expect(checkDescriptors(limits, shards).result).toBe(result);
+  });
+
+  test.each([
+    [100, 16, "ok"],
+    [59, 16, "fail"],
+    [100, null, "warn"],
+    [Number.POSITIVE_INFINITY, null, "ok"],
+  ] as const)("%d threads for %p shards are %s", (limit, shards, result) => {
+    expect(checkThreads(limit, shards).result).toBe(result);
   });
 
   test("a JIT that is not allowed is a failure with the remedy", () => {

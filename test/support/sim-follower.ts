@@ -72,6 +72,8 @@ export class SimFollower {
       net,
       target: lookAtTarget(disk, SIM_DIR),
       startThread: this.#startShard,
+      startingMax: 4,
+      refusal: () => null,
       shared: { ...SETTINGS, port, ...options.settings },
       connectionsPerDay: options.connectionsPerDay === undefined ? 1000 : options.connectionsPerDay,
       lock: options.lock ?? (() => {}),

@@ -1,14 +1,17 @@
 // `armdb replicate LEADER --data DIR`: follows a leader (cli.md: replicate). Wires the supervisor to the terminal, the JSON
 // lines and the signals; all decisions about following are in src/replica.
 
+import { availableParallelism } from "node:os";
 import { LEADER_CONNECTIONS_DEFAULT, WINDOW_ACKS_MAX } from "../../limits.ts";
 import { ArmdbError } from "../../errors.ts";
 import { formatAddress, parseAddress } from "../../io/address.ts";
+import { processLimits } from "../../io/process-limits.ts";
 import { probeLibc } from "../../io/libc.ts";
 import type { SyncPolicy } from "../../replica/follower-types.ts";
-import { startShard } from "../../replica/threads/start-shard.ts";
+import { refuseLimits } from "../../replica/threads/process-needs.ts";
+import { ShardThreads } from "../../replica/threads/start-shard.ts";
 import { Supervisor } from "../../replica/supervisor.ts";
-import type { SharedSettings } from "../../replica/supervisor-types.ts";
+import type { SharedSettings, SupervisorOptions } from "../../replica/supervisor-types.ts";
 import { writersOf } from "../../store/holders.ts";
 import { type HeldLock, takeLock } from "../../store/lock.ts";
 import { lookAtTarget, type ReplicaTarget } from "../../store/replica-dir.ts";
@@ -72,12 +75,13 @@ function follow(
   const { args, clock, disk, net } = context;
   const { dir, once, target, connectionsPerDay } = following;
   const display = new FollowDisplay(context, { leader: args.argument("LEADER") ?? "", dir, once });
+  const threads = new ShardThreads();
   return new Promise((resolve, reject) => {
     let timedOut = false;
     let finished = false;
     const supervisor = new Supervisor({
       ...{ disk, clock, net, target },
-      startThread: startShard,
+      ...ofThisProcess(threads),
       connectionsPerDay,
       shared: sharedOf(context, following),
       lock: () => {
@@ -96,6 +100,7 @@ function follow(
       },
       allEnded: (error) => {
         face.close();
+        threads.stop();
         stopWatching();
         context.stop.removeEventListener("abort", stop);
         try {
@@ -130,6 +135,17 @@ function follow(
       reject(thrown);
     }
   });
+}
+
+/** How shards get their threads, and how many of them there may be. */
+function ofThisProcess(
+  threads: ShardThreads,
+): Pick<SupervisorOptions, "startThread" | "startingMax" | "refusal"> {
+  return {
+    startThread: threads.start,
+    startingMax: 2 * availableParallelism(),
+    refusal: (shards) => refuseLimits(shards, processLimits()),
+  };
 }
 
 /** What every shard is told. */

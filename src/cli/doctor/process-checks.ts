@@ -1,13 +1,12 @@
 // Doctor on the process and the machine: system calls, limits, memory, clock. Pure over SystemFacts.
 
-import { ArmdbError } from "../../errors.ts";
+import { ArmdbError, type PlainError } from "../../errors.ts";
+import { parseSoftLimits, processLimits, type SoftLimits } from "../../io/process-limits.ts";
+import { processNeeds, refuseLimits } from "../../replica/threads/process-needs.ts";
 import { formatBytes, formatCount, formatTime } from "../surface/numbers.ts";
 import { type Check, fail, ok, warn } from "./check.ts";
 import type { SystemFacts } from "./system.ts";
 
-/** Descriptors of the program itself, and per shard: data, sidecar, cursor, a link, its re-scan. */
-const DESCRIPTORS_BASE = 64;
-const DESCRIPTORS_PER_SHARD = 6;
 /** Without DIR the number of shards is not known; this is the largest. */
 const SHARDS_UNKNOWN = 255;
 const GIB = 2 ** 30;
@@ -20,27 +19,16 @@ const WALL_MS_MIN = 1_704_067_200_000;
 
 /** All checks of this file. `shards` is null when it is not known. */
 export function processChecks(system: SystemFacts, shards: number | null): Check[] {
-  const limits = parseLimits(system.text("/proc/self/limits"));
-  const checks = [checkSystemCalls(system), checkDescriptors(limits, shards)];
+  const limits = parseSoftLimits(system.text("/proc/self/limits"));
+  const { threads } = processLimits(system.text, system.uid === 0);
+  const checks = [
+    checkSystemCalls(system),
+    checkDescriptors(limits, shards),
+    checkThreads(threads, shards),
+  ];
   if (limits !== null) checks.push(checkAddressSpace(limits), checkFileSize(limits));
   checks.push(checkMemory(system), checkClock(system));
   return checks;
-}
-
-/** Soft limits by name; `Infinity` for unlimited. */
-export type Limits = ReadonlyMap<string, number>;
-
-/** Reads /proc/self/limits; null where there is none. */
-export function parseLimits(text: string | null): Limits | null {
-  if (text === null) return null;
-  const limits = new Map<string, number>();
-  for (const line of text.split("\n").slice(1)) {
-    const match = /^(Max [a-z ]*?[a-z])\s{2,}(unlimited|\d+)/.exec(line);
-    if (match === null) continue;
-    const [, name = "", soft = ""] = match;
-    limits.set(name, soft === "unlimited" ? Number.POSITIVE_INFINITY : Number(soft));
-  }
-  return limits;
 }
 
 /** File calls go through bun:ffi, which needs the JIT. */
@@ -55,22 +43,50 @@ export function checkSystemCalls(system: SystemFacts): Check {
   }
 }
 
-export function checkDescriptors(limits: Limits | null, shards: number | null): Check {
+export function checkDescriptors(limits: SoftLimits | null, shards: number | null): Check {
   const name = "open-files";
   const limit = limits?.get("Max open files") ?? null;
   if (limit === null) {
     return warn(name, "the limit on open files is not known here", "ulimit -n: 2048 is plenty");
   }
-  const needed = DESCRIPTORS_BASE + DESCRIPTORS_PER_SHARD * (shards ?? SHARDS_UNKNOWN);
-  const whose = shards === null ? "255 shards" : `${shards} shards`;
-  if (limit >= needed)
-    return ok(name, `${count(limit)} open files allowed, ${whose} need ${needed}`);
-  const hint = `LimitNOFILE=${needed} in the unit, or ulimit -n ${needed}`;
-  const message = `${count(limit)} open files allowed, ${whose} need ${needed}`;
+  const { descriptors } = processNeeds(shards ?? SHARDS_UNKNOWN);
+  const message = `${count(limit)} open files allowed, ${needOf(shards)} ${descriptors}`;
+  const refusal = refuseLimits(shards ?? SHARDS_UNKNOWN, {
+    openFiles: limit,
+    threads: Number.POSITIVE_INFINITY,
+  });
+  return judged(name, message, refusal, shards);
+}
+
+/** `limit`: threads that this process may have. */
+export function checkThreads(limit: number, shards: number | null): Check {
+  const { threads } = processNeeds(shards ?? SHARDS_UNKNOWN);
+  const message = `${count(limit)} threads allowed, ${needOf(shards)} ${threads}`;
+  const refusal = refuseLimits(shards ?? SHARDS_UNKNOWN, {
+    openFiles: Number.POSITIVE_INFINITY,
+    threads: limit,
+  });
+  return judged("threads", message, refusal, shards);
+}
+
+function needOf(shards: number | null): string {
+  if (shards === 1) return "1 shard needs";
+  return `${shards ?? SHARDS_UNKNOWN} shards need`;
+}
+
+/** What a follower would refuse; where the number of shards is not known, it may still do. */
+function judged(
+  name: string,
+  message: string,
+  refusal: PlainError | null,
+  shards: number | null,
+): Check {
+  if (refusal === null) return ok(name, message);
+  const hint = refusal.hint ?? "raise the limit";
   return shards === null ? warn(name, message, hint) : fail(name, "storage", message, hint);
 }
 
-function checkAddressSpace(limits: Limits): Check {
+function checkAddressSpace(limits: SoftLimits): Check {
   const name = "address-space";
   const limit = limits.get("Max address space") ?? Number.POSITIVE_INFINITY;
   if (limit >= ADDRESS_SPACE_BYTES_MIN) return ok(name, `address space: ${bytes(limit)}`);
@@ -82,7 +98,7 @@ function checkAddressSpace(limits: Limits): Check {
   );
 }
 
-function checkFileSize(limits: Limits): Check {
+function checkFileSize(limits: SoftLimits): Check {
   const name = "file-size";
   const limit = limits.get("Max file size") ?? Number.POSITIVE_INFINITY;
   if (limit === Number.POSITIVE_INFINITY) return ok(name, "files may have any size");

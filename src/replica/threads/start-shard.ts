@@ -1,7 +1,11 @@
 // What the supervisor has of a shard's thread, and how a real one is started; tests run all shards in one.
 
+import { join } from "node:path";
+import type { Worker } from "node:worker_threads";
+import { shardDirectory } from "../../format/routing.ts";
 import { startThread } from "../../io/threads.ts";
 import type { FollowerSettings } from "../follower-types.ts";
+import { FlushPool } from "./flush-pool.ts";
 import { LastFrame } from "./last-frame.ts";
 import type { ShardCommand, ShardMessage } from "./shard-port.ts";
 import type { ShardThreadStart } from "./shard-thread.ts";
@@ -21,11 +25,35 @@ export type StartShard = (
   died: (reason: string) => void,
 ) => ShardThread;
 
-/** Starts the real thread of a shard. */
-export const startShard: StartShard = (settings, received, died) => {
-  const lastFrame = new LastFrame();
-  const start: ShardThreadStart = { settings, lastFrame: lastFrame.memory };
-  const thread = startThread("replica/threads/shard-thread", start);
+/** The real threads of a follower's shards, and those that make them durable. */
+export class ShardThreads {
+  readonly #flushPool = new FlushPool();
+
+  readonly start: StartShard = (settings, received, died) => {
+    const lastFrame = new LastFrame();
+    const flushPort = this.#flushPool.portFor(settings.shard, settings.geometry?.shardCount ?? 1, {
+      directory: join(settings.dir, shardDirectory(settings.shard)),
+      owner: settings.owner,
+      // With "batch" each Ack waits for a sync.
+      givesWay: settings.sync !== "batch",
+    });
+    const start: ShardThreadStart = { settings, lastFrame: lastFrame.memory, flushPort };
+    const thread = startThread("replica/threads/shard-thread", start, [flushPort]);
+    return listenTo(thread, lastFrame, received, died);
+  };
+
+  /** No shard begins any more; what is under way ends by itself. */
+  stop(): void {
+    this.#flushPool.stop();
+  }
+}
+
+function listenTo(
+  thread: Worker,
+  lastFrame: LastFrame,
+  received: (message: ShardMessage) => void,
+  died: (reason: string) => void,
+): ShardThread {
   let ended = false;
   const die = (reason: string) => {
     if (ended) return;
@@ -51,4 +79,4 @@ export const startShard: StartShard = (settings, received, died) => {
     },
     kill: () => void thread.terminate(),
   };
-};
+}
