@@ -1,6 +1,5 @@
 // Doctor, shown machines, places, directories and leaders of every kind.
 
-import { parseSoftLimits } from "../../src/io/process-limits.ts";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
   chmodSync,
@@ -18,13 +17,7 @@ import { checkLeaderBefore, lookInside } from "../../src/cli/doctor/content-chec
 import { examine } from "../../src/cli/doctor/examine.ts";
 import { leaderChecks } from "../../src/cli/doctor/leader-checks.ts";
 import { checkKind, checkSpace, type Place } from "../../src/cli/doctor/place-checks.ts";
-import {
-  checkClock,
-  checkDescriptors,
-  checkThreads,
-  checkMemory,
-  checkSystemCalls,
-} from "../../src/cli/doctor/process-checks.ts";
+import { checkClock, checkMemory, checkSystemCalls } from "../../src/cli/doctor/process-checks.ts";
 import type { FileSystemFacts, SystemFacts } from "../../src/cli/doctor/system.ts";
 import { ArmdbError } from "../../src/errors.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
@@ -78,40 +71,6 @@ function named(checks: readonly Check[], name: string): Check {
 }
 
 describe("the process", () => {
-  const LIMITS = `Limit                     Soft Limit           Hard Limit           Units
-Max file size             unlimited            unlimited            bytes
-Max open files            1024                 524288               files
-Max address space         4294967296           unlimited            bytes
-`;
-
-  test("soft limits are read by name", () => {
-    expect([...(parseSoftLimits(LIMITS) ?? [])]).toEqual([
-      ["Max file size", Number.POSITIVE_INFINITY],
-      ["Max open files", 1024],
-      ["Max address space", 4294967296],
-    ]);
-    expect(parseSoftLimits(null)).toBeNull();
-  });
-
-  test.each([
-    [1024, 16, "ok"],
-    [100, 16, "fail"],
-    [1024, null, "warn"],
-    [20_000, null, "ok"],
-  ] as const)("%d open files for %p shards are %s", (limit, shards, result) => {
-    const limits = new Map([["Max open files", limit]]);
-    expect(checkDescriptors(limits, shards).result).toBe(result);
-  });
-
-  test.each([
-    [100, 16, "ok"],
-    [59, 16, "fail"],
-    [100, null, "warn"],
-    [Number.POSITIVE_INFINITY, null, "ok"],
-  ] as const)("%d threads for %p shards are %s", (limit, shards, result) => {
-    expect(checkThreads(limit, shards).result).toBe(result);
-  });
-
   test("a JIT that is not allowed is a failure with the remedy", () => {
     const refused = system({
       probeSystemCalls: () => {

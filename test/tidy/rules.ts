@@ -43,7 +43,7 @@ export interface StillOver {
 
 const STILL_OVER: StillOver = {
   lines: {
-    "test/cli/doctor.test.ts": 422,
+    "test/cli/doctor.test.ts": 391,
   },
   imports: [],
   circles: [
