@@ -62,7 +62,7 @@ export class SimThread implements ShardThread {
     drop: (request) => this.#post({ kind: "drop", request }),
     tell: (request, what) => this.#post({ kind: "tell", request, what }),
     confirming: (link) => this.#post({ kind: "confirming", link }),
-    save: () => this.#post({ kind: "save" }),
+    save: (snapshot) => this.#post({ kind: "save", snapshot }),
     holds: (held) => this.#post({ kind: "holds", held }),
     report: (report) => {
       this.observe(report);

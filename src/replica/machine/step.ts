@@ -171,9 +171,13 @@ function pay(state: ShardState, turn: Turn): ShardState {
   return isBeside ? askBeside(state, turn) : closeForScan(state, turn);
 }
 
-/** What others are told of a change, `end` last. */
+/** What others are told of a change: first what is to be durable by the time that the rest is told, `end` last. */
 function tellOthers(before: ShardState, after: ShardState, { nowMs, actions }: Turn): void {
   const { owed, leader, complete, diverged } = after;
+  const isSame = complete === before.complete && diverged === before.diverged;
+  const isSaved = isSame && leader.protocol === before.leader.protocol;
+  // `start` brings what the state file has already.
+  if (!isSaved && before.main.at !== "new") actions.push({ kind: "save" });
   if (owed !== null && owed.why !== before.owed?.why) {
     actions.push({ kind: "report", report: { kind: "owed", why: owed.why } });
   }
@@ -183,9 +187,5 @@ function tellOthers(before: ShardState, after: ShardState, { nowMs, actions }: T
   if (isReady(after) && !isReady(before)) {
     actions.push({ kind: "report", report: { kind: "ready", protocol: leader.protocol } });
   }
-  const isSame = complete === before.complete && diverged === before.diverged;
-  const isSaved = isSame && leader.protocol === before.leader.protocol;
-  // `start` brings what the state file has already.
-  if (!isSaved && before.main.at !== "new") actions.push({ kind: "save" });
   if (isOver(after)) actions.push({ kind: "end", error: after.ending?.error ?? null });
 }

@@ -13,7 +13,12 @@ import type { CompareEvent } from "../compare/compare-types.ts";
 import { CONNECT_TIMEOUT_MS, SEND_QUEUE_BYTES_MAX } from "../../limits.ts";
 import { createApplier } from "../apply/create-applier.ts";
 import { DifferenceRecorder } from "../compare/difference-recorder.ts";
-import type { FollowerHost, FollowerReport, FollowerSettings } from "../follower-types.ts";
+import type {
+  FollowerHost,
+  FollowerReport,
+  FollowerSettings,
+  ShardSnapshot,
+} from "../follower-types.ts";
 import { LastFrame } from "./last-frame.ts";
 import { ShardBody } from "../shard-body.ts";
 import { type FollowerTools, ShardFollower } from "../shard-follower.ts";
@@ -67,7 +72,7 @@ export type ShardMessage =
       readonly what: "accepted" | "scanning" | "over";
     }
   | { readonly kind: "confirming"; readonly link: number }
-  | { readonly kind: "save" }
+  | { readonly kind: "save"; readonly snapshot: ShardSnapshot }
   /** Its files are open. */
   | { readonly kind: "holds"; readonly held: HeldShard }
   | { readonly kind: "compare"; readonly id: number; readonly event: CompareEvent }
@@ -105,7 +110,7 @@ function follow(command: FollowCommand): (command: ShardCommand) => void {
     drop: (request) => send({ kind: "drop", request }),
     tell: (request, what) => send({ kind: "tell", request, what }),
     confirming: (link) => send({ kind: "confirming", link }),
-    save: () => send({ kind: "save" }),
+    save: (snapshot) => send({ kind: "save", snapshot }),
     holds: (held) => send({ kind: "holds", held }),
     report(report) {
       send({ kind: "report", report });
