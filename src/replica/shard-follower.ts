@@ -200,8 +200,7 @@ export class ShardFollower {
       case "report":
         return this.#reports.report(action.report);
       case "save":
-        this.#reports.snapshot();
-        return this.#host.save();
+        return this.#reports.save();
       case "leaderRestarted":
         return this.#reports.leaderRestarted();
       case "end":
