@@ -15,7 +15,7 @@ import { type Answer, ControlServer, type Handler, type RequestFields } from "./
 import { FollowerCompareRun } from "./follower-compare.ts";
 import { httpAnswer } from "./http-routes.ts";
 import { HttpServer } from "./http-server.ts";
-import type { ProcessFigures } from "./metrics-table.ts";
+import type { ProcessFigures } from "./metrics.ts";
 import { type ManagerWishes, ServiceNotices } from "./service-notices.ts";
 import type { StatusSource } from "./status-source.ts";
 

@@ -4,7 +4,7 @@
 import { asciiJson } from "./ascii-json.ts";
 import { type HealthReason, healthReasons, readyReasons } from "./health.ts";
 import type { HttpAnswer } from "./http-server.ts";
-import { metricsText, type ProcessFigures } from "./metrics-text.ts";
+import { metricsText, type ProcessFigures } from "./metrics.ts";
 import type { StatusDocument } from "./status-types.ts";
 
 export interface RouteFacts {

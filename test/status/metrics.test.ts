@@ -1,12 +1,15 @@
 // /metrics: the text format, and that each series of the table moves when what it is about moves.
 
 import { describe, expect, test } from "bun:test";
-import { FOLLOWER_SERIES, SHARD_SERIES, STATE_SERIES } from "../../src/status/metrics-table.ts";
-import { metricsText } from "../../src/status/metrics-text.ts";
+import { METRICS, metricsText } from "../../src/status/metrics.ts";
 import { SHARD_STATES, type StatusDocument } from "../../src/status/status-types.ts";
 import { documentOf, NOW_MS, viewOf } from "./facts.ts";
 
 const FIGURES = { residentBytes: 80_000_000, cpuSeconds: 1.5 };
+
+const STATE = "armdb_shard_state";
+const OF_SHARD = METRICS.filter(({ name }) => name.startsWith("armdb_shard_") && name !== STATE);
+const OF_FOLLOWER = METRICS.filter(({ name }) => !name.startsWith("armdb_shard_"));
 
 /** Values by name and labels. */
 function valuesOf(document: StatusDocument, figures = FIGURES): Map<string, string> {
@@ -66,14 +69,14 @@ describe("/metrics", () => {
   const valuesBefore = valuesOf(before);
   const valuesAfter = valuesOf(after, { residentBytes: 90_000_000, cpuSeconds: 1.6 });
 
-  for (const { name } of FOLLOWER_SERIES) {
+  for (const { name } of OF_FOLLOWER) {
     test(`${name} moves`, () => {
       expect(valuesBefore.get(name)).toMatch(/^[0-9.]+$/);
       expect(valuesAfter.get(name)).not.toBe(valuesBefore.get(name) as string);
     });
   }
 
-  for (const { name, type } of SHARD_SERIES) {
+  for (const { name, type } of OF_SHARD) {
     test(`${name} moves, for its shard alone`, () => {
       const place = `${name}{shard="0"}`;
       expect(valuesBefore.get(place)).toMatch(/^[0-9.]+$/);
@@ -89,7 +92,7 @@ describe("/metrics", () => {
     for (const state of SHARD_STATES) {
       const values = valuesOf(documentOf([viewOf({ state })]));
       const on = SHARD_STATES.filter(
-        (each) => values.get(`${STATE_SERIES.name}{shard="0",state="${each}"}`) === "1",
+        (each) => values.get(`${STATE}{shard="0",state="${each}"}`) === "1",
       );
       expect(on).toEqual([state]);
     }
@@ -106,7 +109,7 @@ describe("/metrics", () => {
 
   test("a shard of which nothing is known has counters of 0, and no gauge of what is not known", () => {
     const values = valuesOf(documentOf([viewOf(null)]));
-    const gauges = SHARD_SERIES.filter(({ name, type }) => {
+    const gauges = OF_SHARD.filter(({ name, type }) => {
       return type === "gauge" && values.has(`${name}{shard="0"}`);
     });
     expect(gauges.map(({ name }) => name)).toEqual([
@@ -114,7 +117,7 @@ describe("/metrics", () => {
       "armdb_shard_ready",
       "armdb_shard_last_word_timestamp_seconds",
     ]);
-    for (const { name, type } of SHARD_SERIES) {
+    for (const { name, type } of OF_SHARD) {
       if (type === "counter") expect(values.get(`${name}{shard="0"}`)).toBe("0");
     }
   });
@@ -143,7 +146,6 @@ describe("/metrics", () => {
         expect(line.startsWith(current)).toBe(true);
       }
     }
-    const tabled = [...FOLLOWER_SERIES, STATE_SERIES, ...SHARD_SERIES].map(({ name }) => name);
-    expect([...seen].sort()).toEqual([...tabled].sort());
+    expect([...seen].sort()).toEqual(METRICS.map(({ name }) => name).sort());
   });
 });

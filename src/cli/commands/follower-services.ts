@@ -11,6 +11,7 @@ import { parseHttpAddress } from "../../io/address.ts";
 import { managerWishes } from "../../status/service-notices.ts";
 import { StatusSource } from "../../status/status-source.ts";
 import { ownerLikeDatabase } from "../../store/ownership.ts";
+import type { FollowerState } from "../../store/state-file.ts";
 import type { Context } from "../command.ts";
 import { statusLines } from "../render/status.ts";
 
@@ -20,8 +21,8 @@ export interface FollowerPlace {
   readonly dir: string;
   readonly connectionsPerDay: number | null;
   readonly sync: SyncPolicy;
-  /** Unix time at which the run before saved the state file; null: there was none with this leader. */
-  readonly foundSavedAtMs: number | null;
+  /** The state file as the run before left it. */
+  readonly found: FollowerState | null;
 }
 
 /** The services of one follower, from before its start to its end. */
