@@ -7,6 +7,7 @@ import type { Clock } from "../io/clock.ts";
 import type { ControlSockets } from "../io/control-socket.ts";
 import type { Net } from "../io/net.ts";
 import type { NoticeSocket } from "../io/notify.ts";
+import type { ProcessFigures } from "../io/process-figures.ts";
 import type { Supervisor } from "../replica/supervisor.ts";
 import { type Address, isLoopback } from "../io/address.ts";
 import { asciiJson } from "./ascii-json.ts";
@@ -15,7 +16,6 @@ import { type Answer, ControlServer, type Handler, type RequestFields } from "./
 import { FollowerCompareRun } from "./follower-compare.ts";
 import { httpAnswer } from "./http-routes.ts";
 import { HttpServer } from "./http-server.ts";
-import type { ProcessFigures } from "./metrics.ts";
 import { type ManagerWishes, ServiceNotices } from "./service-notices.ts";
 import type { StatusSource } from "./status-source.ts";
 

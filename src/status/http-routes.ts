@@ -1,10 +1,11 @@
 // What the HTTP side of a follower serves (cli.md: --http): /metrics, /health, /ready, /status.json. Pure: a path and a
 // status document in, an answer out.
 
+import type { ProcessFigures } from "../io/process-figures.ts";
 import { asciiJson } from "./ascii-json.ts";
 import { type HealthReason, healthReasons, readyReasons } from "./health.ts";
 import type { HttpAnswer } from "./http-server.ts";
-import { metricsText, type ProcessFigures } from "./metrics.ts";
+import { metricsText } from "./metrics.ts";
 import type { StatusDocument } from "./status-types.ts";
 
 export interface RouteFacts {

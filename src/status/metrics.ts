@@ -3,19 +3,13 @@
 // successes as timestamps, so that a series that stops moving shows as age. A gauge without a value is absent. Pure. Labels are numbers,
 // words of ours and what the operator named, never anything that a leader or a key said.
 
+import type { ProcessFigures } from "../io/process-figures.ts";
 import { count, flag } from "./field-kinds.ts";
 import { type AnyTable, type Metric, metricOf, Rows, runningValues } from "./field-rows.ts";
 import { SHARD_FIELDS } from "./fields.ts";
 import { FOLLOWER_FIELDS } from "./follower-fields.ts";
 import { healthReasons } from "./health.ts";
 import { SHARD_STATES, type StatusDocument } from "./status-types.ts";
-
-/** What the process says of itself. */
-export interface ProcessFigures {
-  /** Null: it cannot be found out. */
-  readonly residentBytes: number | null;
-  readonly cpuSeconds: number;
-}
 
 interface ProcessFacts extends ProcessFigures {
   readonly shards: number;
@@ -30,7 +24,7 @@ const PROCESS_FIELDS = {
     kind: flag,
     of: ({ isHealthy }) => isHealthy,
     gauge: "armdb_healthy",
-    help: "1 while /health says 200.",
+    help: "1 while /health says 200: lag within --max-lag, no shard stalled, failed, stopped or diverged, the state file saved, not stopping.",
   }),
   shards: running({
     kind: count,

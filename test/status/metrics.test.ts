@@ -1,6 +1,7 @@
 // /metrics: the text format, and that each series of the table moves when what it is about moves.
 
 import { describe, expect, test } from "bun:test";
+import type { ProcessFigures } from "../../src/io/process-figures.ts";
 import { METRICS, metricsText } from "../../src/status/metrics.ts";
 import { SHARD_STATES, type StatusDocument } from "../../src/status/status-types.ts";
 import { documentOf, NOW_MS, viewOf } from "./facts.ts";
@@ -12,7 +13,10 @@ const OF_SHARD = METRICS.filter(({ name }) => name.startsWith("armdb_shard_") &&
 const OF_FOLLOWER = METRICS.filter(({ name }) => !name.startsWith("armdb_shard_"));
 
 /** Values by name and labels. */
-function valuesOf(document: StatusDocument, figures = FIGURES): Map<string, string> {
+function valuesOf(
+  document: StatusDocument,
+  figures: ProcessFigures = FIGURES,
+): Map<string, string> {
   const values = new Map<string, string>();
   for (const line of metricsText(document, figures, 30_000).split("\n")) {
     if (line === "" || line.startsWith("#")) continue;
@@ -120,6 +124,12 @@ describe("/metrics", () => {
     for (const { name, type } of OF_SHARD) {
       if (type === "counter") expect(values.get(`${name}{shard="0"}`)).toBe("0");
     }
+  });
+
+  test("a memory figure that there is not is absent", () => {
+    const values = valuesOf(before, { ...FIGURES, residentBytes: null });
+    expect(values.has("process_resident_memory_bytes")).toBe(false);
+    expect(values.get("process_cpu_seconds_total")).toBe("1.5");
   });
 
   test("a whole scan that is due has an age, and none of it where none is", () => {

@@ -3,6 +3,7 @@
 
 import { controlSockets } from "../../io/control-socket.ts";
 import { openNoticeSocket } from "../../io/notify.ts";
+import { processFigures } from "../../io/process-figures.ts";
 import { onUserSignal } from "../../io/user-signal.ts";
 import type { SyncPolicy } from "../../replica/follower-types.ts";
 import type { Supervisor } from "../../replica/supervisor.ts";
@@ -91,9 +92,4 @@ export class FollowerFace {
     const style = { palette, columns, dir: this.#dir };
     for (const line of statusLines(this.#source.document(), style)) messages.info(line);
   }
-}
-
-function processFigures() {
-  const { user, system } = process.cpuUsage();
-  return { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 };
 }
