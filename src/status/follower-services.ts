@@ -2,6 +2,7 @@
 // commands/replicate.ts, which says when the directory is locked, when all is ready, and when it ends.
 // Promises: shows and never decides; the socket is made only under the directory's lock and is gone before it.
 
+import { resolve } from "node:path";
 import { ArmdbError } from "../errors.ts";
 import type { Clock } from "../io/clock.ts";
 import type { ControlSockets } from "../io/control-socket.ts";
@@ -33,6 +34,7 @@ export interface FollowerServicesOptions {
   readonly manager: ManagerWishes | null;
   openNoticeSocket(name: string): NoticeSocket;
   process(): ProcessFigures;
+  readonly build: { readonly version: string; readonly commit: string };
   info(text: string): void;
   warn(text: string): void;
   /** HTTP is served at `host:port`. */
@@ -52,11 +54,12 @@ export class FollowerServices {
 
   /** Serves HTTP, if it is wanted, and speaks to the service manager, if there is one. Throws `usage`. Done once. */
   listen(): void {
-    const { http, net, clock, source, manager, maxLagMs } = this.#options;
+    const { http, net, clock, source, manager, maxLagMs, build, dir } = this.#options;
     if (http !== null && this.#http === null) {
       const facts = {
         status: () => source.document(),
         process: () => this.#options.process(),
+        identity: { version: build.version, commit: build.commit, directory: resolve(dir) },
         maxLagMs,
       };
       const route = (path: string) => httpAnswer(path, facts);

@@ -46,6 +46,14 @@ const PROCESS_FIELDS = {
   }),
 } as const;
 
+const BUILD = metricOf({
+  gauge: "armdb_build_info",
+  help: "1; its labels say which armdb this is.",
+});
+const FOLLOWER = metricOf({
+  gauge: "armdb_follower_info",
+  help: "1; its labels name the leader and the directory.",
+});
 const STATE = metricOf({
   gauge: "armdb_shard_state",
   help: "1 for the state the shard is in, 0 for the others.",
@@ -53,11 +61,19 @@ const STATE = metricOf({
 
 /** Every series that there is, in the order of the text. */
 export const METRICS: readonly Metric[] = [
+  ...[BUILD, FOLLOWER],
   ...[PROCESS_FIELDS, FOLLOWER_FIELDS, SHARD_FIELDS].flatMap((fields: AnyTable) =>
     Object.values(fields).flatMap(({ metric }) => metric ?? []),
   ),
   STATE,
 ];
+
+/** What the operator wants to tell followers apart by. */
+export interface Identity {
+  readonly version: string;
+  readonly commit: string;
+  readonly directory: string;
+}
 
 /** A value of a series with its labels; decimal digits past 2^53, null: it has none. */
 interface Sample {
@@ -68,6 +84,7 @@ interface Sample {
 export function metricsText(
   status: StatusDocument,
   figures: ProcessFigures,
+  { version, commit, directory }: Identity,
   maxLagMs: number,
 ): string {
   const { shards, atMs } = status;
@@ -77,6 +94,8 @@ export function metricsText(
     SHARD_STATES.map((each) => ({ labels: { shard, state: each }, value: each === state ? 1 : 0 })),
   );
   const series = new Map<Metric, readonly Sample[]>([
+    [BUILD, [{ labels: { version, commit }, value: 1 }]],
+    [FOLLOWER, [{ labels: { leader: status.leader ?? "", directory }, value: 1 }]],
     ...seriesOf(PROCESS_FIELDS, [[{}, runningValues(PROCESS_FIELDS, facts)]], atMs),
     ...seriesOf(FOLLOWER_FIELDS, [[{}, status]], atMs),
     [STATE, states],
@@ -97,8 +116,12 @@ function linesOf({ name, help, type }: Metric, samples: readonly Sample[]): stri
 }
 
 function labelsText(labels: Sample["labels"]): string {
-  const texts = Object.entries(labels).map(([name, value]) => `${name}="${value}"`);
+  const texts = Object.entries(labels).map(([name, value]) => `${name}="${labelValue(value)}"`);
   return texts.length === 0 ? "" : `{${texts.join(",")}}`;
+}
+
+function labelValue(value: string | number): string {
+  return String(value).replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 
 /** The series of a table, for each of these documents with its labels. */

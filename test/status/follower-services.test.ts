@@ -96,6 +96,7 @@ class Stage implements ControlSockets {
       manager: null,
       openNoticeSocket: () => this.#noticeSocket(),
       process: () => ({ residentBytes: 1, cpuSeconds: 1 }),
+      build: { version: "0.1.0", commit: "unknown" },
       info: (text) => void this.said.push(text),
       warn: (text) => void this.warnings.push(text),
       listening: (at) => void this.at.push(at),

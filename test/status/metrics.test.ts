@@ -8,9 +8,10 @@ import { documentOf, NOW_MS, viewOf } from "./facts.ts";
 
 const FIGURES = { residentBytes: 80_000_000, cpuSeconds: 1.5 };
 
+const IDENTITY = { version: "0.1.0", commit: "ea0b3a441de1", directory: "/var/lib/armdb" };
 const STATE = "armdb_shard_state";
 const OF_SHARD = METRICS.filter(({ name }) => name.startsWith("armdb_shard_") && name !== STATE);
-const OF_FOLLOWER = METRICS.filter(({ name }) => !name.startsWith("armdb_shard_"));
+const OF_FOLLOWER = METRICS.filter(({ name }) => !/^armdb_shard_|_info$/.test(name));
 
 /** Values by name and labels. */
 function valuesOf(
@@ -18,7 +19,7 @@ function valuesOf(
   figures: ProcessFigures = FIGURES,
 ): Map<string, string> {
   const values = new Map<string, string>();
-  for (const line of metricsText(document, figures, 30_000).split("\n")) {
+  for (const line of metricsText(document, figures, IDENTITY, 30_000).split("\n")) {
     if (line === "" || line.startsWith("#")) continue;
     const space = line.lastIndexOf(" ");
     values.set(line.slice(0, space), line.slice(space + 1));
@@ -126,6 +127,17 @@ describe("/metrics", () => {
     }
   });
 
+  test("labels say which armdb this is, and which leader and directory it has", () => {
+    const text = metricsText(before, FIGURES, IDENTITY, 30_000);
+    expect(text).toContain('\narmdb_build_info{version="0.1.0",commit="ea0b3a441de1"} 1\n');
+    const leader = 'leader="10.0.0.5:7400"';
+    expect(text).toContain(`\narmdb_follower_info{${leader},directory="/var/lib/armdb"} 1\n`);
+    const odd = { ...IDENTITY, directory: 'a "b"\\\nc' };
+    expect(metricsText(before, FIGURES, odd, 30_000)).toContain(
+      'directory="a \\"b\\"\\\\\\nc"} 1\n',
+    );
+  });
+
   test("a memory figure that there is not is absent", () => {
     const values = valuesOf(before, { ...FIGURES, residentBytes: null });
     expect(values.has("process_resident_memory_bytes")).toBe(false);
@@ -141,7 +153,7 @@ describe("/metrics", () => {
   test("every series has HELP and TYPE once, before its values, and a name in good form", () => {
     const seen = new Set<string>();
     let current = "";
-    for (const line of metricsText(after, FIGURES, 30_000).trimEnd().split("\n")) {
+    for (const line of metricsText(after, FIGURES, IDENTITY, 30_000).trimEnd().split("\n")) {
       const help = /^# HELP ([a-z_]+) \S.*\.$/.exec(line);
       const type = /^# TYPE ([a-z_]+) (gauge|counter)$/.exec(line);
       if (help !== null) {
@@ -152,7 +164,9 @@ describe("/metrics", () => {
         expect(type[1]).toBe(current);
         expect(current.endsWith("_total")).toBe(type[2] === "counter");
       } else {
-        expect(line).toMatch(/^[a-z_]+(\{shard="\d+"(,state="[a-z]+")?\})? (\d+(\.\d+)?|\+Inf)$/);
+        expect(line).toMatch(
+          /^([a-z_]+(\{shard="\d+"(,state="[a-z]+")?\})? (\d+(\.\d+)?|\+Inf)|[a-z_]+_info\{.+\} 1)$/,
+        );
         expect(line.startsWith(current)).toBe(true);
       }
     }

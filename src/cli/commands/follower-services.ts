@@ -13,6 +13,7 @@ import { managerWishes } from "../../status/service-notices.ts";
 import { StatusSource } from "../../status/status-source.ts";
 import { ownerLikeDatabase } from "../../store/ownership.ts";
 import type { FollowerState } from "../../store/state-file.ts";
+import { buildFacts } from "../build.ts";
 import type { Context } from "../command.ts";
 import { statusLines } from "../render/status.ts";
 
@@ -50,6 +51,7 @@ export class FollowerFace {
       maxLagMs: args.durationMs("max-lag") ?? Number.POSITIVE_INFINITY,
       manager: managerWishes(env, pid),
       process: processFigures,
+      build: buildFacts(),
       info: (text) => messages.info(text),
       warn: (text) => messages.warn(text),
       listening: (at) => {
