@@ -17,10 +17,12 @@ export interface Context {
   readonly net: Net;
   readonly clock: Clock;
   readonly random: RandomSource;
-  /** Aborted by the first SIGINT or SIGTERM; `reason` is the signal's name. The second one ends the process at once. */
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP; `reason` is the signal's name. A second one ends the process at once. */
   readonly stop: AbortSignal;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly json: boolean;
+  /** Lines for stdout and stderr that were dropped because nobody read them. */
+  droppedLines(): number;
   /** What may have set options besides the command line; only `armdb config` looks at it. */
   readonly around?: Surroundings;
 }
@@ -39,5 +41,6 @@ export interface RegistryEntry {
 
 /** Exit status of a command that was stopped by this signal (cli.md: Exit codes). */
 export function signalStatus(reason: unknown): number {
+  if (reason === "SIGHUP") return 129;
   return reason === "SIGTERM" ? 143 : 130;
 }

@@ -13,10 +13,11 @@ import { restoreCursor } from "./surface/display.ts";
 import { explain, failureLines, failureObject } from "./surface/failure.ts";
 import { commandLines, overviewLines } from "./pages/help.ts";
 import { resolveOptions, type Surroundings } from "./words/precedence.ts";
-import { createParsedArguments } from "./words/settled.ts";
+import { createParsedArguments, type ParsedArguments } from "./words/settled.ts";
+import type { CommandSpec } from "./words/spec.ts";
 import { loadSpecs, REGISTRY } from "./registry.ts";
 import { misspeltChild, route } from "./route.ts";
-import { createStopControl, type StopControl } from "./signals.ts";
+import { createStopControl, type StopControl, type StopSignal } from "./signals.ts";
 import { Interrupted } from "./surface/terminal.ts";
 import {
   canPrompt,
@@ -57,10 +58,13 @@ class Run {
   constructor(machine: Machine) {
     this.#machine = machine;
     this.#control = createStopControl({
-      announce: (text) => this.#voice.messages.info(`armdb: ${text}`),
+      announce: (name) => this.#voice.messages.info(stopText(name, machine.streams)),
       endNow: (status) => {
-        this.#voice.display?.end();
-        restoreCursor(machine.streams.stderr);
+        // No word here may wait: the process ends now.
+        if (!machine.streams.stderr.isBehind) {
+          this.#voice.display?.end();
+          restoreCursor(machine.streams.stderr);
+        }
         machine.endNow(status);
       },
     });
@@ -141,10 +145,16 @@ class Run {
     const positionals = nameArguments(command.spec, given.positionals);
     const args = createParsedArguments(positionals, resolved);
     this.#voice = createVoice(streams, mannerOf(args), this.#control.signal);
+    if (runsOn(command.spec, args)) neverWait(streams, this.#voice);
     const { out, messages, manner } = this.#voice;
     const stop = this.#control.signal;
     const { env } = streams;
-    return { args, out, messages, disk, net, clock, random, stop, env, json: manner.json, around };
+    const { json } = manner;
+    const droppedLines = () => streams.stdout.droppedLines + streams.stderr.droppedLines;
+    return {
+      ...{ args, out, messages, disk, net, clock, random, stop, env, json, around },
+      droppedLines,
+    };
   }
 
   /** Brings everything out that was said; a stdout that could not take it is a failure of the command. */
@@ -164,6 +174,25 @@ class Run {
     if (thrown instanceof Interrupted) return signalStatus("SIGINT");
     return tellFailure(this.#voice, thrown);
   }
+}
+
+function runsOn({ runsOn }: CommandSpec, args: ParsedArguments): boolean {
+  return runsOn === "always" || (runsOn !== undefined && args.flag(runsOn.flag));
+}
+
+/** From here on the command goes on whether anybody reads what it says or not. */
+function neverWait({ stdout, stderr }: Streams, { out, messages, manner }: Voice): void {
+  const dropped = (lines: number) => `${JSON.stringify({ schema: 1, type: "dropped", lines })}\n`;
+  stdout.neverWait({
+    notice: manner.json ? dropped : (lines) => messages.droppedNotice(lines),
+    gone: (errno) => out.ended(errno),
+  });
+  stderr.neverWait({ notice: (lines) => messages.droppedNotice(lines), gone: () => {} });
+}
+
+function stopText(name: StopSignal, { stderr }: Streams): string {
+  if (!stderr.isTerminal) return `stopping: ${name}`;
+  return "Stopping cleanly. Press Ctrl-C again to quit immediately.";
 }
 
 /** Says why the run failed, to people and to scripts as they asked for it. Returns the exit status. */

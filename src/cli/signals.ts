@@ -1,14 +1,15 @@
-// SIGINT and SIGTERM: the first asks the command to stop and says so at once, the second ends the process.
+// SIGINT, SIGTERM and SIGHUP: the first asks the command to stop and says so at once, the second ends the process.
 
+import { readFileSync } from "node:fs";
 import { signalStatus } from "./command.ts";
 
-export type StopSignal = "SIGINT" | "SIGTERM";
+export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
 /** What a signal may do. */
 export interface SignalActions {
   /** Says to the operator that the signal was heard. */
-  announce(text: string): void;
-  /** Gives the terminal back and ends the process. */
+  announce(name: StopSignal): void;
+  /** Ends the process, whatever becomes of its words. */
   endNow(status: number): void;
 }
 
@@ -27,20 +28,64 @@ export function createStopControl(actions: SignalActions): StopControl {
         actions.endNow(signalStatus(name));
         return;
       }
-      actions.announce(`stopping on ${name}; once more ends at once`);
+      actions.announce(name);
       controller.abort(name);
     },
   };
 }
 
-/** Hands the process's signals to a control; returns what takes the handlers off again. */
-export function listenToSignals(control: StopControl): () => void {
-  const onInterrupt = () => control.raise("SIGINT");
-  const onTerminate = () => control.raise("SIGTERM");
-  process.on("SIGINT", onInterrupt);
-  process.on("SIGTERM", onTerminate);
-  return () => {
-    process.off("SIGINT", onInterrupt);
-    process.off("SIGTERM", onTerminate);
-  };
+/** The process's signals: to one control at a time, or to nobody. */
+export class ProcessSignals {
+  readonly #names: readonly StopSignal[];
+  readonly #handler = (name: string) => this.#control?.raise(name as StopSignal);
+  #control: StopControl | null = null;
+
+  /** `readStatus` gives the text of /proc/self/status, null where there is none. */
+  constructor(readStatus: () => string | null = ownStatus) {
+    const names: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+    this.#names = ignoresHangup(readStatus()) ? names.filter((name) => name !== "SIGHUP") : names;
+  }
+
+  /** Hands the signals to a control; returns what takes the handlers off again. */
+  listen(control: StopControl): () => void {
+    this.#control = control;
+    this.#on();
+    return () => {
+      this.#off();
+      this.#control = null;
+    };
+  }
+
+  /** Runs a wait in which no handler can be called: a signal ends the process there, as one without handlers. */
+  suspended(wait: () => void): void {
+    if (this.#control === null) return wait();
+    this.#off();
+    try {
+      wait();
+    } finally {
+      this.#on();
+    }
+  }
+
+  #on(): void {
+    for (const name of this.#names) process.on(name, this.#handler);
+  }
+
+  #off(): void {
+    for (const name of this.#names) process.off(name, this.#handler);
+  }
+}
+
+/** Under nohup SIGHUP was ignored before this process began, and a handler would take that away. */
+export function ignoresHangup(status: string | null): boolean {
+  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(status ?? "")?.[1];
+  return mask !== undefined && (BigInt(`0x${mask}`) & 1n) === 1n;
+}
+
+function ownStatus(): string | null {
+  try {
+    return readFileSync("/proc/self/status", "utf8");
+  } catch {
+    return null;
+  }
 }

@@ -16,6 +16,8 @@ const shared = {
   flock: { args: ["i32", "i32"], returns: "i32" },
   clock_gettime: { args: ["i32", "buffer"], returns: "i32" },
   setsockopt: { args: ["i32", "i32", "i32", "buffer", "u32"], returns: "i32" },
+  poll: { args: ["buffer", "u64", "i32"], returns: "i32" },
+  send: { args: ["i32", "buffer", "buffer_length", "i32"], returns: FFIType.i64_fast },
 } as const;
 
 const linuxOnly = {
@@ -63,6 +65,16 @@ function libc(): ReturnType<typeof load> {
 /** Throws the explained ArmdbError when bun:ffi cannot work in this process. */
 export function probeLibc(): void {
   libc();
+}
+
+/** Whether system calls can be had here, for what has another way. */
+export function hasLibc(): boolean {
+  try {
+    libc();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function failure(symbols: ReturnType<typeof load>): number {
@@ -201,6 +213,30 @@ export function setSocketOption(fd: number, level: number, option: number, value
   const symbols = libc();
   const bytes = new Int32Array([value]);
   return symbols.setsockopt(fd, level, option, bytes, 4) === -1 ? failure(symbols) : 0;
+}
+
+const MSG_DONTWAIT_NOSIGNAL = isMac ? 0x80 | 0x80000 : 0x40 | 0x4000;
+
+/** Bytes that a socket took without waiting, or -errno: -EWOULDBLOCK where there is no room. */
+export function sendNow(fd: number, bytes: Uint8Array): number {
+  const symbols = libc();
+  const count = symbols.send(fd, bytes, bytes, MSG_DONTWAIT_NOSIGNAL);
+  return count === -1 ? failure(symbols) : Number(count);
+}
+
+const POLLOUT = 4;
+const POLLERR_HUP_NVAL = 8 | 16 | 32;
+
+/** Whether something can be written, after at most `waitMs`: `gone` where nobody reads it any more. */
+export function roomToWrite(fd: number, waitMs: number): "room" | "full" | "gone" {
+  // A struct pollfd: the descriptor, what is asked, what is answered.
+  const asked = new DataView(new ArrayBuffer(8));
+  asked.setInt32(0, fd, true);
+  asked.setInt16(4, POLLOUT, true);
+  if (libc().poll(new Uint8Array(asked.buffer), 1, waitMs) <= 0) return "full";
+  const answered = asked.getInt16(6, true);
+  if ((answered & POLLERR_HUP_NVAL) !== 0) return "gone";
+  return (answered & POLLOUT) !== 0 ? "room" : "full";
 }
 
 /** Numbers of sched_setattr(2) and sched_getattr(2): glibc has them as functions from 2.41 on only. */

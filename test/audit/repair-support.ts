@@ -27,6 +27,7 @@ import { realDisk } from "../../src/io/real-disk.ts";
 import { realNet } from "../../src/io/sockets.ts";
 import { realClock, realRandom } from "../../src/io/time.ts";
 import { viewOf } from "../../src/bytes.ts";
+import { plainOutput } from "../support/plain-output.ts";
 import { type FixtureName, type FixtureState, fixtureDirectory } from "../serve/fixtures.ts";
 import type { ManualClock } from "../support/manual-clock.ts";
 
@@ -244,6 +245,7 @@ function contextOf(
     columns: 100,
     palette: plain,
     closed: false,
+    ...plainOutput,
     line: (text) => void lines.push(text),
     // Through text and back, as a reader of stdout would have it.
     json: (document) => void documents.push(JSON.parse(JSON.stringify(document))),
@@ -259,6 +261,7 @@ function contextOf(
     stop: around.stop ?? new AbortController().signal,
     env: {},
     json: args.flag("json"),
+    droppedLines: () => 0,
   };
 }
 

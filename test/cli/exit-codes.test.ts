@@ -199,6 +199,7 @@ test.if(need("linux", process.platform === "linux"))(
 test.each([
   ["SIGINT", 130],
   ["SIGTERM", 143],
+  ["SIGHUP", 129],
 ] as const)(
   "%s ends a follower with --once with %d, and says so at once",
   async (signal, status) => {
@@ -208,6 +209,6 @@ test.each([
     await program.until(NOBODY);
     program.kill(signal);
     expect(await program.ended()).toBe(status);
-    expect(program.plain).toContain(`stopping on ${signal}`);
+    expect(program.plain).toContain("Stopping cleanly.");
   },
 );

@@ -33,6 +33,16 @@ export class MemorySink implements Sink {
     return this.failure;
   }
 
+  readonly isBehind = false;
+  readonly droppedLines = 0;
+  neverWaits = false;
+
+  neverWait(): void {
+    this.neverWaits = true;
+  }
+
+  async finish(): Promise<void> {}
+
   get lines(): string[] {
     return this.text.split("\n").slice(0, -1);
   }

@@ -128,7 +128,7 @@ describe("armdb on a terminal", () => {
     await program.until("Which leader?");
     program.kill("SIGTERM");
     expect(await program.ended()).toBe(143);
-    expect(program.plain).toContain("stopping on SIGTERM");
+    expect(program.plain).toContain("Stopping cleanly.");
     expect(program.text.lastIndexOf("\x1b[?25h")).toBeGreaterThan(
       program.text.lastIndexOf("\x1b[?25l"),
     );
@@ -166,12 +166,13 @@ test("a signal ends a waiting doctor in order, with the signal's status", async 
     for (const [signal, status] of [
       ["SIGINT", 130],
       ["SIGTERM", 143],
+      ["SIGHUP", 129],
     ] as const) {
       const program = new TerminalProgram(["doctor", `127.0.0.1:${silent.port}`]);
       await program.until("asking 127.0.0.1");
       program.kill(signal);
       expect(await program.ended()).toBe(status);
-      expect(program.plain).toContain(`armdb: stopping on ${signal}; once more ends at once`);
+      expect(program.plain).toContain("Stopping cleanly. Press Ctrl-C again to quit immediately.");
     }
   } finally {
     silent.stop(true);

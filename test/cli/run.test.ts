@@ -1,7 +1,6 @@
 // One run from argv to status, inside this process.
 
 import { describe, expect, test } from "bun:test";
-import { createStopControl } from "../../src/cli/signals.ts";
 import { fakeMachine, runFake } from "./fake-machine.ts";
 import { runArmdb } from "../../src/cli/run.ts";
 
@@ -135,24 +134,5 @@ describe("armdb config", () => {
     const { status, stderr } = await runFake(["config"], { env: { ARMDB_COLOR: "sometimes" } });
     expect(status).toBe(2);
     expect(stderr).toContain('ARMDB_COLOR is "sometimes", accepted: one of auto, always, never');
-  });
-});
-
-describe("a stop control", () => {
-  test("asks at the first signal and ends at the second", () => {
-    const said: string[] = [];
-    const ended: number[] = [];
-    const control = createStopControl({
-      announce: (text) => void said.push(text),
-      endNow: (status) => void ended.push(status),
-    });
-    control.raise("SIGTERM");
-    expect(control.signal.aborted).toBe(true);
-    expect(control.signal.reason).toBe("SIGTERM");
-    expect(said).toEqual(["stopping on SIGTERM; once more ends at once"]);
-    expect(ended).toEqual([]);
-    control.raise("SIGINT");
-    expect(ended).toEqual([130]);
-    expect(said).toHaveLength(1);
   });
 });

@@ -6,6 +6,7 @@ import type { ParsedArguments } from "../../src/cli/words/settled.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { realNet } from "../../src/io/sockets.ts";
 import { realClock, realRandom } from "../../src/io/time.ts";
+import { plainOutput } from "../support/plain-output.ts";
 
 const same = (text: string) => text;
 const plain: Palette = { bold: same, dim: same, red: same, green: same, yellow: same, cyan: same };
@@ -34,6 +35,7 @@ export class CommandRun {
       stop: this.#stop.signal,
       env: {},
       json,
+      droppedLines: () => 0,
     };
   }
 
@@ -70,6 +72,7 @@ export class CommandRun {
       columns: 80,
       palette: plain,
       closed: false,
+      ...plainOutput,
       line: (text) => void this.said.push(text),
       json: (document) => {
         this.documents.push(document as Record<string, unknown>);

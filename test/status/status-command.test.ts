@@ -283,10 +283,6 @@ describe("status with somebody behind the socket", () => {
             return { send: () => {}, close: () => {} };
           },
         }),
-        newDisplay: () => {
-          throw new Error("no display is wanted");
-        },
-        rows: () => 24,
       });
       const run = await runCommand(forbidding, [dir]);
       expect([run.status, run.error?.code]).toEqual([5, "unknown"]);

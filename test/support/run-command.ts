@@ -11,6 +11,7 @@ import type { Disk } from "../../src/io/disk.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { realNet } from "../../src/io/sockets.ts";
 import { realClock, realRandom } from "../../src/io/time.ts";
+import { plainOutput } from "./plain-output.ts";
 
 export interface RunOptions {
   readonly disk?: Disk;
@@ -68,6 +69,7 @@ export async function runCommand(
     stop: options.stop ?? new AbortController().signal,
     env: {},
     json: args.flag("json"),
+    droppedLines: () => 0,
   };
   try {
     const status = await command.run(context);
@@ -81,6 +83,7 @@ export async function runCommand(
 function captureOutput(lines: string[], documents: unknown[], options: RunOptions): Output {
   const linesMax = options.closeAfterLines ?? Number.POSITIVE_INFINITY;
   return {
+    ...plainOutput,
     isTerminal: false,
     columns: options.columns ?? 100,
     palette: PLAIN_PALETTE,

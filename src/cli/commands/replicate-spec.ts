@@ -131,6 +131,7 @@ export const replicateSpec: CommandSpec = {
       explains: "with metrics and health on 127.0.0.1:9100",
     },
   ],
+  runsOn: "always",
   exits: [
     [0, "caught up (--once), or stopped in good order by a signal"],
     [2, "usage; or DIR needs --adopt"],
@@ -142,7 +143,7 @@ export const replicateSpec: CommandSpec = {
     [13, "other geometry, format or protocol; not a leader"],
     [14, "no space"],
     [15, "the disk failed, is read-only, or permission is missing"],
-    [130, "--once: stopped by SIGINT (143: by SIGTERM)"],
+    [130, "--once: stopped by SIGINT (143: by SIGTERM, 129: by SIGHUP)"],
   ],
   next: ["armdb status DIR", "armdb verify DIR", "armdb compare DIR LEADER"],
 };

@@ -116,6 +116,8 @@ function follow(
       supervisor.stop();
     });
     context.stop.addEventListener("abort", stop, { once: true });
+    // A script that reads no more wants no more; with --once the end comes by itself.
+    if (context.json && !once) context.out.whenClosed(stop);
     try {
       // An existing directory is locked at the start, and a second follower on it is told of that first.
       if (target.kind === "new") face.listen();

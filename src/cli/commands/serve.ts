@@ -61,7 +61,10 @@ const spec: CommandSpec = {
     },
   ],
   exits: [
-    [0, "stopped in good order by SIGINT or SIGTERM"],
+    [
+      0,
+      "stopped in good order by SIGINT, SIGTERM or SIGHUP, or because nobody reads --json any more",
+    ],
     [2, "no address to listen on, or it is taken"],
     [3, "db.meta or a header is damaged"],
     [4, "the first copy into DIR has not ended"],
@@ -70,6 +73,7 @@ const spec: CommandSpec = {
     [13, "another format"],
     [15, "the directory cannot be read"],
   ],
+  runsOn: "always",
   next: ["armdb replicate HOST:PORT --data NEW_DIR", "armdb verify DIR", "armdb doctor HOST:PORT"],
 };
 
@@ -110,7 +114,7 @@ async function serve(
   host: string,
   port: number,
 ): Promise<number> {
-  const { out, messages, json, clock, net, stop } = context;
+  const { out, messages, json, clock, net } = context;
   const lines = new FollowerLines(messages, directory.path);
   const say = (document: Record<string, unknown>) => {
     if (json) out.json({ schema: 1, ...document });
@@ -142,7 +146,7 @@ async function serve(
   lines.listening(server.at, directory);
   watch.start();
   try {
-    await aborted(stop);
+    await stopped(context);
   } finally {
     watch.stop();
     await server.stop();
@@ -169,9 +173,11 @@ function followerDocument(report: FollowerReport): Record<string, unknown> {
   }
 }
 
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
+/** By a signal; a script that reads no more of --json wants no more either. */
+async function stopped({ stop, out, json }: Context): Promise<void> {
+  if (stop.aborted) return;
   await new Promise<void>((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
+    stop.addEventListener("abort", () => resolve(), { once: true });
+    if (json) out.whenClosed(resolve);
   });
 }

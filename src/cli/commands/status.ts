@@ -8,12 +8,10 @@ import type { StatusDocument } from "../../status/status-types.ts";
 import { verdictStatus } from "../../status/verdict.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
 import type { CommandSpec } from "../words/spec.ts";
-import { createDisplay, type Display } from "../surface/display.ts";
 import { escapeText } from "../surface/escape.ts";
 import { formatTime } from "../surface/numbers.ts";
 import { statusLines } from "../render/status.ts";
 import { lookAtStatus } from "./status-look.ts";
-import { processSink } from "../surface/streams.ts";
 import { cutText } from "../surface/tables.ts";
 
 const spec: CommandSpec = {
@@ -45,8 +43,9 @@ const spec: CommandSpec = {
     ],
     [10, "no database there"],
     [13, "another format"],
-    [130, "--watch: stopped by SIGINT (143: by SIGTERM)"],
+    [130, "--watch: stopped by SIGINT (143: by SIGTERM, 129: by SIGHUP)"],
   ],
+  runsOn: { flag: "watch" },
   next: ["armdb doctor LEADER --data DIR", "armdb compare DIR LEADER", "armdb verify DIR"],
 };
 
@@ -57,10 +56,6 @@ const LINE_INTERVAL_MS = 5_000;
 /** What the command stands on besides its context. */
 export interface StatusSurroundings {
   sockets(net: Net): LineSockets;
-  /** Lines that are redrawn in place, for a terminal. */
-  newDisplay(): Display;
-  /** Lines that the terminal shows. */
-  rows(): number;
 }
 
 export function createStatusCommand(around: StatusSurroundings): Command {
@@ -69,8 +64,6 @@ export function createStatusCommand(around: StatusSurroundings): Command {
 
 export const statusCommand: Command = createStatusCommand({
   sockets: lineSockets,
-  newDisplay: () => createDisplay(processSink(1)),
-  rows: () => processSink(1).rows(),
 });
 
 async function run(context: Context, around: StatusSurroundings): Promise<number> {
@@ -90,7 +83,7 @@ function linesOf({ out }: Context, document: StatusDocument, dir: string): strin
 async function watch(context: Context, around: StatusSurroundings, dir: string): Promise<number> {
   const { out, stop, json, env } = context;
   const canDraw = out.isTerminal && env["TERM"] !== "dumb" && !json;
-  const display = canDraw ? around.newDisplay() : null;
+  const display = canDraw ? out.drawing() : null;
   const intervalMs = display === null && !json ? LINE_INTERVAL_MS : REDRAW_INTERVAL_MS;
   let shown: string[] = [];
   let status = 5;
@@ -102,7 +95,7 @@ async function watch(context: Context, around: StatusSurroundings, dir: string):
       else if (display === null) out.line(plainLine(document));
       else {
         shown = linesOf(context, document, dir);
-        display.draw(screenOf(shown, out.columns, around.rows()));
+        display.draw(screenOf(shown, out.columns, out.rows));
       }
       if (!out.closed) await pause(context, intervalMs);
     }

@@ -51,6 +51,7 @@ const EXITS: readonly (readonly [number, string])[] = [
   ],
   [EXIT_STATUS["no-space"], "No space."],
   [EXIT_STATUS.storage, "Storage: an I/O error, a failed fsync, read-only, no permission."],
+  [129, "Stopped by SIGHUP."],
   [130, "Stopped by SIGINT."],
   [143, "Stopped by SIGTERM."],
 ];

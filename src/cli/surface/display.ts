@@ -2,19 +2,16 @@
 // hides them first and shows them again. The only place that moves the cursor.
 
 import type { Sink } from "./streams.ts";
+import type { Drawing } from "./surface.ts";
 
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
 const ERASE_BELOW = "\x1b[J";
 
-export interface Display {
-  /** Replaces the drawn lines. No line may be wider than the terminal. */
-  draw(lines: readonly string[]): void;
+export interface Display extends Drawing {
   /** Takes the lines off the screen until `show`. */
   hide(): void;
   show(): void;
-  /** Removes the lines for good and gives the cursor back. Also right before the process ends. */
-  end(): void;
 }
 
 /** Gives the cursor back however the process came to its end. */
@@ -31,7 +28,8 @@ export function createDisplay(sink: Sink): Display {
     drawn = 0;
   };
   const put = () => {
-    if (lines.length === 0) return;
+    // What a reader that is behind would see later is not the picture of then.
+    if (lines.length === 0 || sink.isBehind) return;
     const up = drawn > 0 ? `\x1b[${drawn}A\r` : "";
     sink.write(`${HIDE_CURSOR}${up}${ERASE_BELOW}${lines.join("\n")}\n`);
     drawn = lines.length;

@@ -33,6 +33,8 @@ export interface ProcessMessages extends Messages {
   raw(text: string): void;
   /** One object on stderr. */
   object(document: unknown): void;
+  /** What tells the reader of stderr that so many lines before were dropped. */
+  droppedNotice(lines: number): string;
 }
 
 const LEVELS: readonly Level[] = ["debug", "info", "warn", "error"];
@@ -103,14 +105,24 @@ class SinkMessages implements ProcessMessages {
     this.#write(`${escapeJson(JSON.stringify(document))}\n`);
   }
 
+  droppedNotice(lines: number): string {
+    const text = `${lines} ${lines === 1 ? "line was" : "lines were"} dropped, because nobody read them`;
+    return this.#formatted("warn", text, `${this.palette.yellow("warning:")} ${text}`);
+  }
+
   #say(level: Level, plain: string, shown: string): void {
     if (LEVELS.indexOf(level) < LEVELS.indexOf(this.#options.level)) return;
-    if (this.#options.format === "json") {
-      this.object({ schema: 1, type: "log", ms: this.#options.wallMs(), level, message: plain });
-    } else {
-      const prefix = this.#options.journal ? `<${JOURNAL_LEVEL[level]}>` : "";
-      this.raw(`${prefix}${shown}`);
+    this.#write(this.#formatted(level, plain, shown));
+  }
+
+  #formatted(level: Level, message: string, shown: string): string {
+    const { format, journal, styled, wallMs } = this.#options;
+    if (format === "json") {
+      const document = { schema: 1, type: "log", ms: wallMs(), level, message };
+      return `${escapeJson(JSON.stringify(document))}\n`;
     }
+    const prefix = journal ? `<${JOURNAL_LEVEL[level]}>` : "";
+    return `${defuse(`${prefix}${shown}`, styled)}\n`;
   }
 
   /** A stderr that is gone or full is no reason to fail: there is nobody to tell. */

@@ -1,8 +1,8 @@
 // stdout for commands. Text of a burst goes out in one write; a terminal gets each line at once. Never throws: a reader
 // that went away sets `closed`, any other failure (a full disk behind `>`) is kept for the end of the command.
 
-import type { Output, Palette } from "./surface.ts";
-import type { Display } from "./display.ts";
+import type { Drawing, Output, Palette } from "./surface.ts";
+import { createDisplay, type Display } from "./display.ts";
 import { defuse, escapeJson } from "./escape.ts";
 import type { Sink } from "./streams.ts";
 
@@ -11,6 +11,8 @@ const BUFFER_CHARS_MAX = 64 * 1024;
 /** An Output that must be flushed before the process ends. */
 export interface FlushedOutput extends Output {
   flush(): void;
+  /** The sink says that nobody reads any more, or that it can take no more. */
+  ended(errno: string): void;
   /** The errno of a write that failed for another reason than a closed pipe. */
   readonly failure: string | null;
 }
@@ -39,6 +41,7 @@ class SinkOutput implements FlushedOutput {
   #bufferedChars = 0;
   #closed = false;
   #failure: string | null = null;
+  readonly #whenClosed: (() => void)[] = [];
 
   constructor(options: OutputOptions) {
     this.#sink = options.sink;
@@ -50,6 +53,14 @@ class SinkOutput implements FlushedOutput {
 
   get columns(): number {
     return this.#sink.columns();
+  }
+
+  get rows(): number {
+    return this.#sink.rows();
+  }
+
+  drawing(): Drawing {
+    return createDisplay(this.#sink);
   }
 
   get closed(): boolean {
@@ -80,9 +91,18 @@ class SinkOutput implements FlushedOutput {
     this.#display?.hide();
     const errno = this.#sink.write(text);
     this.#display?.show();
-    if (errno === null) return;
+    if (errno !== null) this.ended(errno);
+  }
+
+  ended(errno: string): void {
+    if (this.#closed) return;
     this.#closed = true;
     if (errno !== "EPIPE") this.#failure = errno;
+    for (const run of this.#whenClosed) run();
+  }
+
+  whenClosed(run: () => void): void {
+    this.#whenClosed.push(run);
   }
 
   #add(text: string): void {

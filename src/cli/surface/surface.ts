@@ -18,9 +18,23 @@ export interface Output {
   readonly palette: Palette;
   /** True after the reader went away (`| head`): long work may stop. */
   readonly closed: boolean;
+  /** Lines of a terminal; 24 elsewhere. */
+  readonly rows: number;
+  /** Lines that are redrawn in place; only for a terminal. */
+  drawing(): Drawing;
+  /** Calls back when the reader goes away, in a command that runs on. */
+  whenClosed(run: () => void): void;
   line(text: string): void;
   /** One JSON document (or NDJSON object) and a newline. bigint becomes a string. */
   json(document: unknown): void;
+}
+
+/** A few lines at the bottom of a terminal. */
+export interface Drawing {
+  /** Replaces the drawn lines. No line may be wider than the terminal. */
+  draw(lines: readonly string[]): void;
+  /** Removes the lines for good and gives the cursor back. Also right before the process ends. */
+  end(): void;
 }
 
 /** One row of a progress display. */

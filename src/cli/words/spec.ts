@@ -61,6 +61,8 @@ export interface CommandSpec {
   readonly options: readonly OptionSpec[];
   /** Two to four, one of them with `--json | jq`. */
   readonly examples: readonly Example[];
+  /** It runs until it is stopped, always or with this flag: then no word of it waits for a reader. */
+  readonly runsOn?: "always" | { readonly flag: string };
   /** Exit status and when. */
   readonly exits: readonly (readonly [number, string])[];
   /** What to run next. */
