@@ -29,8 +29,6 @@ export const HEARTBEAT_INTERVAL_MS = 5_000;
 export const COMPARE_WORD_INTERVAL_MS = 5_000;
 /** No frame for three heartbeats where frames are due. */
 export const SILENCE_TIMEOUT_MS = 3 * HEARTBEAT_INTERVAL_MS;
-/** A leader without the stream echoes the probe well before this; a streaming one is silent until 5 s. */
-export const PROBE_VERDICT_MS = 3_000;
 /** --leader-connections, a day. */
 export const LEADER_CONNECTIONS_DEFAULT = 1_000;
 /** How long a link must stay open after CaughtUp before the scan counts as whole (wire.md, point 15). */

@@ -16,6 +16,7 @@ import { type Address, formatAddress } from "../io/address.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Net } from "../io/net.ts";
+import type { CopyState } from "../store/copy-state.ts";
 import type { Geometry } from "../store/geometry.ts";
 import type { ProtocolVersion } from "../wire/messages.ts";
 import { sideStatus } from "./compare-kinds.ts";
@@ -119,10 +120,19 @@ function thereOf(
   }
 }
 
-/** A second directory. Throws as readDirectory does, and `unknown` when its geometry is not certain. */
-export function directorySource(disk: Disk, path: string, stop: AbortSignal): RepairSource {
+/**
+ * A second directory. Throws as readDirectory does, `unknown` when its geometry is not certain, and what `look` throws
+ * at what its state file says.
+ */
+export function directorySource(
+  disk: Disk,
+  path: string,
+  stop: AbortSignal,
+  look: (copy: CopyState) => void,
+): RepairSource {
   const directory = readDirectory(disk, path);
   const geometry = geometryOf(directory);
+  look(directory.copy);
   return {
     name: `"${path}"`,
     // async: what it throws comes out as a rejection, as from a leader.

@@ -32,8 +32,13 @@ export interface SidecarLook {
 
 const READ_BYTES = 256 * 1024;
 
-/** Looks at the sidecar of a shard: size, count and crc, not its words. */
-export function lookAtSidecar(disk: Disk, look: ShardLook, slotCount: number): SidecarLook {
+/** Looks at the sidecar of a shard: size, count and crc. Its words are for `passed`, piece by piece, before all is known to be sound. */
+export function lookAtSidecar(
+  disk: Disk,
+  look: ShardLook,
+  slotCount: number,
+  passed: (words: Uint8Array) => void = () => {},
+): SidecarLook {
   if (look.sidecar.error !== null)
     return { state: "invalid", fault: null, error: look.sidecar.error };
   if (look.sidecar.facts === null) return { state: "none", fault: null, error: null };
@@ -41,14 +46,18 @@ export function lookAtSidecar(disk: Disk, look: ShardLook, slotCount: number): S
   if (look.sidecar.facts.kind !== "file")
     return { state: isClean ? "invalid" : "stale", fault: null, error: null };
   const [fault, error] = tryDisk(() =>
-    withFile(disk, look.sidecar.path, (file) => findFault(file, slotCount)),
+    withFile(disk, look.sidecar.path, (file) => findFault(file, slotCount, passed)),
   );
   if (error !== null) return { state: "invalid", fault: null, error };
   return { state: !isClean ? "stale" : fault === null ? "valid" : "invalid", fault, error: null };
 }
 
 /** Checks a whole sidecar in pieces: a sidecar of 4 GiB needs no memory. */
-function findFault(file: DiskFile, slotCount: number): SidecarFault | null {
+function findFault(
+  file: DiskFile,
+  slotCount: number,
+  passed: (words: Uint8Array) => void,
+): SidecarFault | null {
   const bytes = file.size();
   if (bytes !== sidecarBytes(slotCount)) return "size";
   const buffer = new Uint8Array(Math.min(READ_BYTES, bytes));
@@ -58,6 +67,7 @@ function findFault(file: DiskFile, slotCount: number): SidecarFault | null {
     const part = buffer.subarray(0, Math.min(buffer.length, crcOffset - at));
     if (file.read(part, at) < part.length) return "size";
     crc = crc32(part, crc);
+    passed(part.subarray(0, Math.max(0, slotCount * 4 - at)));
   }
   const trailer = new Uint8Array(8);
   if (file.read(trailer, bytes - 8) < 8) return "size";

@@ -11,11 +11,8 @@ const PERIODS_KEPT = 9;
 const MARGIN_MS = 10;
 /** A heartbeat with so much silence before and after it did not wait: it was sent when it came. */
 const QUIET_MS = 500;
-/** A leader without a stream to give echoes our probe well before this; a period takes longer. */
-const ECHO_MS = 4_500;
 
 export class LiveAge {
-  readonly #hasEchoes: boolean;
   readonly #periodsMs: number[] = [];
   /** In a scan: what comes next was sent no earlier. Later: what comes after the last heartbeat was. */
   #sentAtMs = 0;
@@ -26,10 +23,11 @@ export class LiveAge {
   #heartbeatAtMs: number | null = null;
   #quietAtMs: number | null = null;
   #heardAtMs = 0;
+  #echoMayCome = false;
 
-  /** `hasEchoes`: a first heartbeat may be the echo of our own (protocol 1). */
-  constructor(hasEchoes: boolean) {
-    this.#hasEchoes = hasEchoes;
+  /** A heartbeat of ours was sent: the next one that comes may be its echo, which says nothing of the leader's clock (protocol 1). */
+  probed(): void {
+    this.#echoMayCome = true;
   }
 
   /** The first acks are sent; the connection was made at `openedAtMs`. */
@@ -62,8 +60,9 @@ export class LiveAge {
     const silentMs = atMs - this.#heard(atMs);
     const beforeAtMs = this.#heartbeatAtMs;
     if (this.#caughtUpAtMs === null) return;
-    const isFirst = beforeAtMs === null;
-    if (isFirst && this.#hasEchoes && atMs - this.#caughtUpAtMs < ECHO_MS) return;
+    const isEcho = this.#echoMayCome;
+    this.#echoMayCome = false;
+    if (isEcho) return;
     if (beforeAtMs !== null) this.#periodsMs.push(atMs - beforeAtMs);
     if (this.#periodsMs.length > PERIODS_KEPT) this.#periodsMs.shift();
     this.#heartbeatAtMs = atMs;

@@ -21,7 +21,7 @@ export class Connection implements ScanSink, ShardLinkOwner {
   readonly role: Role;
   readonly link: ShardLink;
   /** How old what came may be. */
-  readonly age: LiveAge;
+  readonly age = new LiveAge();
   readonly #options: ConnectionOptions;
   readonly #owner: ConnectionOwner<Connection>;
   readonly #scan: ShardScan;
@@ -46,7 +46,6 @@ export class Connection implements ScanSink, ShardLinkOwner {
     this.#options = options;
     this.#owner = owner;
     this.link = new ShardLink(net, clock, link);
-    this.age = new LiveAge(link.protocol === 1);
     this.#scan = new ShardScan(this.link, this, {
       clock,
       acks: lateAcks(() => this.#acks),
@@ -112,6 +111,12 @@ export class Connection implements ScanSink, ShardLinkOwner {
     this.chunkEnded();
     this.#acks?.chunkEnded();
     this.link.resume();
+  }
+
+  /** Sends one heartbeat, which a protocol 1 leader without a stream to give echoes. */
+  probe(): void {
+    this.age.probed();
+    this.link.sendHeartbeat();
   }
 
   /** The supervisor's word on whether the leader lives. */

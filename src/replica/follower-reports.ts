@@ -7,7 +7,12 @@ import type { ScanEnd } from "../link/scan-types.ts";
 import { DIVERGED_LISTED_MAX } from "../limits.ts";
 import type { AppliedBatch } from "./apply/batch-applier.ts";
 import type { Connection } from "./connection.ts";
-import type { DivergedSlot, FollowerHost, FollowerSettings } from "./follower-types.ts";
+import type {
+  DivergedSlot,
+  FollowerHost,
+  FollowerSettings,
+  ShardSnapshot,
+} from "./follower-types.ts";
 import type { Report } from "./machine/actions.ts";
 import { NO_PROGRESS, progressOf } from "./machine/shown.ts";
 import type { ShardState } from "./machine/types.ts";
@@ -222,6 +227,15 @@ export class FollowerReports {
   }
 
   snapshot(): void {
+    this.#host.report({ kind: "snapshot", snapshot: this.#taken() });
+  }
+
+  /** What the machine knows now is to be durable. */
+  save(): void {
+    this.#host.save(this.#taken());
+  }
+
+  #taken(): ShardSnapshot {
     const nowMs = this.#clock.nowMs();
     this.#snapshotAtMs = nowMs;
     const { state, body, slotLast } = this.#now();
@@ -229,6 +243,6 @@ export class FollowerReports {
     const { main } = state;
     if (main.at === "streaming" && main.stream.is === "live") this.counts.streams(nowMs);
     const snapshot = snapshotOf(state, this.counts, this.#saved, body, slotLast, nowMs);
-    this.#host.report({ kind: "snapshot", snapshot: { ...snapshot, progress: this.#progress } });
+    return { ...snapshot, progress: this.#progress };
   }
 }

@@ -190,8 +190,8 @@ export interface FollowerHost {
   tell(request: number, what: "accepted" | "scanning" | "over"): void;
   /** The scan of this connection adds up: `vouched` may answer whether the leader lives. */
   confirming(link: number): void;
-  /** What the state file holds of this shard is to be durable, by the last snapshot. */
-  save(): void;
+  /** What the state file holds of this shard is to be durable, by this snapshot, before anything that is reported later. */
+  save(snapshot: ShardSnapshot): void;
   /** The shard's files are open, and to be watched. */
   holds(held: HeldShard): void;
   report(report: FollowerReport): void;

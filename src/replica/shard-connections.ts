@@ -94,7 +94,7 @@ export class ShardConnections implements ConnectionOwner<Connection> {
   }
 
   probe(link: number): void {
-    this.#open.get(link)?.link.sendHeartbeat();
+    this.#open.get(link)?.probe();
   }
 
   expect(link: number, heartbeats: boolean): void {

@@ -205,8 +205,7 @@ export class ShardFollower {
       case "report":
         return this.#reports.report(action.report);
       case "save":
-        this.#reports.snapshot();
-        return this.#host.save();
+        return this.#reports.save();
       case "leaderRestarted":
         return this.#reports.leaderRestarted();
       case "end":

@@ -188,8 +188,7 @@ export class Supervisor {
       case "holds":
         return this.#files.holds(shard, message.held);
       case "save":
-        if (this.#mayWrite) this.#state.trySave("durable");
-        return;
+        return this.#save(shard, { kind: "snapshot", snapshot: message.snapshot });
       case "learned":
         return this.#learned(message.info, message.protocol);
       case "prepare": {
@@ -228,6 +227,13 @@ export class Supervisor {
   /** The leader has said how many there are, and all of them are followed. */
   get #areAllKnown(): boolean {
     return this.#geometry !== null && this.#crew.slots.length === this.#geometry.shardCount;
+  }
+
+  /** What is told of a shard from here on, `ready` above all, holds over a kill: its state is durable before. */
+  #save(shard: number, report: Extract<FollowerReport, { kind: "snapshot" }>): void {
+    this.#crew.note(shard, report);
+    if (this.#mayWrite) this.#state.trySave("durable");
+    this.#report(shard, report);
   }
 
   #report(shard: number, report: FollowerReport): void {

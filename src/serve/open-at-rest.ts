@@ -6,7 +6,7 @@ import type { Disk } from "../io/disk.ts";
 import { readCopyState } from "../store/copy-state.ts";
 import { type Writers, writersOf } from "../store/holders.ts";
 import { takeLock } from "../store/lock.ts";
-import { STATE_FILE } from "../store/state-file.ts";
+import { requireWholeCopy } from "../store/whole-copy.ts";
 import { ServedDirectory } from "./served-database.ts";
 
 export interface OpenAtRestOptions {
@@ -75,22 +75,10 @@ function checkWriters(options: OpenAtRestOptions, writers: Writers): void {
 }
 
 function checkCopy({ disk, dir, force, warn }: OpenAtRestOptions, shardCount: number): void {
-  const { leader, shards, complete, fault } = readCopyState(disk, dir, shardCount);
-  if (fault !== null) {
-    const why = fault.kind === "not-read" ? `cannot be read (${fault.errno})` : fault.why;
-    warn(`${STATE_FILE} ${why}: whether the copy is complete is not known`);
-  }
-  if (complete !== false) return;
-  const missing = shards.filter((shard) => shard === false).length;
-  const which =
-    shardCount === 1 ? "has not ended" : `has not ended for ${missing} of its ${shardCount} shards`;
-  if (force) {
-    warn(`The first copy in "${dir}" ${which}: followers get what is there, and take it for all`);
-    return;
-  }
-  const from = leader === null ? "" : ` from ${leader}`;
-  throw new ArmdbError("incomplete", `Cannot serve "${dir}": the first copy${from} ${which}`, {
-    path: dir,
-    hint: `armdb replicate ${leader ?? "LEADER"} --data "${dir}", or --force to serve what is there`,
+  requireWholeCopy(readCopyState(disk, dir, shardCount), {
+    ...{ dir, shard: null, force, warn },
+    doing: "serve",
+    outcome: "followers get what is there, and take it for all",
+    purpose: "to serve what is there",
   });
 }

@@ -2,14 +2,11 @@
 // records may lie anywhere in it. Pure.
 
 import type { ShardSnapshot } from "../replica/follower-types.ts";
+import { count, orNull, record, type ValueOf } from "./field-kinds.ts";
 
-export interface CatchUp {
-  /** 0 to 1. */
-  readonly share: number;
-  readonly recordsPerSecond: number;
-  /** Null: not known yet. */
-  readonly leftMs: number | null;
-}
+/** `share`: 0 to 1; `leftMs` null: not known yet. */
+export const CATCH_UP = record({ share: count, recordsPerSecond: count, leftMs: orNull(count) });
+export type CatchUp = ValueOf<typeof CATCH_UP>;
 
 /** Null outside a scan. */
 export function catchUpOf({

@@ -1,111 +1,72 @@
-// What the rows of fields.ts are made of: the facts, the kinds of values, the series of /metrics, and values that take more than a word.
-// Pure.
+// The kinds of values in a status document, each as the question whether a value is one: a document comes from another process,
+// which may be of another version, or no armdb at all. Types are made of them. Pure.
 
-import type { ShardSnapshot, SyncPolicy } from "../replica/follower-types.ts";
-import type { CatchUp } from "./catch-up-shown.ts";
+/** The value if it is one of this kind, else undefined. */
+export type Kind<Value> = (value: unknown) => Value | undefined;
 
-/** What a field is made of. All times but `foundSavedAtMs` are monotonic. */
-export interface ShardFacts {
-  readonly snapshot: ShardSnapshot;
-  /** When the snapshot came. */
-  readonly toldAtMs: number;
-  readonly nowMs: number;
-  /** When this follower was started. */
-  readonly startedAtMs: number;
-  readonly sync: SyncPolicy;
-  /** Unix time at which the run before saved the state file; null: there was none. */
-  readonly foundSavedAtMs: number | null;
-  readonly silentMs: number;
-  readonly restarts: number;
+export type ValueOf<OneKind> = OneKind extends Kind<infer Value> ? Value : never;
+
+const TEXT_CHARS_MAX = 2_000;
+
+/** A number from `least` on. */
+export function numberFrom(least: number): Kind<number> {
+  return (value) =>
+    typeof value === "number" && Number.isFinite(value) && value >= least ? value : undefined;
 }
 
-/** A whole scan that is due. */
-export interface OwedStatus {
-  readonly why: string;
-  /** Since it arose; of a loss, since the run of full batches began. */
-  readonly sinceMs: number;
-  /** Unix time at which the limit on connections allows it; null: it does not wait for that. */
-  readonly heldUntilMs: number | null;
+export const count: Kind<number> = numberFrom(0);
+
+/** A u64 as decimal digits. */
+export const digits: Kind<string> = (value) =>
+  typeof value === "string" && /^\d{1,20}$/.test(value) ? value : undefined;
+
+export const text: Kind<string> = (value) =>
+  typeof value === "string" ? value.slice(0, TEXT_CHARS_MAX) : undefined;
+
+export const flag: Kind<boolean> = (value) => (typeof value === "boolean" ? value : undefined);
+
+/** One of these. */
+export function word<const Word extends string | number>(words: readonly Word[]): Kind<Word> {
+  return (value) => words.find((each) => each === value);
 }
 
-export interface ScanStatus {
-  readonly kind: string;
-  readonly why: string;
-  readonly phase: string;
-  readonly ms: number;
-  /** The last one that came, -1 before the first. */
-  readonly slot: number;
+export function orNull<Value>(kind: Kind<Value>): Kind<Value | null> {
+  return (value) => kind(value) ?? null;
 }
 
-/** The kinds of values. `digits`: a u64 as decimal digits. */
-export interface FieldKinds {
-  readonly count: number;
-  readonly digits: string;
-  readonly text: string;
-  readonly flag: boolean;
-  readonly stream: "live" | "polling";
-  readonly owed: OwedStatus;
-  readonly scan: ScanStatus;
-  readonly catchUp: CatchUp;
-}
+type Shape = Readonly<Record<string, Kind<unknown>>>;
+export type RecordOf<Fields extends Shape> = {
+  readonly [Name in keyof Fields]: ValueOf<Fields[Name]>;
+};
 
-/** `seconds`: of ms; `timestamp`: of an age; `lag`: seconds, infinite before the first whole scan; `since`: the age of a debt. */
-export type MetricUnit = "plain" | "seconds" | "timestamp" | "lag" | "since";
-
-export interface Metric {
-  readonly type: "gauge" | "counter";
-  readonly name: string;
-  readonly help: string;
-  readonly unit: MetricUnit;
-}
-
-export interface Field<Kind extends keyof FieldKinds> {
-  readonly kind: Kind;
-  readonly of: (facts: ShardFacts) => FieldKinds[Kind] | null;
-  readonly metric: Metric | null;
-}
-
-export function field<Kind extends keyof FieldKinds>(
-  kind: Kind,
-  of: Field<Kind>["of"],
-  metric: Metric | null = null,
-): Field<Kind> {
-  return { kind, of, metric };
-}
-
-export function gauge(name: string, help: string, unit: MetricUnit = "plain"): Metric {
-  return { type: "gauge", name: `armdb_shard_${name}`, help, unit };
-}
-
-export function counter(name: string, help: string): Metric {
-  return { type: "counter", name: `armdb_shard_${name}_total`, help, unit: "plain" };
-}
-
-export function owedOf({ snapshot, nowMs }: ShardFacts): OwedStatus | null {
-  const { owed, shownAtMs } = snapshot;
-  if (owed === null) return null;
-  const { why, sinceMs, heldUntilMs } = owed;
-  return {
-    why,
-    sinceMs: Math.round(sinceMs + nowMs - shownAtMs),
-    heldUntilMs: rounded(heldUntilMs),
+/** An object with a value of the right kind in each of these fields; others are left out. */
+export function record<Fields extends Shape>(fields: Fields): Kind<RecordOf<Fields>> {
+  return (value) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+    const given = value as Readonly<Record<string, unknown>>;
+    const read: Record<string, unknown> = {};
+    for (const [name, kind] of Object.entries(fields)) {
+      read[name] = kind(given[name]);
+      if (read[name] === undefined) return undefined;
+    }
+    return read as RecordOf<Fields>;
   };
 }
 
-export function scanOf({ snapshot, nowMs }: ShardFacts): ScanStatus | null {
-  const { scan, shownAtMs } = snapshot;
-  if (scan === null) return null;
-  const { kind, why, phase, ms, slot } = scan;
-  return { kind, why, phase, ms: Math.round(ms + nowMs - shownAtMs), slot };
+/** A list of at most `most`, all of one kind. */
+export function list<Value>(kind: Kind<Value>, most: number): Kind<readonly Value[]> {
+  return (value) => {
+    if (!Array.isArray(value) || value.length > most) return undefined;
+    const read = someOf(kind, most)(value);
+    return read?.length === value.length ? read : undefined;
+  };
 }
 
-/** What is shown of the last scan and of divergence is that of an earlier run until a scan of this one is whole. */
-export function asOf({ snapshot, startedAtMs, foundSavedAtMs }: ShardFacts): number | null {
-  const { lastFullScanAtMs } = snapshot;
-  const isEarlier = lastFullScanAtMs !== null && lastFullScanAtMs < startedAtMs;
-  return isEarlier ? rounded(foundSavedAtMs) : null;
-}
-
-export function rounded(ms: number | null): number | null {
-  return ms === null ? null : Math.round(ms);
+/** What of a list is of one kind, at most `most`; nothing where there is no list. */
+export function someOf<Value>(kind: Kind<Value>, most: number): Kind<readonly Value[]> {
+  return (value) =>
+    (Array.isArray(value) ? value : [])
+      .slice(0, most)
+      .map(kind)
+      .filter((each) => each !== undefined);
 }

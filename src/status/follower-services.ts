@@ -2,11 +2,13 @@
 // commands/replicate.ts, which says when the directory is locked, when all is ready, and when it ends.
 // Promises: shows and never decides; the socket is made only under the directory's lock and is gone before it.
 
+import { resolve } from "node:path";
 import { ArmdbError } from "../errors.ts";
 import type { Clock } from "../io/clock.ts";
 import type { ControlSockets } from "../io/control-socket.ts";
 import type { Net } from "../io/net.ts";
 import type { NoticeSocket } from "../io/notify.ts";
+import type { ProcessFigures } from "../io/process-figures.ts";
 import type { Supervisor } from "../replica/supervisor.ts";
 import { type Address, isLoopback } from "../io/address.ts";
 import { asciiJson } from "./ascii-json.ts";
@@ -15,7 +17,6 @@ import { type Answer, ControlServer, type Handler, type RequestFields } from "./
 import { FollowerCompareRun } from "./follower-compare.ts";
 import { httpAnswer } from "./http-routes.ts";
 import { HttpServer } from "./http-server.ts";
-import type { ProcessFigures } from "./metrics-table.ts";
 import { type ManagerWishes, ServiceNotices } from "./service-notices.ts";
 import type { StatusSource } from "./status-source.ts";
 
@@ -33,6 +34,7 @@ export interface FollowerServicesOptions {
   readonly manager: ManagerWishes | null;
   openNoticeSocket(name: string): NoticeSocket;
   process(): ProcessFigures;
+  readonly build: { readonly version: string; readonly commit: string };
   info(text: string): void;
   warn(text: string): void;
   /** HTTP is served at `host:port`. */
@@ -52,11 +54,12 @@ export class FollowerServices {
 
   /** Serves HTTP, if it is wanted, and speaks to the service manager, if there is one. Throws `usage`. Done once. */
   listen(): void {
-    const { http, net, clock, source, manager, maxLagMs } = this.#options;
+    const { http, net, clock, source, manager, maxLagMs, build, dir } = this.#options;
     if (http !== null && this.#http === null) {
       const facts = {
         status: () => source.document(),
         process: () => this.#options.process(),
+        identity: { version: build.version, commit: build.commit, directory: resolve(dir) },
         maxLagMs,
       };
       const route = (path: string) => httpAnswer(path, facts);

@@ -12,7 +12,7 @@ export interface HealthReason {
 /** What is wrong now: nothing is healthy that is stalled, failed, diverged or further behind than `maxLagMs`. */
 export function healthReasons(document: StatusDocument, maxLagMs: number): readonly HealthReason[] {
   const reasons = document.shards.flatMap((shard) => shardReasons(shard, maxLagMs));
-  if (document.saveError != null) reasons.unshift({ shard: null, reason: document.saveError });
+  if (document.saveError !== null) reasons.unshift({ shard: null, reason: document.saveError });
   if (document.stopping) reasons.unshift({ shard: null, reason: "it is being stopped" });
   if (document.shards.length === 0) reasons.push({ shard: null, reason: "no shard is known yet" });
   return reasons;

@@ -1,15 +1,17 @@
 // What the HTTP side of a follower serves (cli.md: --http): /metrics, /health, /ready, /status.json. Pure: a path and a
 // status document in, an answer out.
 
+import type { ProcessFigures } from "../io/process-figures.ts";
 import { asciiJson } from "./ascii-json.ts";
 import { type HealthReason, healthReasons, readyReasons } from "./health.ts";
 import type { HttpAnswer } from "./http-server.ts";
-import { metricsText, type ProcessFigures } from "./metrics-text.ts";
+import { type Identity, metricsText } from "./metrics.ts";
 import type { StatusDocument } from "./status-types.ts";
 
 export interface RouteFacts {
   status(): StatusDocument;
   process(): ProcessFigures;
+  readonly identity: Identity;
   /** --max-lag. */
   readonly maxLagMs: number;
 }
@@ -28,7 +30,8 @@ const INDEX = `armdb follower
 export function httpAnswer(path: string, facts: RouteFacts): HttpAnswer {
   switch (path) {
     case "/metrics": {
-      const body = metricsText(facts.status(), facts.process(), facts.maxLagMs);
+      const { identity, maxLagMs } = facts;
+      const body = metricsText(facts.status(), facts.process(), identity, maxLagMs);
       return { status: 200, type: METRICS_TYPE, body };
     }
     case "/health": {

@@ -30,8 +30,8 @@ export function durableLagMs(
 export function lagMs(
   snapshot: Pick<
     ShardSnapshot,
-    "lastFullScanAtMs" | "streaming" | "currentAtMs" | "oldestUnsyncedAtMs" | "owed" | "shownAtMs"
-  >,
+    "lastFullScanAtMs" | "streaming" | "currentAtMs" | "oldestUnsyncedAtMs" | "shownAtMs"
+  > & { readonly owed: { readonly why: string; readonly sinceMs: number } | null },
   toldAtMs: number,
   nowMs: number,
   sync: SyncPolicy,

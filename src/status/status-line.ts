@@ -11,7 +11,7 @@ import type { StatusDocument } from "./status-types.ts";
 export function statusLine(document: StatusDocument): string {
   const { shards, verdict } = document;
   if (verdict === "incomplete") return "stopped; the first copy is not complete";
-  if (!document.running) return "stopped: no follower runs";
+  if (!document.running) return `${verdict}: no follower runs`;
   if (shards.length === 0) return `${verdict}: no shard is known yet`;
   if (shards.every(({ silentMs, activity }) => silentMs === null || activity === "starting")) {
     return "starting";
@@ -27,7 +27,7 @@ export function statusLine(document: StatusDocument): string {
     `${live} of ${shards.length} shards live`,
     ...others,
     lagText(document),
-    catchUpText(document.catchUp ?? null),
+    catchUpText(document.catchUp),
     ...(reason === null ? [] : [reason]),
   ];
   return `${verdict}: ${parts.filter((part) => part !== "").join(", ")}`;
@@ -44,7 +44,7 @@ function waitText({ shards, connectionsNextAtMs }: StatusDocument): string | nul
   const [first] = shards;
   if (first === undefined || shards.some(({ state }) => state !== "waiting")) return null;
   const { activity } = first;
-  const isOurs = connectionsNextAtMs != null || activity?.startsWith("no connection") === true;
+  const isOurs = connectionsNextAtMs !== null || activity?.startsWith("no connection") === true;
   // The time of the next try would be another line each second.
   return isOurs ? (activity?.replace(/; again in .*$/, "") ?? null) : null;
 }

@@ -3,7 +3,7 @@
 
 import type { Clock } from "../io/clock.ts";
 import type { LineEnd, LineLink, LineSockets } from "../io/unix-socket.ts";
-import { readStatusDocument } from "./status-reader.ts";
+import { readStatusDocument } from "./status-types.ts";
 import type { StatusDocument } from "./status-types.ts";
 
 export const ANSWER_LIMIT_MS = 5_000;

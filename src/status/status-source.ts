@@ -1,26 +1,17 @@
 // Where the running follower's status comes from: the supervisor, asked at the moment of the question. Used by the control
 // socket, HTTP, the service manager and SIGUSR1, so that all of them say the same. Changes nothing.
 
+import { type Address, formatAddress } from "../io/address.ts";
 import type { Clock } from "../io/clock.ts";
-import { formatAddress } from "../io/address.ts";
-import type { Supervisor } from "../replica/supervisor.ts";
-import type { SyncPolicy } from "../replica/follower-types.ts";
+import type { FollowerFacts } from "./follower-fields.ts";
 import { runningStatus } from "./status-report.ts";
 import type { StatusDocument } from "./status-types.ts";
 
-export interface StatusSourceOptions {
-  readonly supervisor: Pick<
-    Supervisor,
-    "protocol" | "geometry" | "connectionsToday" | "connectionsNextAtMs" | "saved" | "shards"
-  >;
+export interface StatusSourceOptions
+  extends
+    Address,
+    Pick<FollowerFacts, "supervisor" | "connectionsPerDay" | "sync" | "found" | "pid"> {
   readonly clock: Clock;
-  readonly host: string;
-  readonly port: number;
-  readonly connectionsPerDay: number | null;
-  readonly sync: SyncPolicy;
-  /** Unix time at which the run before saved the state file; null: there was none with this leader. */
-  readonly foundSavedAtMs: number | null;
-  readonly pid: number;
 }
 
 export class StatusSource {
@@ -37,23 +28,9 @@ export class StatusSource {
   }
 
   document(): StatusDocument {
-    const { supervisor, clock, connectionsPerDay, sync, foundSavedAtMs, pid } = this.#options;
-    return runningStatus({
-      leader: this.leader,
-      protocol: supervisor.protocol,
-      connectionsToday: supervisor.connectionsToday,
-      connectionsPerDay,
-      stopping: this.stopping,
-      sync,
-      foundSavedAtMs,
-      connectionsNextAtMs: supervisor.connectionsNextAtMs,
-      saved: supervisor.saved,
-      pid,
-      nowMs: clock.nowMs(),
-      startedAtMs: this.#startedAtMs,
-      wallMs: clock.wallMs(),
-      shardCount: supervisor.geometry?.shardCount ?? null,
-      shards: supervisor.shards,
-    });
+    const { leader, stopping } = this;
+    const { clock } = this.#options;
+    const now = { nowMs: clock.nowMs(), wallMs: clock.wallMs(), startedAtMs: this.#startedAtMs };
+    return runningStatus({ ...this.#options, ...now, leader, stopping });
   }
 }

@@ -1,53 +1,60 @@
-// One word for a follower, from the states of its shards (cli.md: Verdict of status). Pure.
+// One word for a follower, from the states of its shards and what is known of its copy (docs/cli.md: Verdict of status), and the exit
+// status that goes with it. Pure.
 
-import type { ShardStatus, StatusVerdict } from "./status-types.ts";
+import type { ShardState } from "../replica/follower-types.ts";
 
-/** From what is fine to what needs a person: the worst shard decides. */
-const SEVERITY: readonly StatusVerdict[] = ["live", "behind", "stalled", "diverged"];
+/** Every verdict from what is fine to what needs a person, with the exit status of `armdb status`. */
+const EXITS = { live: 0, behind: 4, stalled: 4, stopped: 5, incomplete: 4, diverged: 4 } as const;
 
-/** What one shard's state says of the whole. Divergence outlasts every state of its link, and its end. */
-function verdictOfShard({ state, divergedSlots }: ShardVerdictFacts): StatusVerdict {
-  if ((divergedSlots ?? 0) > 0) return "diverged";
-  switch (state) {
-    case "live":
-      return "live";
-    case "connecting":
-    case "scanning":
-    case "polling":
-    case "waiting":
-    case "stopped":
-      return "behind";
-    case "stalled":
-    case "failed":
-      return "stalled";
-    case "diverged":
-      return "diverged";
-  }
+export type StatusVerdict = keyof typeof EXITS;
+export const VERDICTS = Object.keys(EXITS) as readonly StatusVerdict[];
+
+/** What one shard's state says of a follower that runs. */
+const VERDICT_OF: Readonly<Record<ShardState, StatusVerdict>> = {
+  connecting: "behind",
+  scanning: "behind",
+  live: "live",
+  polling: "behind",
+  waiting: "behind",
+  stalled: "stalled",
+  diverged: "diverged",
+  failed: "stalled",
+  stopped: "behind",
+};
+
+/** Every state, in the order of docs/cli.md. */
+export const SHARD_STATES = Object.keys(VERDICT_OF) as readonly ShardState[];
+
+interface ShardFacts {
+  readonly state: ShardState;
+  readonly divergedSlots: number | null;
 }
 
-type ShardVerdictFacts = Pick<ShardStatus, "state" | "divergedSlots">;
-
-/** The verdict on a follower that runs. A follower without shards knows nothing yet, and one that stops follows no more: behind. */
-export function verdictOf(shards: readonly ShardVerdictFacts[], stopping = false): StatusVerdict {
-  const verdicts = shards.map(verdictOfShard);
-  const isOver = shards.length > 0 && shards.every(({ state }) => state === "stopped");
-  if (isOver && !verdicts.includes("diverged")) return "stopped";
+/**
+ * The verdict on a follower that runs: the worst shard decides, and divergence outlasts every state of its link, and its end.
+ * A follower without shards knows nothing yet, and one that stops follows no more: behind.
+ */
+export function runningVerdict(shards: readonly ShardFacts[], stopping: boolean): StatusVerdict {
   const least = shards.length === 0 || stopping ? "behind" : "live";
-  const worst = Math.max(...[least, ...verdicts].map((one) => SEVERITY.indexOf(one as "live")));
-  return SEVERITY[worst] as StatusVerdict;
+  const said = shards.map((shard) => (isDiverged(shard) ? "diverged" : VERDICT_OF[shard.state]));
+  const worst = Math.max(...[least, ...said].map((verdict) => VERDICTS.indexOf(verdict as "live")));
+  return VERDICTS[worst] as StatusVerdict;
 }
 
-/** Exit status of `armdb status` (cli.md: Rules). */
+/** The verdict where no follower runs. */
+export function stoppedVerdict(
+  shards: readonly ShardFacts[],
+  complete: boolean | null,
+): StatusVerdict {
+  if (shards.some(isDiverged)) return "diverged";
+  return complete === false ? "incomplete" : "stopped";
+}
+
+function isDiverged({ divergedSlots }: ShardFacts): boolean {
+  return (divergedSlots ?? 0) > 0;
+}
+
+/** Exit status of `armdb status` (docs/cli.md: Rules). */
 export function verdictStatus(verdict: StatusVerdict): 0 | 4 | 5 {
-  switch (verdict) {
-    case "live":
-      return 0;
-    case "behind":
-    case "stalled":
-    case "diverged":
-    case "incomplete":
-      return 4;
-    case "stopped":
-      return 5;
-  }
+  return EXITS[verdict];
 }

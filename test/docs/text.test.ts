@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, resolve } from "node:path";
 import { FINDING_KINDS } from "../../src/audit/findings.ts";
-import { FOLLOWER_SERIES, SHARD_SERIES, STATE_SERIES } from "../../src/status/metrics-table.ts";
+import { METRICS } from "../../src/status/metrics.ts";
 import { anchorsOf, type Document, proseOf, readDocuments } from "./documents.ts";
 
 const ROOT = resolve(import.meta.dir, "../..");
@@ -101,11 +101,7 @@ function resolves(document: Document, link: string): boolean {
 }
 
 describe("monitoring", () => {
-  const series = new Set([
-    "up",
-    STATE_SERIES.name,
-    ...[...FOLLOWER_SERIES, ...SHARD_SERIES].map(({ name }) => name),
-  ]);
+  const series = new Set(["up", ...METRICS.map(({ name }) => name)]);
   const named = (text: string) => text.match(/\b(armdb|process)_\w+\b/g) ?? [];
 
   test("alerts are of series that there are, each with severity and summary", () => {

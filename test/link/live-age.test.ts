@@ -5,8 +5,8 @@ import { describe, expect, test } from "bun:test";
 import { LiveAge } from "../../src/link/live-age.ts";
 
 /** Past a scan of one batch that took a second, at 11 s. */
-function streaming(hasEchoes = false): LiveAge {
-  const age = new LiveAge(hasEchoes);
+function streaming(): LiveAge {
+  const age = new LiveAge();
   age.scanBegan(10_000, 10_000);
   age.scanBatch(10_500, 64);
   age.caughtUp(11_000);
@@ -87,17 +87,29 @@ describe("LiveAge", () => {
     expect(age.heldAtMs(21_000)).toBe(15_010);
   });
 
-  test("an echo of our probe is no heartbeat of the leader's clock", () => {
-    const age = streaming(true);
-    age.heartbeat(11_900);
-    expect(age.heldAtMs(11_900)).toBeNull();
-    const other = streaming(true);
-    beats(other, 15_600);
-    expect(other.heldAtMs(15_600)).toBe(15_010);
+  test("what may be the echo of our probe is no heartbeat of the leader's clock, and the next one is", () => {
+    const age = streaming();
+    age.probed();
+    age.heartbeat(17_900);
+    expect(age.heldAtMs(18_900)).toBeNull();
+    beats(age, 22_600);
+    expect(age.heldAtMs(22_600)).toBe(15_010);
+  });
+
+  test("a heartbeat soon behind a CaughtUp that was late counts from when that may have been sent", () => {
+    const age = streaming();
+    beats(age, 11_600);
+    expect(age.heldAtMs(11_600)).toBe(11_600);
+    const old = new LiveAge();
+    old.scanBegan(1_000, 1_000);
+    old.scanBatch(1_500, 64);
+    old.caughtUp(11_000);
+    beats(old, 11_600);
+    expect(old.heldAtMs(11_600)).toBe(6_010);
   });
 
   test("a long scan counts from the batch whose ack let the leader send the end of it", () => {
-    const age = new LiveAge(false);
+    const age = new LiveAge();
     age.scanBegan(0, 1_000);
     for (let batch = 1; batch <= 100; batch++) age.scanBatch(1_000 + batch * 100, 10);
     age.caughtUp(11_000);
@@ -105,7 +117,7 @@ describe("LiveAge", () => {
     // Batch 90, ten before the last.
     expect(age.heldAtMs(11_001)).toBe(10_000);
     // None is ahead of its ack.
-    const strict = new LiveAge(false);
+    const strict = new LiveAge();
     strict.scanBegan(0, 1_000);
     for (let batch = 1; batch <= 3; batch++) strict.scanBatch(1_000 + batch * 100, 0);
     strict.batch(2_000, false);

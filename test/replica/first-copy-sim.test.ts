@@ -85,3 +85,28 @@ describe("a first copy that is left before any of its disk calls", () => {
     }
   }
 });
+
+describe("ready is said", () => {
+  for (const shards of [1, 3]) {
+    test(`when it is durable that the copy is complete, and not before: ${shards} shards`, () => {
+      const stage = new SimStage({ slots: SLOTS, shards });
+      for (let shard = 0; shard < shards; shard++) stage.leader.put(shard, 1, 1);
+      const { disk } = stage;
+      const follower = stage.follow();
+      let isLooking = false;
+      const seen = new Set<boolean | null>();
+      disk.faults = () => {
+        if (isLooking || !follower.ready) return null;
+        isLooking = true;
+        seen.add(look(disk.powerCut(null))?.copy.complete ?? null);
+        isLooking = false;
+        return null;
+      };
+      stage.until("ready", () => follower.ready, 60_000);
+      expect(look(disk.powerCut(null))?.copy.complete).toBe(true);
+      stage.leader.put(0, 2, 1);
+      stage.clock.advance(20_000);
+      expect([...seen]).toEqual([true]);
+    });
+  }
+});

@@ -19,7 +19,7 @@ function followed(generation: Generation): { stage: SimStage; follower: SimFollo
   for (let slot = 0; slot < SLOTS; slot++) stage.leader.put(0, slot, 1);
   const follower = stage.follow({ settings: SETTINGS });
   stage.until("live", () => follower.states().at(-1) === "live", 10_000);
-  // Past the probe's verdict, so that scans beside the stream may begin.
+  // Past every scan that the start brings.
   stage.clock.advance(5_000);
   return { stage, follower };
 }

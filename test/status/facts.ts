@@ -2,11 +2,15 @@
 
 import type { ShardSnapshot } from "../../src/replica/follower-types.ts";
 import type { ShardView } from "../../src/replica/shard-crew.ts";
-import { type RunningFacts, runningStatus } from "../../src/status/status-report.ts";
+import type { FollowerFacts } from "../../src/status/follower-fields.ts";
+import { runningStatus } from "../../src/status/status-report.ts";
+import { type FollowerState, NO_OTHERS } from "../../src/store/state-file.ts";
 import type { StatusDocument } from "../../src/status/status-types.ts";
 
 export const NOW_MS = 1_000_000;
 export const WALL_MS = 1_800_000_000_000;
+export const LEADER = "10.0.0.5:7400";
+const GEOMETRY = { shardPrefixBits: 0, keyLen: 8, valueLen: 16 };
 
 /** A live shard: a frame 2 s ago, a whole scan a minute ago, everything durable. */
 export function snapshotOf(changes: Partial<ShardSnapshot> = {}): ShardSnapshot {
@@ -67,26 +71,41 @@ export function viewOf(
   };
 }
 
-export function documentOf(
-  shards: readonly ShardView[],
-  changes: Partial<RunningFacts> = {},
-): StatusDocument {
-  return runningStatus({
-    leader: "10.0.0.5:7400",
-    protocol: 1,
-    connectionsToday: 3,
-    connectionsPerDay: 1000,
-    stopping: false,
-    sync: "group",
-    connectionsNextAtMs: null,
+/** What a follower left in its state file four seconds ago. */
+export function stateOf(changes: Partial<FollowerState> = {}): FollowerState {
+  return {
+    ...{ leader: LEADER, protocol: 1, created: true, shards: [], connectionsAtMs: [] },
+    ...{ savedAtMs: WALL_MS - 4_000, others: NO_OTHERS },
+    ...changes,
+  };
+}
+
+/** What a follower's document is made of beside its shards; a changed `supervisor` is changed in part. */
+type Changes = Partial<Omit<FollowerFacts, "supervisor">> &
+  Partial<Omit<FollowerFacts["supervisor"], "geometry" | "shards">> & {
+    /** Null: the leader has not said it. */
+    readonly shardCount?: number | null;
+  };
+
+export function documentOf(shards: readonly ShardView[], changes: Changes = {}): StatusDocument {
+  const { protocol, connectionsToday, connectionsNextAtMs, saved, shardCount, ...more } = {
+    ...{ protocol: 1 as const, connectionsToday: 3, connectionsNextAtMs: null },
     saved: { atMs: WALL_MS - 4_000, failure: null },
-    foundSavedAtMs: null,
+    shardCount: shards.length,
+    ...changes,
+  };
+  const geometry = shardCount === null ? null : { ...GEOMETRY, shardCount };
+  return runningStatus({
+    supervisor: { protocol, connectionsToday, connectionsNextAtMs, saved, geometry, shards },
+    leader: LEADER,
+    connectionsPerDay: 1000,
+    sync: "group",
+    found: null,
+    stopping: false,
     pid: 4711,
     nowMs: NOW_MS,
     startedAtMs: NOW_MS - 120_000,
     wallMs: WALL_MS,
-    shardCount: shards.length,
-    shards,
-    ...changes,
+    ...more,
   });
 }

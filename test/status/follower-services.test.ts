@@ -87,7 +87,7 @@ class Stage implements ControlSockets {
       },
     };
     const place = { host: "10.0.0.5", port: 7400, connectionsPerDay: 1000, pid: 7 };
-    const more = { sync: "group", foundSavedAtMs: null } as const;
+    const more = { sync: "group", found: null } as const;
     this.source = new StatusSource({ supervisor, clock, ...place, ...more });
     this.services = new FollowerServices({
       ...{ source: this.source, supervisor, clock, net, sockets: this, dir: "/d" },
@@ -96,6 +96,7 @@ class Stage implements ControlSockets {
       manager: null,
       openNoticeSocket: () => this.#noticeSocket(),
       process: () => ({ residentBytes: 1, cpuSeconds: 1 }),
+      build: { version: "0.1.0", commit: "unknown" },
       info: (text) => void this.said.push(text),
       warn: (text) => void this.warnings.push(text),
       listening: (at) => void this.at.push(at),

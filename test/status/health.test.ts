@@ -10,7 +10,8 @@ const MAX_LAG_MS = 30_000;
 
 function facts(document: StatusDocument): RouteFacts {
   const figures = { residentBytes: 1, cpuSeconds: 1 };
-  return { status: () => document, process: () => figures, maxLagMs: MAX_LAG_MS };
+  const identity = { version: "0.1.0", commit: "unknown", directory: "/replica" };
+  return { status: () => document, process: () => figures, identity, maxLagMs: MAX_LAG_MS };
 }
 
 function ask(path: string, document: StatusDocument) {

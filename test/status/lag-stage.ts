@@ -14,7 +14,7 @@ export function lagOf(stage: SimStage, follower: SimFollower): number {
     clock: stage.clock,
     connectionsPerDay: 1000,
     sync: "group",
-    foundSavedAtMs: null,
+    found: null,
     pid: 1,
   });
   return source.document().shards[0]?.lagMs ?? Number.POSITIVE_INFINITY;

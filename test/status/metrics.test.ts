@@ -1,17 +1,25 @@
 // /metrics: the text format, and that each series of the table moves when what it is about moves.
 
 import { describe, expect, test } from "bun:test";
-import { FOLLOWER_SERIES, SHARD_SERIES, STATE_SERIES } from "../../src/status/metrics-table.ts";
-import { metricsText } from "../../src/status/metrics-text.ts";
+import type { ProcessFigures } from "../../src/io/process-figures.ts";
+import { METRICS, metricsText } from "../../src/status/metrics.ts";
 import { SHARD_STATES, type StatusDocument } from "../../src/status/status-types.ts";
 import { documentOf, NOW_MS, viewOf } from "./facts.ts";
 
 const FIGURES = { residentBytes: 80_000_000, cpuSeconds: 1.5 };
 
+const IDENTITY = { version: "0.1.0", commit: "ea0b3a441de1", directory: "/var/lib/armdb" };
+const STATE = "armdb_shard_state";
+const OF_SHARD = METRICS.filter(({ name }) => name.startsWith("armdb_shard_") && name !== STATE);
+const OF_FOLLOWER = METRICS.filter(({ name }) => !/^armdb_shard_|_info$/.test(name));
+
 /** Values by name and labels. */
-function valuesOf(document: StatusDocument, figures = FIGURES): Map<string, string> {
+function valuesOf(
+  document: StatusDocument,
+  figures: ProcessFigures = FIGURES,
+): Map<string, string> {
   const values = new Map<string, string>();
-  for (const line of metricsText(document, figures, 30_000).split("\n")) {
+  for (const line of metricsText(document, figures, IDENTITY, 30_000).split("\n")) {
     if (line === "" || line.startsWith("#")) continue;
     const space = line.lastIndexOf(" ");
     values.set(line.slice(0, space), line.slice(space + 1));
@@ -66,14 +74,14 @@ describe("/metrics", () => {
   const valuesBefore = valuesOf(before);
   const valuesAfter = valuesOf(after, { residentBytes: 90_000_000, cpuSeconds: 1.6 });
 
-  for (const { name } of FOLLOWER_SERIES) {
+  for (const { name } of OF_FOLLOWER) {
     test(`${name} moves`, () => {
       expect(valuesBefore.get(name)).toMatch(/^[0-9.]+$/);
       expect(valuesAfter.get(name)).not.toBe(valuesBefore.get(name) as string);
     });
   }
 
-  for (const { name, type } of SHARD_SERIES) {
+  for (const { name, type } of OF_SHARD) {
     test(`${name} moves, for its shard alone`, () => {
       const place = `${name}{shard="0"}`;
       expect(valuesBefore.get(place)).toMatch(/^[0-9.]+$/);
@@ -89,7 +97,7 @@ describe("/metrics", () => {
     for (const state of SHARD_STATES) {
       const values = valuesOf(documentOf([viewOf({ state })]));
       const on = SHARD_STATES.filter(
-        (each) => values.get(`${STATE_SERIES.name}{shard="0",state="${each}"}`) === "1",
+        (each) => values.get(`${STATE}{shard="0",state="${each}"}`) === "1",
       );
       expect(on).toEqual([state]);
     }
@@ -106,7 +114,7 @@ describe("/metrics", () => {
 
   test("a shard of which nothing is known has counters of 0, and no gauge of what is not known", () => {
     const values = valuesOf(documentOf([viewOf(null)]));
-    const gauges = SHARD_SERIES.filter(({ name, type }) => {
+    const gauges = OF_SHARD.filter(({ name, type }) => {
       return type === "gauge" && values.has(`${name}{shard="0"}`);
     });
     expect(gauges.map(({ name }) => name)).toEqual([
@@ -114,9 +122,26 @@ describe("/metrics", () => {
       "armdb_shard_ready",
       "armdb_shard_last_word_timestamp_seconds",
     ]);
-    for (const { name, type } of SHARD_SERIES) {
+    for (const { name, type } of OF_SHARD) {
       if (type === "counter") expect(values.get(`${name}{shard="0"}`)).toBe("0");
     }
+  });
+
+  test("labels say which armdb this is, and which leader and directory it has", () => {
+    const text = metricsText(before, FIGURES, IDENTITY, 30_000);
+    expect(text).toContain('\narmdb_build_info{version="0.1.0",commit="ea0b3a441de1"} 1\n');
+    const leader = 'leader="10.0.0.5:7400"';
+    expect(text).toContain(`\narmdb_follower_info{${leader},directory="/var/lib/armdb"} 1\n`);
+    const odd = { ...IDENTITY, directory: 'a "b"\\\nc' };
+    expect(metricsText(before, FIGURES, odd, 30_000)).toContain(
+      'directory="a \\"b\\"\\\\\\nc"} 1\n',
+    );
+  });
+
+  test("a memory figure that there is not is absent", () => {
+    const values = valuesOf(before, { ...FIGURES, residentBytes: null });
+    expect(values.has("process_resident_memory_bytes")).toBe(false);
+    expect(values.get("process_cpu_seconds_total")).toBe("1.5");
   });
 
   test("a whole scan that is due has an age, and none of it where none is", () => {
@@ -128,7 +153,7 @@ describe("/metrics", () => {
   test("every series has HELP and TYPE once, before its values, and a name in good form", () => {
     const seen = new Set<string>();
     let current = "";
-    for (const line of metricsText(after, FIGURES, 30_000).trimEnd().split("\n")) {
+    for (const line of metricsText(after, FIGURES, IDENTITY, 30_000).trimEnd().split("\n")) {
       const help = /^# HELP ([a-z_]+) \S.*\.$/.exec(line);
       const type = /^# TYPE ([a-z_]+) (gauge|counter)$/.exec(line);
       if (help !== null) {
@@ -139,11 +164,12 @@ describe("/metrics", () => {
         expect(type[1]).toBe(current);
         expect(current.endsWith("_total")).toBe(type[2] === "counter");
       } else {
-        expect(line).toMatch(/^[a-z_]+(\{shard="\d+"(,state="[a-z]+")?\})? (\d+(\.\d+)?|\+Inf)$/);
+        expect(line).toMatch(
+          /^([a-z_]+(\{shard="\d+"(,state="[a-z]+")?\})? (\d+(\.\d+)?|\+Inf)|[a-z_]+_info\{.+\} 1)$/,
+        );
         expect(line.startsWith(current)).toBe(true);
       }
     }
-    const tabled = [...FOLLOWER_SERIES, STATE_SERIES, ...SHARD_SERIES].map(({ name }) => name);
-    expect([...seen].sort()).toEqual([...tabled].sort());
+    expect([...seen].sort()).toEqual(METRICS.map(({ name }) => name).sort());
   });
 });

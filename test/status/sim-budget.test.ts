@@ -14,7 +14,7 @@ test("a wait for --leader-connections says the limit and the time of the next on
   stage.until("live", () => follower.states().at(-1) === "live", 10_000);
   const source = new StatusSource({
     ...{ supervisor: follower.supervisor, clock: stage.clock, host: "db", port: 7400, pid: 1 },
-    ...{ connectionsPerDay: 3, sync: "group", foundSavedAtMs: null },
+    ...{ connectionsPerDay: 3, sync: "group", found: null },
   });
   expect(source.document().connectionsNextAtMs).toBeNull();
   for (let lost = 0; lost < 5 && source.document().connectionsNextAtMs === null; lost++) {

@@ -15,7 +15,7 @@ setDefaultTimeout(60_000);
 
 function documentOf(stage: SimStage, { supervisor }: SimFollower): StatusDocument {
   const at = { host: "127.0.0.1", port: stage.leader.port, connectionsPerDay: null, pid: 1 };
-  const more = { sync: "group", foundSavedAtMs: null } as const;
+  const more = { sync: "group", found: null } as const;
   return new StatusSource({ supervisor, clock: stage.clock, ...at, ...more }).document();
 }
 

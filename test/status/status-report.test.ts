@@ -4,8 +4,8 @@ import { describe, expect, test } from "bun:test";
 import { packMeta, STATUS_DELETED, STATUS_OCCUPIED } from "../../src/format/slot.ts";
 import type { ShardSnapshot, ShardState } from "../../src/replica/follower-types.ts";
 import { durableLagMs, lagMs } from "../../src/status/lag.ts";
-import { verdictOf, verdictStatus } from "../../src/status/verdict.ts";
-import { documentOf, NOW_MS, snapshotOf, viewOf, WALL_MS } from "./facts.ts";
+import { runningVerdict, verdictStatus } from "../../src/status/verdict.ts";
+import { documentOf, NOW_MS, snapshotOf, stateOf, viewOf, WALL_MS } from "./facts.ts";
 
 const OWED = { why: "loss", sinceMs: 5_000, heldUntilMs: null } as const;
 
@@ -74,12 +74,13 @@ describe("verdict", () => {
     ["stalled", ["failed", "live"], 4],
     ["diverged", ["diverged", "live"], 4],
     ["diverged", ["failed", "diverged", "scanning"], 4],
-    ["stopped", ["stopped", "stopped"], 5],
+    ["behind", ["stopped", "stopped"], 4],
   ];
   for (const [verdict, states, status] of cases) {
     test(`${states.join(", ") || "no shard"}: ${verdict}, exit ${status}`, () => {
-      const shown = verdictOf(states.map((state) => ({ state, divergedSlots: 0 })));
-      expect(shown).toBe(verdict as ReturnType<typeof verdictOf>);
+      const shards = states.map((state) => ({ state, divergedSlots: 0 }));
+      const shown = runningVerdict(shards, false);
+      expect(shown).toBe(verdict as typeof shown);
       expect(verdictStatus(shown)).toBe(status as 0 | 4 | 5);
     });
   }
@@ -171,7 +172,8 @@ describe("what is owed, scanned and saved", () => {
     const early = viewOf({ lastFullScanAtMs: NOW_MS - 500_000 });
     const foundSavedAtMs = WALL_MS - 300_000;
     const saved = { atMs: null, failure: "Cannot write: ENOSPC" };
-    const document = documentOf([early, viewOf({ shard: 1 })], { foundSavedAtMs, saved });
+    const found = stateOf({ savedAtMs: foundSavedAtMs });
+    const document = documentOf([early, viewOf({ shard: 1 })], { found, saved });
     expect(document.shards.map(({ asOfMs }) => asOfMs)).toEqual([foundSavedAtMs, null]);
     expect(document).toMatchObject({
       savedAtMs: foundSavedAtMs,

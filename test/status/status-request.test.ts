@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import type { LineEnd, LineEvents, LineSockets } from "../../src/io/unix-socket.ts";
 import { asciiJson } from "../../src/status/ascii-json.ts";
-import { readStatusDocument } from "../../src/status/status-reader.ts";
+import { readStatusDocument } from "../../src/status/status-types.ts";
 import { ANSWER_LIMIT_MS, askForStatus } from "../../src/status/status-request.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { documentOf, NOW_MS, viewOf } from "./facts.ts";

@@ -3,6 +3,7 @@
 
 import { controlSockets } from "../../io/control-socket.ts";
 import { openNoticeSocket } from "../../io/notify.ts";
+import { processFigures } from "../../io/process-figures.ts";
 import { onUserSignal } from "../../io/user-signal.ts";
 import type { SyncPolicy } from "../../replica/follower-types.ts";
 import type { Supervisor } from "../../replica/supervisor.ts";
@@ -11,6 +12,8 @@ import { parseHttpAddress } from "../../io/address.ts";
 import { managerWishes } from "../../status/service-notices.ts";
 import { StatusSource } from "../../status/status-source.ts";
 import { ownerLikeDatabase } from "../../store/ownership.ts";
+import type { FollowerState } from "../../store/state-file.ts";
+import { buildFacts } from "../build.ts";
 import type { Context } from "../command.ts";
 import { statusLines } from "../render/status.ts";
 
@@ -20,8 +23,8 @@ export interface FollowerPlace {
   readonly dir: string;
   readonly connectionsPerDay: number | null;
   readonly sync: SyncPolicy;
-  /** Unix time at which the run before saved the state file; null: there was none with this leader. */
-  readonly foundSavedAtMs: number | null;
+  /** The state file as the run before left it. */
+  readonly found: FollowerState | null;
 }
 
 /** The services of one follower, from before its start to its end. */
@@ -48,6 +51,7 @@ export class FollowerFace {
       maxLagMs: args.durationMs("max-lag") ?? Number.POSITIVE_INFINITY,
       manager: managerWishes(env, pid),
       process: processFigures,
+      build: buildFacts(),
       info: (text) => messages.info(text),
       warn: (text) => messages.warn(text),
       listening: (at) => {
@@ -90,9 +94,4 @@ export class FollowerFace {
     const style = { palette, columns, dir: this.#dir };
     for (const line of statusLines(this.#source.document(), style)) messages.info(line);
   }
-}
-
-function processFigures() {
-  const { user, system } = process.cpuUsage();
-  return { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 };
 }

@@ -8,6 +8,7 @@ import { ArmdbError } from "../../errors.ts";
 import { formatAddress, parseAddress } from "../../io/address.ts";
 import { slotSizeOf } from "../../format/slot.ts";
 import { SHARDS_MAX, SLOT_BYTES_MAX } from "../../limits.ts";
+import { requireWholeCopy } from "../../store/whole-copy.ts";
 import type { Context } from "../command.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { escapeText } from "../surface/escape.ts";
@@ -83,7 +84,8 @@ export const repairSpec: CommandSpec = {
     {
       name: "force",
       kind: "flag",
-      summary: "although another process has files of DIR open, or they changed since (--undo)",
+      summary:
+        "although another process has files of DIR open, they changed since (--undo), or the first copy into DIR2 has not ended (--from)",
       commandLineOnly: true,
     },
   ],
@@ -105,7 +107,7 @@ export const repairSpec: CommandSpec = {
   exits: [
     [0, "nothing to do, or repaired and verified"],
     [3, "a plan was printed, or damage is left"],
-    [4, "no damage is left, but the first copy has not ended"],
+    [4, "no damage is left, but the first copy has not ended; or that into DIR2 has not"],
     [5, "part of it could not be read or checked, or it changed meanwhile"],
     [2, "usage, or --yes is missing"],
     [10, "no database there"],
@@ -170,7 +172,7 @@ function parseKeep(text: string): { readonly shard: number; readonly slot: numbe
 }
 
 async function openSource(context: Context, path: string, from: string): Promise<RepairSource> {
-  const { args, disk, net, clock, stop } = context;
+  const { args, disk, net, clock, stop, messages } = context;
   const address = parseAddress(from);
   if (address === null) {
     const here = disk.facts(path);
@@ -181,7 +183,15 @@ async function openSource(context: Context, path: string, from: string): Promise
         hint: "--from LEADER, or another directory",
       });
     }
-    return directorySource(disk, from, stop);
+    return directorySource(disk, from, stop, (copy) => {
+      requireWholeCopy(copy, {
+        ...{ dir: from, shard: args.integer("shard"), force: args.flag("force") },
+        doing: "repair from",
+        outcome: "what is missing there counts as never written",
+        purpose: "to take what is there",
+        warn: (text) => messages.warn(text),
+      });
+    });
   }
   const protocol = await probeProtocol(net, clock, address, stop);
   if (protocol === 1 && !args.flag("yes")) {

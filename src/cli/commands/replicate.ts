@@ -4,7 +4,7 @@
 import { availableParallelism } from "node:os";
 import { LEADER_CONNECTIONS_DEFAULT, WINDOW_ACKS_MAX } from "../../limits.ts";
 import { ArmdbError } from "../../errors.ts";
-import { formatAddress, parseAddress } from "../../io/address.ts";
+import { parseAddress } from "../../io/address.ts";
 import { processLimits } from "../../io/process-limits.ts";
 import { probeLibc } from "../../io/libc.ts";
 import type { SyncPolicy } from "../../replica/follower-types.ts";
@@ -172,10 +172,7 @@ function placeOf(
   { args }: Context,
   { host, port, dir, target, connectionsPerDay }: Following,
 ): FollowerPlace {
-  const { state } = target;
-  const isSame = state?.leader === formatAddress({ host, port });
-  const foundSavedAtMs = isSame ? state.savedAtMs : null;
-  return { host, port, dir, connectionsPerDay, sync: syncOf(args), foundSavedAtMs };
+  return { host, port, dir, connectionsPerDay, sync: syncOf(args), found: target.state };
 }
 
 interface Ending {

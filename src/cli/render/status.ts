@@ -53,8 +53,8 @@ export function statusLines(document: StatusDocument, style: StatusStyle): strin
     const bold = (title: string) => style.palette.bold(title);
     lines.push("", ...tableLines(COLUMNS, rows, style.columns, bold));
   }
-  const notes = shards.flatMap((shard) => shardNotes(shard, document.atMs));
-  if (document.saveError != null) notes.push(escapeText(document.saveError));
+  const notes = shards.flatMap((shard) => shardNotes(shard, document));
+  if (document.saveError !== null) notes.push(escapeText(document.saveError));
   const more = [...notes, ...nextSteps(document, style.dir)];
   if (more.length > 0) lines.push("");
   for (const line of more) lines.push(...wrapText(line, style.columns));
@@ -79,7 +79,7 @@ function headLines(document: StatusDocument, { palette, columns, dir }: StatusSt
 }
 
 /** `2 of 2 shards differ from leader X`, `61 of 64 shards are scanning, 3 are live`. */
-function verdictText({ verdict, leader, shards }: StatusDocument): string {
+function verdictText({ running, verdict, leader, shards }: StatusDocument): string {
   const name = leader === null ? "a leader that is not known" : `leader ${escapeText(leader)}`;
   const all = formatCounted(shards.length, "shard");
   switch (verdict) {
@@ -90,7 +90,8 @@ function verdictText({ verdict, leader, shards }: StatusDocument): string {
       return `${statesText(shards)}, of ${name}`;
     case "diverged": {
       const diverged = shards.filter(({ divergedSlots }) => (divergedSlots ?? 0) > 0).length;
-      return `${formatCount(diverged)} of ${all} ${diverged === 1 ? "differs" : "differ"} from ${name}`;
+      const stopped = running ? "" : "; no follower runs here";
+      return `${formatCount(diverged)} of ${all} ${diverged === 1 ? "differs" : "differ"} from ${name}${stopped}`;
     }
     case "incomplete":
       return "the first copy is not complete";
@@ -142,20 +143,22 @@ function processLine(document: StatusDocument): string {
     const limit = connectionsPerDay === null ? "" : ` of ${formatCount(connectionsPerDay)}`;
     parts.push(`${formatCount(connectionsToday ?? 0)}${limit} connections today`);
   }
-  const catchUp = catchUpText(document.catchUp ?? null);
+  const catchUp = catchUpText(document.catchUp);
   if (catchUp !== "") parts.push(catchUp);
   if (document.stopping) parts.push("being stopped");
   return parts.join(", ");
 }
 
-function filesLine({ leader, protocol, holder }: StatusDocument, dir: string): string {
+function filesLine(document: StatusDocument, dir: string): string {
+  const { leader, protocol, holder, savedAtMs, atMs } = document;
   if (holder !== null) {
     const who = holder.pid === null ? "another process" : `process ${holder.pid}`;
     return `${who} has ${dir} open (${holder.kind}), and does not answer as a follower`;
   }
   if (leader === null) return "from its files; they do not name a leader";
+  const saved = savedAtMs === null ? "" : `, saved ${formatDuration(atMs - savedAtMs)} ago`;
   const spoken = protocol === null ? "" : ` (protocol ${protocol})`;
-  return `from its files; the last leader was ${escapeText(leader)}${spoken}`;
+  return `from its files${saved}; the last leader was ${escapeText(leader)}${spoken}`;
 }
 
 function rowOf(shard: ShardStatus, palette: Palette): string[] {
@@ -182,7 +185,7 @@ function rowOf(shard: ShardStatus, palette: Palette): string[] {
 }
 
 /** What there is to say of a shard besides its row. */
-function shardNotes(shard: ShardStatus, atMs: number): string[] {
+function shardNotes(shard: ShardStatus, { running, atMs }: StatusDocument): string[] {
   const { state, activity, lastError, durableLagMs, caughtUp, complete, owed, asOfMs } = shard;
   const notes: string[] = [];
   const name = `shard ${shard.shard}`;
@@ -199,7 +202,8 @@ function shardNotes(shard: ShardStatus, atMs: number): string[] {
   }
   if (owed !== null) notes.push(`${name}: ${owedText(owed)}`);
   if (complete === false) notes.push(`${name}: its first copy has not ended`);
-  if (asOfMs !== null) {
+  // Where no follower runs, all of it is that old, and the second line says so.
+  if (asOfMs !== null && running) {
     const age = formatDuration(Math.max(0, atMs - asOfMs));
     notes.push(`${name}: what is said of its last scan was saved ${age} ago, by an earlier run`);
   }
@@ -238,7 +242,7 @@ function wordText({ status, version }: SlotWord): string {
 }
 
 /** What to run next, by the verdict. */
-function nextSteps({ verdict, leader, shards }: StatusDocument, given: string): string[] {
+function nextSteps({ running, verdict, leader, shards }: StatusDocument, given: string): string[] {
   const dir = escapeText(given);
   const name = leader === null ? "LEADER" : escapeText(leader);
   const failed = shards.some((shard) => shard.state === "failed");
@@ -258,7 +262,7 @@ function nextSteps({ verdict, leader, shards }: StatusDocument, given: string): 
       return [`Try: armdb doctor ${name} --data ${dir}`];
     case "diverged":
       return [
-        `Try: armdb compare ${dir} ${name}; to take the leader's, stop the follower and run armdb replicate ${name} --data ${dir} --accept-leader`,
+        `Try: armdb compare ${dir} ${name}; to take the leader's, ${running ? "stop the follower and " : ""}run armdb replicate ${name} --data ${dir} --accept-leader`,
       ];
     case "incomplete":
       return [`Try: ${goOnCommand({ leader }, given)}`];

@@ -91,8 +91,8 @@ function debtsAfter(
 function gapAfter(state: ShardState, main: MainLink, trouble: LeaderTrouble): ShardState {
   const { leader } = state;
   if (!("stream" in main) || trouble.kind === "own") return state;
-  const hasGap = leader.hasGap || main.stream.is !== "polling";
-  return { ...state, leader: { ...leader, hasGap, streamWasLost: true } };
+  // Also where it was taken for polling: that may have been a stream whose proof was late.
+  return { ...state, leader: { ...leader, hasGap: true, streamWasLost: true } };
 }
 
 /** Goes to what follows that trouble. */

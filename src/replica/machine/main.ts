@@ -26,7 +26,6 @@ export function toMain(
       return main.at === "dialing" ? answered(state, main, input, turn) : state;
     case "caughtUp": {
       if (main.at !== "scanning") return state;
-      if (main.protocol === 1) turn.actions.push({ kind: "probe", link: main.link });
       const stream = firstVerdict(main.protocol, nowMs);
       return { ...state, main: { ...main, at: "confirming", caughtUpAtMs: nowMs, stream } };
     }
@@ -34,12 +33,12 @@ export function toMain(
       return main.at === "confirming" ? beginStream(state, main, turn) : state;
     case "heartbeat": {
       if (!("stream" in main)) return state;
-      const verdict = verdictOfHeartbeat(main.stream, nowMs);
+      const verdict = verdictOfHeartbeat(main.stream);
       return afterHeartbeat(withStream(state, main, verdict, turn), nowMs);
     }
     case "batch":
       if (!("stream" in main)) return state;
-      return afterBatch(withStream(state, main, verdictOfBatch(main.stream), turn), input, nowMs);
+      return afterBatch(withStream(state, main, verdictOfBatch(), turn), input, nowMs);
     case "ended":
       return mainEnded(state, main, input.end, turn);
   }

@@ -12,7 +12,7 @@ import { toMain } from "./main.ts";
 import { afterCalendar, calendarAtMs, earliest, owe, payAtMs } from "./owed.ts";
 import { FIRST_PAUSE } from "./pauses.ts";
 import { isReady, reportedState, stateWord } from "./shown.ts";
-import { verdictHeldUp, verdictOfTime, withStream } from "./stream.ts";
+import { probeAtMs, probeWhenDue, verdictHeldUp, withStream } from "./stream.ts";
 import type { MachineSettings, ShardState } from "./types.ts";
 import { durable, judged } from "./whole.ts";
 
@@ -72,9 +72,7 @@ export function step(state: ShardState, input: Input): Outcome {
 export function wakeAtMs(state: ShardState): number | null {
   const { main } = state;
   if (main.at === "resting") return main.untilMs;
-  const isProbing = "stream" in main && main.stream.is === "probing";
-  const verdictAtMs = isProbing ? main.stream.untilMs : null;
-  return earliest(verdictAtMs, earliest(calendarAtMs(state), payAtMs(state)));
+  return earliest(probeAtMs(state), earliest(calendarAtMs(state), payAtMs(state)));
 }
 
 /** `end` was said. */
@@ -156,14 +154,13 @@ function heldUp(state: ShardState, ms: number, turn: Turn): ShardState {
   return withStream(state, main, verdictHeldUp(main.stream, turn.nowMs), turn);
 }
 
-/** What is due by now: the next connect, a verdict on the stream, the calendar, a scan that is owed. */
+/** What is due by now: the next connect, the question for the stream, the calendar, a scan that is owed. */
 function goOn(state: ShardState, turn: Turn): ShardState {
   const { main } = state;
   const { nowMs } = turn;
   if (main.at === "resting") return nowMs < main.untilMs ? state : askMain(state, turn);
   if (!("stream" in main)) return state;
-  const next = withStream(state, main, verdictOfTime(main.stream, nowMs), turn);
-  return pay(afterCalendar(next, nowMs), turn);
+  return pay(afterCalendar(probeWhenDue(state, turn), nowMs), turn);
 }
 
 /** Begins the scan that is owed: beside a protocol 1 stream, in the place of a protocol 2 one. */
@@ -174,9 +171,13 @@ function pay(state: ShardState, turn: Turn): ShardState {
   return isBeside ? askBeside(state, turn) : closeForScan(state, turn);
 }
 
-/** What others are told of a change, `end` last. */
+/** What others are told of a change: first what is to be durable by the time that the rest is told, `end` last. */
 function tellOthers(before: ShardState, after: ShardState, { nowMs, actions }: Turn): void {
   const { owed, leader, complete, diverged } = after;
+  const isSame = complete === before.complete && diverged === before.diverged;
+  const isSaved = isSame && leader.protocol === before.leader.protocol;
+  // `start` brings what the state file has already.
+  if (!isSaved && before.main.at !== "new") actions.push({ kind: "save" });
   if (owed !== null && owed.why !== before.owed?.why) {
     actions.push({ kind: "report", report: { kind: "owed", why: owed.why } });
   }
@@ -186,9 +187,5 @@ function tellOthers(before: ShardState, after: ShardState, { nowMs, actions }: T
   if (isReady(after) && !isReady(before)) {
     actions.push({ kind: "report", report: { kind: "ready", protocol: leader.protocol } });
   }
-  const isSame = complete === before.complete && diverged === before.diverged;
-  const isSaved = isSame && leader.protocol === before.leader.protocol;
-  // `start` brings what the state file has already.
-  if (!isSaved && before.main.at !== "new") actions.push({ kind: "save" });
   if (isOver(after)) actions.push({ kind: "end", error: after.ending?.error ?? null });
 }

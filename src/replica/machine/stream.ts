@@ -1,45 +1,56 @@
 // Whether a connection that has caught up carries the live stream. Protocol 2 gives it or says that it does not. A
-// protocol 1 leader without the stream to give echoes a probe; one that streams never answers it, and sends its own
-// first heartbeat 5 s after CaughtUp (wire.md, points 1 to 3). No verdict changes what is owed. Pure.
+// protocol 1 leader sends a heartbeat 5 s after CaughtUp where it streams, and where it has no stream to give nothing
+// but an echo for each one of ours (wire.md, points 1 to 3). So we send none until a stream would have shown itself: a
+// batch, or a heartbeat that nobody asked for, is proof, however late it comes. No verdict changes what is owed. Pure.
 
-import { HEARTBEAT_INTERVAL_MS, PROBE_VERDICT_MS } from "../../limits.ts";
+import { HEARTBEAT_INTERVAL_MS } from "../../limits.ts";
 import type { ProtocolVersion } from "../../wire/messages.ts";
 import { log, type Turn } from "./actions.ts";
 import { schedule } from "./owed.ts";
 import type { MainConfirming, ShardState, Stream, Streaming } from "./types.ts";
 
-/** An echo comes well before this; a streaming leader's own heartbeat never does. */
-const ECHO_WITHIN_MS = HEARTBEAT_INTERVAL_MS - 500;
+/** After CaughtUp: a stream's first heartbeat has come by then, unless the network is slow. */
+const PROBE_AFTER_MS = HEARTBEAT_INTERVAL_MS + 1_000;
+/** What lies unread after we were held up is read within this. */
+const READ_WITHIN_MS = 1_000;
 
-const PROVEN: Stream = { is: "live", echoUntilMs: null };
+const LIVE: Stream = { is: "live" };
 const POLLING: Stream = { is: "polling" };
+const PROBED: Stream = { is: "probing", probeAtMs: null };
 
 /** At CaughtUp. */
 export function firstVerdict(protocol: ProtocolVersion, nowMs: number): Stream {
-  if (protocol === 2) return PROVEN;
-  const [untilMs, echoUntilMs] = [nowMs + PROBE_VERDICT_MS, nowMs + ECHO_WITHIN_MS];
-  return { is: "probing", untilMs, echoUntilMs };
+  return protocol === 2 ? LIVE : { is: "probing", probeAtMs: nowMs + PROBE_AFTER_MS };
 }
 
 /** A live batch came: whatever the heartbeats look like, the stream is here. */
-export function verdictOfBatch(stream: Stream): Stream {
-  return stream.is === "live" && stream.echoUntilMs === null ? stream : PROVEN;
+export function verdictOfBatch(): Stream {
+  return LIVE;
 }
 
-export function verdictOfHeartbeat(stream: Stream, nowMs: number): Stream {
-  if (stream.is === "polling" || stream.echoUntilMs === null) return stream;
-  return nowMs < stream.echoUntilMs ? POLLING : PROVEN;
+/** The first one behind our probe may be its echo; a leader without a stream sends no second one. */
+export function verdictOfHeartbeat(stream: Stream): Stream {
+  return stream.is === "probing" && stream.probeAtMs === null ? POLLING : LIVE;
 }
 
-/** No echo came for as long as one takes. An echo that comes later still counts as one. */
-export function verdictOfTime(stream: Stream, nowMs: number): Stream {
-  if (stream.is !== "probing" || nowMs < stream.untilMs) return stream;
-  return { is: "live", echoUntilMs: stream.echoUntilMs };
+/** When it is to be asked for, null: not, or it was. */
+export function probeAtMs({ main }: ShardState): number | null {
+  return "stream" in main && main.stream.is === "probing" ? main.stream.probeAtMs : null;
 }
 
-/** We were held up, so the echo may lie unread: it gets its time anew. */
+/** Asks for it with one heartbeat, when it is time. */
+export function probeWhenDue(state: ShardState, { nowMs, actions }: Turn): ShardState {
+  const { main } = state;
+  const atMs = probeAtMs(state);
+  if (atMs === null || nowMs < atMs || !("stream" in main)) return state;
+  actions.push({ kind: "probe", link: main.link });
+  return { ...state, main: { ...main, stream: PROBED } };
+}
+
+/** We were held up, so the stream's heartbeat may lie unread: it is read before we ask. */
 export function verdictHeldUp(stream: Stream, nowMs: number): Stream {
-  return stream.is === "probing" ? { ...stream, untilMs: nowMs + PROBE_VERDICT_MS } : stream;
+  if (stream.is !== "probing" || stream.probeAtMs === null) return stream;
+  return { is: "probing", probeAtMs: Math.max(stream.probeAtMs, nowMs + READ_WITHIN_MS) };
 }
 
 /**

@@ -45,15 +45,11 @@ export interface Owed {
   readonly holdsReady: boolean;
 }
 
-/**
- * Whether the main connection carries the live stream. `echoUntilMs`: a first heartbeat before then is the probe's
- * echo.
- */
+/** Whether the main connection carries the live stream. `probeAtMs`: when it is asked for; null: it was. */
 export type Stream =
-  | { readonly is: "probing"; readonly untilMs: number; readonly echoUntilMs: number }
+  | { readonly is: "probing"; readonly probeAtMs: number | null }
   | { readonly is: "polling" }
-  /** `echoUntilMs` null: a live batch, a later heartbeat or protocol 2 proved it. */
-  | { readonly is: "live"; readonly echoUntilMs: number | null };
+  | { readonly is: "live" };
 
 /** `own`: closed here for a scan; `soon`: the leader asked for it, or is about to give the stream back. */
 export interface Resting {

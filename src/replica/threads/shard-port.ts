@@ -5,7 +5,7 @@ import { fromPlainError, type PlainError } from "../../errors.ts";
 import type { HeldShard } from "../../store/held-files.ts";
 import type { ProtocolVersion, ShardInfo } from "../../wire/messages.ts";
 import type { CompareEvent } from "../compare/compare-types.ts";
-import type { FollowerHost, FollowerReport } from "../follower-types.ts";
+import type { FollowerHost, FollowerReport, ShardSnapshot } from "../follower-types.ts";
 import type { ShardFollower } from "../shard-follower.ts";
 
 /** Supervisor to shard. `prepared` answers the last request of that kind. */
@@ -40,7 +40,7 @@ export type ShardMessage =
       readonly what: "accepted" | "scanning" | "over";
     }
   | { readonly kind: "confirming"; readonly link: number }
-  | { readonly kind: "save" }
+  | { readonly kind: "save"; readonly snapshot: ShardSnapshot }
   /** Its files are open. */
   | { readonly kind: "holds"; readonly held: HeldShard }
   | { readonly kind: "compare"; readonly id: number; readonly event: CompareEvent }
@@ -66,7 +66,7 @@ export class ShardPort {
       drop: (request) => send({ kind: "drop", request }),
       tell: (request, what) => send({ kind: "tell", request, what }),
       confirming: (link) => send({ kind: "confirming", link }),
-      save: () => send({ kind: "save" }),
+      save: (snapshot) => send({ kind: "save", snapshot }),
       holds: (held) => send({ kind: "holds", held }),
       report: (report) => send({ kind: "report", report }),
     };

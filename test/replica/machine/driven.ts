@@ -183,19 +183,19 @@ export function started(settings: Partial<MachineSettings> = {}): Driven {
   return new Driven(settings).start();
 }
 
-/** Live on that protocol: on protocol 1 no echo came. */
+/** Live on that protocol: on protocol 1 the stream's first heartbeat came. */
 export function live(protocol: ProtocolVersion, settings: Partial<MachineSettings> = {}): Driven {
-  return started({ ...settings, protocol })
+  const machine = started({ ...settings, protocol })
     .streaming()
-    .durable()
-    .wait(3_000);
+    .durable();
+  return protocol === 2 ? machine : machine.wait(5_000).heartbeat();
 }
 
 /** On a protocol 1 leader without the stream to give. */
 export function polling(settings: Partial<MachineSettings> = {}): Driven {
   const machine = started({ ...settings, protocol: 1 })
     .confirming()
-    .wait(800)
+    .wait(6_800)
     .heartbeat();
   return machine.whole().judged().durable();
 }

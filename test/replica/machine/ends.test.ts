@@ -102,7 +102,7 @@ describe("a connection that ends", () => {
     expect(live(2).ended().state.leader.hasGap).toBe(true);
     expect(started().confirming().ended().state.leader.hasGap).toBe(true);
     expect(started().scanning().ended().state.leader.hasGap).toBe(false);
-    expect(polling().ended().state.leader.hasGap).toBe(false);
+    expect(polling().ended().state.leader.hasGap).toBe(true);
     expect(live(2).take({ kind: "rescan" }).state.leader.hasGap).toBe(false);
     expect(started({ followedBefore: true }).state.leader.hasGap).toBe(true);
   });

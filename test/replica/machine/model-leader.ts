@@ -42,6 +42,8 @@ export class LeaderLink {
   phase: "handshake" | "scanning" | "past" | "closed" = "handshake";
   cursor = 0;
   isPolling = false;
+  /** The stream was given to it. */
+  hasStream = false;
 
   constructor(protocol: ProtocolVersion, send: (message: Message) => void) {
     this.protocol = protocol;
@@ -119,6 +121,7 @@ export class ModelLeader {
   #give(link: LeaderLink): void {
     this.#streamTaken = true;
     this.#streamer = link;
+    link.hasStream = true;
     if (this.generation === 3) this.#empty();
   }
 

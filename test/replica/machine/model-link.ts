@@ -34,7 +34,8 @@ export class ModelLink {
   readonly role: Role;
   readonly #world: LinkWorld;
   #there: LeaderLink | null = null;
-  #incarnation = 0;
+  /** The leader's process at the other end; 0: none yet. */
+  incarnation = 0;
   #phase: "dialing" | "making" | "scanning" | "confirming" | "past" = "dialing";
   #held: Message[] = [];
   #heardAtMs: number;
@@ -56,11 +57,16 @@ export class ModelLink {
       const { leader } = world;
       if (this.#isOver) return;
       if (!leader.isUp) return this.#deliver({ kind: "eof" });
-      this.#incarnation = leader.incarnation;
+      this.incarnation = leader.incarnation;
       this.#there = new LeaderLink(protocol, (message) => this.#deliver(message));
       leader.accept(this.#there);
     });
     this.#watch();
+  }
+
+  /** The leader gave it the live stream. */
+  get hasStream(): boolean {
+    return this.#there?.hasStream === true;
   }
 
   /** Bytes wait on the way; nothing is lost. */
@@ -164,7 +170,7 @@ export class ModelLink {
     time.after(
       CAUGHT_UP_CONFIRM_MS + dice.below(300),
       () => {
-        const lives = leader.isUp && leader.incarnation === this.#incarnation;
+        const lives = leader.isUp && leader.incarnation === this.incarnation;
         if (lives && this.#there?.phase !== "closed") this.#signOfLife();
       },
       true,

@@ -10,6 +10,7 @@ import { ModelLeader, RING_EVENTS } from "./model-leader.ts";
 import { type Heard, ModelLink } from "./model-link.ts";
 import { ModelReplica } from "./model-replica.ts";
 import { hold, type Machine, Watched } from "./properties.ts";
+import { StreamTruth } from "./model-streams.ts";
 import { type Event, Timeline } from "./timeline.ts";
 
 const RESYNC_MS = 40_000;
@@ -31,6 +32,7 @@ export class Model {
   readonly #machine: Machine;
   #watched!: Watched;
   #links = new Map<number, ModelLink>();
+  readonly #streams = new StreamTruth();
   #tick: Event | null = null;
   #granted = new Map<number, Event>();
   #saved: SavedShard = NOTHING_SAVED;
@@ -66,6 +68,7 @@ export class Model {
     const { state } = this.#watched;
     hold("heals", state.owed === null, `owes ${state.owed?.why}, ${state.main.at}`);
     hold("heals", state.main.at === "streaming", `is ${state.main.at}`);
+    this.#streams.settled(state.main, this.#main);
     const { versions } = this.leader;
     const older = versions.findIndex(
       (version, slot) => (this.replica.versions[slot] ?? 0) < version,
@@ -197,6 +200,7 @@ export class Model {
   #look(): void {
     this.#rearm();
     const { machine, state } = this.#watched;
+    this.#streams.look(state.main, this.#main);
     if (state.main.at !== "over") {
       hold("diverged", state.diverged === this.replica.diverged.size, "is not what the judge said");
     }
@@ -229,6 +233,7 @@ export class Model {
       case "batch":
         return this.#batch(from, what);
       case "ended":
+        if (from.role === "main") this.#streams.lost(this.#watched.state.main, from);
         this.#links.delete(link);
         return this.#take({ kind: "ended", link, end: what.end });
       case "opened":
@@ -247,6 +252,10 @@ export class Model {
     this.leader.drops = this.replica.witnessed(this.leader.drops, last);
     this.#struck(struck.length);
     this.#take({ kind: "batch", link, events: events.length, full });
+  }
+
+  get #main(): ModelLink | undefined {
+    return [...this.#links.values()].find(({ role }) => role === "main");
   }
 
   #struck(count: number): void {
@@ -316,6 +325,8 @@ export class Model {
         return this.#take({ kind: "judged", link: action.link, ...this.replica.judge() });
       case "acceptLeader":
         return this.replica.distrust();
+      case "leaderRestarted":
+        return this.#streams.restarted(this.#main);
       case "save": {
         const { complete, diverged, owed } = this.#watched.state;
         this.#saved = { complete, diverged, owed };

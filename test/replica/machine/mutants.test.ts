@@ -79,6 +79,16 @@ const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    wrong: "a stream that has not shown itself in time is taken for live",
+    breaks: ["stream"],
+    changes: [change("stream.ts", `= { is: "probing", probeAtMs: null }`, `= { is: "live" }`)],
+  },
+  {
+    wrong: "an echo of the probe is taken for a heartbeat of the stream",
+    breaks: ["stream"],
+    changes: [change("stream.ts", "? POLLING : LIVE", "? LIVE : LIVE")],
+  },
+  {
     wrong: "a whole scan resets the backoff",
     breaks: ["pauses"],
     changes: [

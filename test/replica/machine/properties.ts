@@ -4,7 +4,7 @@
 
 import type { Action, Outcome } from "../../../src/replica/machine/actions.ts";
 import type { Input } from "../../../src/replica/machine/inputs.ts";
-import type { MachineSettings, ShardState } from "../../../src/replica/machine/types.ts";
+import type { MachineSettings, ShardState, Stream } from "../../../src/replica/machine/types.ts";
 
 /** The machine, or a mutant of it. */
 export interface Machine {
@@ -226,13 +226,13 @@ function isAwaited({
     case "resting":
       return false;
     case "streaming":
-      if (main.stream.is === "probing") return false;
+      if (isUnasked(main.stream)) return false;
       if (last?.isJudged !== true || beside.at !== "none") return true;
       // The end of a run makes a debt due; with --once and --resync off nothing is to come.
       if (owed !== null) return owed.notBeforeMs === null && run !== null;
       return settings.once || (scheduledAtMs === null && settings.resyncMs === null);
     case "confirming":
-      return main.stream.is !== "probing";
+      return !isUnasked(main.stream);
     case "new":
     case "asking":
     case "dialing":
@@ -241,4 +241,9 @@ function isAwaited({
     case "over":
       return true;
   }
+}
+
+/** The stream has not been asked for yet. */
+function isUnasked(stream: Stream): boolean {
+  return stream.is === "probing" && stream.probeAtMs !== null;
 }

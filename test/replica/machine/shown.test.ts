@@ -45,7 +45,7 @@ describe("the state", () => {
     look(machine.take({ kind: "filesMade", error: null }));
     look(machine.caughtUp());
     look(machine.whole().judged());
-    look(machine.wait(3_000));
+    look(machine.wait(5_000).heartbeat());
     machine.take({ kind: "rescan" });
     look(machine.granted(2).opened(2).shardInfo(2));
     look(polling());
