@@ -27,6 +27,7 @@ export interface LoadedCounts {
 /** Reads all slots of `table.slotCount`; throws DiskError where the disk cannot. */
 export function loadSlots(file: DiskFile, layout: SlotLayout, table: SlotTable): LoadedCounts {
   const counts = { occupied: 0, deleted: 0, free: 0, torn: 0 };
+  const step = layout.slotSize / 4;
   for (const { scanner, first, slots, summary } of chunksOf(file, layout, table)) {
     counts.occupied += summary.occupied;
     counts.deleted += summary.deleted;
@@ -34,9 +35,12 @@ export function loadSlots(file: DiskFile, layout: SlotLayout, table: SlotTable):
     counts.torn += summary.damaged;
     // A table begins with never-used slots: a chunk of nothing else is entered already.
     if (summary.versionMax < 0 && summary.damaged === 0) continue;
-    for (let index = 0; index < slots; index++) {
-      const word = wordAt(scanner, index);
-      if (word !== 0) table.setSlot(first + index, word, crcAt(scanner, index));
+    const { words, facts } = scanner;
+    for (let index = 0, at = 0; index < slots; index++, at += step) {
+      const word = words[at] as number;
+      if (word === 0) continue;
+      const known = facts[index] as number;
+      table.setSlot(first + index, worth(word, known), crcOf(words[at + 1] as number, known));
     }
   }
   return counts;
@@ -52,13 +56,18 @@ export function* checkSlots(
   table: SlotTable,
   spoilt: (slot: number, word: number) => void,
 ): Generator<void> {
+  const step = layout.slotSize / 4;
   for (const { scanner, first, slots } of chunksOf(file, layout, table)) {
-    for (let index = 0; index < slots; index++) {
+    const { words, facts } = scanner;
+    for (let index = 0, at = 0; index < slots; index++, at += step) {
       const slot = first + index;
       const held = table.word(slot);
-      const word = wordAt(scanner, index);
-      const isRecord = statusOf(held) === STATUS_OCCUPIED;
-      const isSame = word === held && (!isRecord || crcAt(scanner, index) === table.crc(slot));
+      const known = facts[index] as number;
+      const word = worth(words[at] as number, known);
+      const isSame =
+        word === held &&
+        (statusOf(held) !== STATUS_OCCUPIED ||
+          crcOf(words[at + 1] as number, known) === table.crc(slot));
       if (isSame || statusOf(held) === STATUS_INVALID) continue;
       spoilt(slot, word);
       table.setSlot(slot, distrusted(held), 0);
@@ -86,15 +95,12 @@ function* chunksOf(file: DiskFile, layout: SlotLayout, table: SlotTable): Genera
   }
 }
 
-/** The meta word of a slot in the scanner's chunk, as the table is to have it: distrusted where its bytes are not sound. */
-function wordAt({ words, facts, layout }: SlotScanner, index: number): number {
-  const word = words[(index * layout.slotSize) / 4] as number;
-  const isSound = ((facts[index] as number) & (SLOT_BAD_CRC | SLOT_BAD_STATUS)) === 0;
-  return isSound ? word : distrusted(word);
+/** A slot's meta word as the table is to have it: distrusted where the slot's bytes are not sound. */
+function worth(word: number, facts: number): number {
+  return (facts & (SLOT_BAD_CRC | SLOT_BAD_STATUS)) === 0 ? word : distrusted(word);
 }
 
 /** The crc of an OCCUPIED slot that is sound, else 0. */
-function crcAt({ words, facts, layout }: SlotScanner, index: number): number {
-  const isLive = ((facts[index] as number) & SLOT_LIVE) !== 0;
-  return isLive ? (words[(index * layout.slotSize) / 4 + 1] as number) : 0;
+function crcOf(crc: number, facts: number): number {
+  return (facts & SLOT_LIVE) === 0 ? 0 : crc;
 }
