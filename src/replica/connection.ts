@@ -9,6 +9,7 @@ import { ShardScan } from "../link/shard-scan.ts";
 import { LiveAge } from "../link/live-age.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
 import { AckPacer } from "./ack-pacer.ts";
+import type { BatchPurpose } from "./apply/batch-applier.ts";
 import type { ConnectionOptions, ConnectionOwner } from "./connection-types.ts";
 import { HeldFrames } from "./held-frames.ts";
 import type { ConnectionEnd } from "./machine/inputs.ts";
@@ -28,6 +29,7 @@ export class Connection implements ScanSink, ShardLinkOwner {
   #held: HeldFrames | null = null;
   /** Null before the scan begins. */
   kind: ScanKind | null = null;
+  #purpose: BatchPurpose = "scan";
   /** Events of the scan that changed something here. */
   taken = 0;
   #answer: ((lives: boolean) => void) | null = null;
@@ -76,9 +78,10 @@ export class Connection implements ScanSink, ShardLinkOwner {
   }
 
   /** The scan begins: acks run ahead, and what was held while the files were made is taken, in its order. */
-  beginScan(kind: ScanKind): void {
+  beginScan(kind: ScanKind, purpose: BatchPurpose): void {
     const body = this.#body();
     this.kind = kind;
+    this.#purpose = purpose;
     this.#acks = new AckPacer({
       ...this.#options.limits,
       clock: this.#options.clock,
@@ -145,14 +148,11 @@ export class Connection implements ScanSink, ShardLinkOwner {
   batch(payload: Uint8Array): ReturnType<ScanSink["batch"]> {
     if (this.#held !== null) return this.#held.batch(payload);
     const { intake, judge } = this.#body();
-    // What the stream has brought goes out first, so that the writes below are the scan's alone.
-    if (this.role === "beside") intake.writePending();
-    this.#owner.scanBatch(this, payload);
-    const outcome = intake.take(payload, this.protocol, "scan");
+    const outcome = intake.take(payload, this.protocol, this.#purpose);
     if (outcome.kind === "refused") return { fault: outcome.reason };
     this.age.scanBatch(this.link.lastFrameAtMs, this.link.session.windowAcks);
     this.taken += outcome.taken;
-    judge.note(outcome.differences);
+    judge.note(this.number, outcome.differences);
     this.#owner.scanApplied(this, outcome);
     return outcome;
   }

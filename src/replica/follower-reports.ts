@@ -6,13 +6,9 @@ import type { Clock } from "../io/clock.ts";
 import type { ScanEnd } from "../link/scan-types.ts";
 import { DIVERGED_LISTED_MAX } from "../limits.ts";
 import type { AppliedBatch } from "./apply/batch-applier.ts";
+import type { ScanJudge } from "./apply/scan-judge.ts";
 import type { Connection } from "./connection.ts";
-import type {
-  DivergedSlot,
-  FollowerHost,
-  FollowerSettings,
-  ShardSnapshot,
-} from "./follower-types.ts";
+import type { FollowerHost, FollowerSettings, ShardSnapshot } from "./follower-types.ts";
 import type { Report } from "./machine/actions.ts";
 import { NO_PROGRESS, progressOf } from "./machine/shown.ts";
 import type { ShardState } from "./machine/types.ts";
@@ -117,11 +113,16 @@ export class FollowerReports {
     this.#lastScan = { scanned: end.events, taken: connection.taken };
   }
 
-  judged(diverged: readonly DivergedSlot[]): void {
-    this.counts.diverged = diverged.slice(0, DIVERGED_LISTED_MAX);
-    if (diverged.length === 0) return;
-    const slots = this.counts.diverged;
-    this.#host.report({ kind: "diverged", shard: this.#shard, slots, total: diverged.length });
+  judged(judge: ScanJudge): void {
+    this.struck(judge);
+    const { diverged: slots } = this.counts;
+    const total = judge.divergedCount;
+    if (total > 0) this.#host.report({ kind: "diverged", shard: this.#shard, slots, total });
+  }
+
+  /** Newer events have overwritten some that were diverged. */
+  struck(judge: ScanJudge): void {
+    this.counts.diverged = judge.listed(DIVERGED_LISTED_MAX);
   }
 
   accepted(slots: number): void {

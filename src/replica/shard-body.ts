@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { ArmdbError, type PlainError, toPlainError } from "../errors.ts";
 import { CURSOR_BYTES, CURSOR_FILE, decodeCursor, encodeCursor } from "../format/cursor.ts";
 import { shardDirectory } from "../format/routing.ts";
-import { SHARD_FILE } from "../format/shard-header.ts";
 import type { SlotLayout } from "../format/slot.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
@@ -90,11 +89,6 @@ export class ShardBody {
       cursorToSave: () => this.#cursorToSave(),
       failed,
     });
-  }
-
-  /** The path of its data file, for messages. */
-  static dataPath(settings: FollowerSettings): string {
-    return join(settings.dir, shardDirectory(settings.shard), SHARD_FILE);
   }
 
   /** It was made, or a scan came through: from now on a stop leaves the files closed clean, as after anything that was written. */

@@ -4,19 +4,16 @@
 import { ArmdbError, type PlainError, toPlainError } from "../errors.ts";
 import { layoutOf } from "../store/geometry.ts";
 import type { ShardInfo } from "../wire/messages.ts";
-import { Divergence } from "./divergence.ts";
 import type { FollowerHost, FollowerSettings } from "./follower-types.ts";
 import type { FollowerReports } from "./follower-reports.ts";
 import type { Told } from "./machine/inputs.ts";
 import { geometryTrouble } from "./misfit.ts";
-import type { ScanObserver } from "./compare/scan-observer.ts";
 import { ShardBody, type ShardBodyTools } from "./shard-body.ts";
 
 export interface ShardFilesOptions {
   readonly settings: FollowerSettings;
   readonly host: FollowerHost;
   readonly tools: ShardBodyTools;
-  readonly observer: ScanObserver;
   readonly reports: FollowerReports;
   /** For texts. */
   readonly leader: string;
@@ -28,7 +25,6 @@ export interface ShardFilesOptions {
 export class ShardFiles {
   readonly #options: ShardFilesOptions;
   body: ShardBody | null = null;
-  divergence: Divergence | null = null;
   #shardInfo: ShardInfo | null = null;
   /** To be made once the first frame has proved sound. */
   #toMake: ShardInfo | null = null;
@@ -69,7 +65,7 @@ export class ShardFiles {
     const failed = (error: PlainError) => tell({ kind: "diskFailed", error });
     const body = new ShardBody(settings, layout, newSlotCount, tools, failed);
     this.body = body;
-    this.divergence = new Divergence(body, settings.saved.diverged);
+    body.judge.remember(settings.saved.diverged, settings.saved.machine.diverged);
     if (newSlotCount !== null) body.markWorthClosing();
     reports.opened(body, newSlotCount !== null);
     host.holds(body.store.held);
@@ -123,26 +119,25 @@ export class ShardFiles {
 
   /** A scan was whole: what the leader does not have is cleared where it cannot be trusted, and what differs is told. */
   judge(link: number): void {
-    const { observer, reports, tellNext } = this.#options;
+    const { reports, tellNext } = this.#options;
     const body = this.need();
-    observer.scanWhole();
-    const { leftovers, suspects, diverged } = body.judge.finish();
-    for (const slot of leftovers) body.store.clearSlot(slot);
+    const { judge, store } = body;
+    const suspects = judge.finish(link, (slot) => store.clearSlot(slot));
     if (this.#hasAccepted) body.intake.recountVersions();
     this.#hasAccepted = false;
     body.markWorthClosing();
     body.durability.wrote();
-    this.divergence?.judged(diverged);
-    reports.judged(diverged);
+    reports.judged(judge);
     // Nothing comes between a scan and its judgement.
-    tellNext({ kind: "judged", link, suspects, diverged: diverged.length });
+    tellNext({ kind: "judged", link, suspects, diverged: judge.divergedCount });
   }
 
   /** --accept-leader: what is listed as lost is saved and no longer trusted, so that the next scan decides. */
   acceptLeader(): void {
-    const slots = this.divergence?.accept() ?? [];
-    this.need().intake.save(slots);
-    this.divergence?.distrust(slots);
+    const { judge, intake } = this.need();
+    const slots = judge.divergedSlots;
+    intake.save(slots);
+    judge.distrust(slots);
     this.#hasAccepted = true;
     this.#options.reports.accepted(slots.length);
   }

@@ -16,7 +16,7 @@ import { initialState, step, wakeAtMs } from "./machine/step.ts";
 import type { MachineSettings, ShardState } from "./machine/types.ts";
 import type { CompareEvent } from "./compare/compare-types.ts";
 import { DifferenceRecorder } from "./compare/difference-recorder.ts";
-import { ShardBody, type ShardBodyTools } from "./shard-body.ts";
+import type { ShardBodyTools } from "./shard-body.ts";
 import { ShardConnections } from "./shard-connections.ts";
 import { ShardFiles } from "./shard-files.ts";
 
@@ -58,22 +58,18 @@ export class ShardFollower {
     }));
     const tell = (told: Told) => this.#tell(told);
     this.#recorder = new DifferenceRecorder({
-      ...{ disk: tools.disk, clock, path: ShardBody.dataPath(settings) },
+      clock,
+      body: () => this.#files.body,
       rescan: () => this.rescan(),
     });
-    const observer = this.#recorder;
-    const shared = { settings, host, observer, reports: this.#reports, tell };
+    const shared = { settings, host, reports: this.#reports, tell };
     this.#files = new ShardFiles({
       ...{ ...shared, tools, leader: this.#state.settings.leader },
       tellNext: (told) => void this.#told.unshift(told),
     });
     this.#connections = new ShardConnections({
-      ...{ ...shared, net, clock, files: this.#files },
+      ...{ ...shared, net, clock, files: this.#files, observer: this.#recorder },
       mayWrite: () => this.#state.files === "open",
-      hasStream: () => {
-        const { main } = this.#state;
-        return main.at === "streaming" && main.stream.is !== "polling";
-      },
     });
   }
 
@@ -108,7 +104,8 @@ export class ShardFollower {
 
   /** Compares with the leader by the next scan; `send` gets events until `compared` or `failed`. One at a time. */
   compare(differencesMax: number, send: (event: CompareEvent) => void): void {
-    this.#recorder.start(differencesMax, send);
+    // That it has ended is said elsewhere, and its files are another's by now.
+    if (this.#state.main.at !== "over") this.#recorder.start(differencesMax, send);
   }
 
   /** Gives up the comparison under way without a word. */
@@ -194,6 +191,7 @@ export class ShardFollower {
       case "sync":
         return this.#files.sync(action.link);
       case "judge":
+        this.#connections.endLook(action.link);
         return this.#files.judge(action.link);
       case "acceptLeader":
         return this.#files.acceptLeader();
@@ -238,6 +236,7 @@ export class ShardFollower {
     this.#wake?.cancel();
     this.#tick?.cancel();
     this.#tick = null;
+    this.#recorder.stop();
     this.#reports.ended(error);
   }
 }
