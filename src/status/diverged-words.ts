@@ -7,10 +7,22 @@ import {
   differenceKind,
   SIDE_ABSENT,
 } from "../audit/compare-kinds.ts";
+import { STATUS_NAMES, statusOf, versionOf } from "../format/slot.ts";
+import type { DivergedEntry, SlotWord } from "./status-types.ts";
 
 /** Of meta words; `there` null: the leader does not have the slot. A judge has found them to differ: equal words have other bytes. */
 export function differenceHere(here: number, there: number | null): DifferenceKind {
   return differenceKind(here, there ?? SIDE_ABSENT, false) ?? "value";
+}
+
+/** One slot of the list that status and its JSON have, from meta words. */
+export function divergedEntry(slot: number, here: number, there: number | null): DivergedEntry {
+  const kind = differenceHere(here, there);
+  return { slot, kind, here: slotWord(here), there: there === null ? null : slotWord(there) };
+}
+
+function slotWord(word: number): SlotWord {
+  return { status: STATUS_NAMES[statusOf(word)], version: versionOf(word) };
 }
 
 export interface DivergedWord {

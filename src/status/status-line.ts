@@ -11,7 +11,7 @@ import type { StatusDocument } from "./status-types.ts";
 export function statusLine(document: StatusDocument): string {
   const { shards, verdict } = document;
   if (verdict === "incomplete") return "stopped; the first copy is not complete";
-  if (!document.running) return "stopped: no follower runs";
+  if (!document.running) return `${atRestText(document)}no follower runs`;
   if (shards.length === 0) return `${verdict}: no shard is known yet`;
   if (shards.every(({ silentMs, activity }) => silentMs === null || activity === "starting")) {
     return "starting";
@@ -31,6 +31,14 @@ export function statusLine(document: StatusDocument): string {
     ...(reason === null ? [] : [reason]),
   ];
   return `${verdict}: ${parts.filter((part) => part !== "").join(", ")}`;
+}
+
+/** What is before `no follower runs`. */
+function atRestText({ verdict, shards }: StatusDocument): string {
+  if (verdict !== "diverged") return "stopped: ";
+  const diverged = shards.filter(({ divergedSlots }) => (divergedSlots ?? 0) > 0).length;
+  const word = diverged === 1 ? "differs" : "differ";
+  return `diverged: ${diverged} of ${shards.length} shards ${word}, and `;
 }
 
 function lagText({ shards }: StatusDocument): string {

@@ -16,23 +16,29 @@ import { STATUS_OCCUPIED, statusOf } from "../format/slot.ts";
 import { sidecarBytes } from "../format/versions-sidecar.ts";
 import { DiskError, type Disk, type DiskFile } from "../io/disk.ts";
 import { type FollowerState, readState } from "../store/state-file.ts";
+import { divergedEntry } from "./diverged-words.ts";
 import { type ShardStatus, type StatusDocument, UNKNOWN_SHARD } from "./status-types.ts";
+import { verdictAtRest } from "./verdict.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const READ_BYTES = 256 * 1024;
+/** Of a document, where no follower says it. */
+const NOTHING_UNDER_WAY = { catchUp: null, saveError: null, connectionsNextAtMs: null } as const;
 
 /** Throws no-database (10), incompatible (13), and DiskError for a directory that cannot be listed. */
 export function stoppedStatus(disk: Disk, dir: string, wallMs: number): StatusDocument {
   const directory = readDirectory(disk, dir);
   const state = readStateOrNull(disk, dir);
+  const { complete } = directory.copy;
+  const shards = directory.shards.map((look) => shardStatus(disk, directory, look, state, wallMs));
   return {
     schema: 1,
     command: "status",
     running: false,
     leader: state?.leader ?? null,
     protocol: state?.protocol ?? null,
-    verdict: directory.copy.complete === false ? "incomplete" : "stopped",
-    complete: directory.copy.complete,
+    verdict: verdictAtRest(shards, complete),
+    complete,
     connectionsToday: state === null ? null : connectionsToday(state, wallMs),
     connectionsPerDay: null,
     ready: false,
@@ -42,7 +48,9 @@ export function stoppedStatus(disk: Disk, dir: string, wallMs: number): StatusDo
     atMs: Math.round(wallMs),
     upMs: null,
     scanningShare: null,
-    shards: directory.shards.map((look) => shardStatus(disk, directory, look, state, wallMs)),
+    ...NOTHING_UNDER_WAY,
+    savedAtMs: state === null || state.savedAtMs === 0 ? null : state.savedAtMs,
+    shards,
   };
 }
 
@@ -68,6 +76,8 @@ export function unreachedStatus(
     atMs: Math.round(wallMs),
     upMs: null,
     scanningShare: null,
+    ...NOTHING_UNDER_WAY,
+    savedAtMs: null,
     shards: [],
   };
 }
@@ -93,6 +103,8 @@ function shardStatus(
     appliedTotal: cursor === null ? null : String(cursor.appliedTotal),
     maxVersionSeen: cursor?.maxVersionSeen ?? null,
     divergedSlots: saved?.divergedSlots ?? null,
+    diverged:
+      saved?.diverged.map(([slot, , here, there]) => divergedEntry(slot, here, there)) ?? [],
     complete: directory.copy.shards[shard] ?? null,
     lastFullScanMsAgo: scannedAtMs === null ? null : Math.max(0, Math.round(wallMs - scannedAtMs)),
   };

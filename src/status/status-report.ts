@@ -2,18 +2,16 @@
 // status-source.ts for the control socket, HTTP, the service manager and SIGUSR1. Pure.
 // Promises: a shard whose thread has said nothing for 20 s is called stalled, whatever it last said of itself.
 
-import { STATUS_NAMES, statusOf, versionOf } from "../format/slot.ts";
 import { DIVERGED_LISTED_MAX } from "../limits.ts";
 import type { DivergedSlot, SyncPolicy } from "../replica/follower-types.ts";
 import type { ShardView } from "../replica/shard-crew.ts";
 import { completeOfAll } from "../store/copy-state.ts";
 import { catchUpOfAll } from "./catch-up-shown.ts";
-import { differenceHere } from "./diverged-words.ts";
+import { divergedEntry } from "./diverged-words.ts";
 import { fieldsBy } from "./fields.ts";
 import {
   type DivergedEntry,
   type ShardStatus,
-  type SlotWord,
   type StatusDocument,
   UNKNOWN_SHARD,
 } from "./status-types.ts";
@@ -50,7 +48,7 @@ export function runningStatus(facts: RunningFacts): StatusDocument {
   const { nowMs } = facts;
   let listedLeft = DIVERGED_LISTED_MAX;
   const shards = facts.shards.map((view) => {
-    const diverged = view.snapshot?.diverged.slice(0, listedLeft).map(divergedEntry) ?? [];
+    const diverged = view.snapshot?.diverged.slice(0, listedLeft).map(entryOf) ?? [];
     listedLeft -= diverged.length;
     return { ...shardStatus(view, facts), diverged };
   });
@@ -102,17 +100,12 @@ function shardStatus(view: ShardView, facts: RunningFacts): Omit<ShardStatus, "d
   return { ...status, state, activity: text, lastError: text, ready: false };
 }
 
+function entryOf({ slot, here, there }: DivergedSlot): DivergedEntry {
+  return divergedEntry(slot, here, there);
+}
+
 /** Known of a shard whose thread has not spoken yet. */
 const STARTING = { activity: "starting", caughtUp: false, ready: false };
-
-function divergedEntry({ slot, here, there }: DivergedSlot): DivergedEntry {
-  const kind = differenceHere(here, there);
-  return { slot, kind, here: slotWord(here), there: there === null ? null : slotWord(there) };
-}
-
-function slotWord(word: number): SlotWord {
-  return { status: STATUS_NAMES[statusOf(word)], version: versionOf(word) };
-}
 
 function roundedOrNull(ms: number | null): number | null {
   return ms === null ? null : Math.round(ms);

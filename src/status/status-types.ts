@@ -64,7 +64,6 @@ export interface StatusDocument {
   /** False when any shard's is, true when all are. */
   readonly complete: boolean | null;
   readonly connectionsToday: number | null;
-
   /** What `--leader-connections` allows; null: no bound, or not known. */
   readonly connectionsPerDay: number | null;
   /** Every shard has caught up and is durable. */
@@ -79,12 +78,12 @@ export interface StatusDocument {
   /** Of all shards: how much of the time they scan. */
   readonly scanningShare: number | null;
   /** Of all shards together; null: none scans. */
-  readonly catchUp?: CatchUp | null;
+  readonly catchUp: CatchUp | null;
   /** Unix time at which the state file was saved last. */
-  readonly savedAtMs?: number | null;
+  readonly savedAtMs: number | null;
   /** Why it could not be saved; null: it could. */
-  readonly saveError?: string | null;
+  readonly saveError: string | null;
   /** Unix time of the next connection that --leader-connections allows; null: nobody waits for it. */
-  readonly connectionsNextAtMs?: number | null;
+  readonly connectionsNextAtMs: number | null;
   readonly shards: readonly ShardStatus[];
 }

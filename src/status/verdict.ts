@@ -37,6 +37,15 @@ export function verdictOf(shards: readonly ShardVerdictFacts[], stopping = false
   return SEVERITY[worst] as StatusVerdict;
 }
 
+/** The verdict where no follower runs: what it left. */
+export function verdictAtRest(
+  shards: readonly Pick<ShardStatus, "divergedSlots">[],
+  complete: boolean | null,
+): StatusVerdict {
+  if (shards.some(({ divergedSlots }) => (divergedSlots ?? 0) > 0)) return "diverged";
+  return complete === false ? "incomplete" : "stopped";
+}
+
 /** Exit status of `armdb status` (cli.md: Rules). */
 export function verdictStatus(verdict: StatusVerdict): 0 | 4 | 5 {
   switch (verdict) {

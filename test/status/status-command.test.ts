@@ -42,13 +42,18 @@ const UNSAVED = {
 } as const;
 
 /** A state file as a follower would leave it. */
-function leaveState(dir: string, wallMs: number, leader = "10.0.0.5:7400"): void {
+function leaveState(
+  dir: string,
+  wallMs: number,
+  leader = "10.0.0.5:7400",
+  divergedSlots = 0,
+): void {
   const state = {
     leader,
     protocol: 1 as const,
     created: true,
     shards: [
-      { ...UNSAVED, shard: 0, lastFullScanAtMs: wallMs - HOUR_MS, divergedSlots: 2 },
+      { ...UNSAVED, shard: 0, lastFullScanAtMs: wallMs - HOUR_MS, divergedSlots },
       { ...UNSAVED, shard: 1, lastFullScanAtMs: null, divergedSlots: 0 },
     ],
     connectionsAtMs: [wallMs - 30 * HOUR_MS, wallMs - HOUR_MS, wallMs - 1000],
@@ -87,7 +92,8 @@ describe("status without a follower", () => {
 
   test("takes leader, last scan, diverged slots and connections from the state file", async () => {
     using copy = new FixtureCopy("8x16-2-shards", "follower-clean");
-    leaveState(copy.path, Date.now());
+    const wallMs = Date.now();
+    leaveState(copy.path, wallMs, "10.0.0.5:7400", 2);
     const { document } = await statusOf(copy.path);
     expect(document).toMatchObject({ leader: "10.0.0.5:7400", protocol: 1, connectionsToday: 2 });
     const [first, second] = document.shards;
@@ -95,6 +101,7 @@ describe("status without a follower", () => {
     expect(first?.lastFullScanMsAgo).toBeGreaterThanOrEqual(HOUR_MS);
     expect(first?.lastFullScanMsAgo).toBeLessThan(HOUR_MS + 60_000);
     expect(second?.lastFullScanMsAgo).toBeNull();
+    expect(document).toMatchObject({ savedAtMs: wallMs, verdict: "diverged" });
   });
 
   const unknowns: [string, (copy: FixtureCopy) => void][] = [
@@ -188,7 +195,7 @@ describe("status without a follower", () => {
       "",
       "shard  state    lag  records  slots  last scan  healed  diverged",
     ]);
-    expect(lines[4]).toMatch(/^ {4}0 {2}stopped {4}- +\d+ +128 +1 h 00 m +- +2$/);
+    expect(lines[4]).toMatch(/^ {4}0 {2}stopped {4}- +\d+ +128 +1 h 00 m +- +0$/);
     expect(lines.join(" ")).toContain("Try: armdb replicate 10.0.0.5:7400 --data");
     for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(80);
   });

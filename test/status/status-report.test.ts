@@ -3,8 +3,11 @@
 import { describe, expect, test } from "bun:test";
 import { packMeta, STATUS_DELETED, STATUS_OCCUPIED } from "../../src/format/slot.ts";
 import type { ShardSnapshot, ShardState } from "../../src/replica/follower-types.ts";
+import { realDisk } from "../../src/io/real-disk.ts";
 import { durableLagMs, lagMs } from "../../src/status/lag.ts";
+import { stoppedStatus, unreachedStatus } from "../../src/status/status-offline.ts";
 import { verdictOf, verdictStatus } from "../../src/status/verdict.ts";
+import { FixtureCopy } from "../audit/repair-support.ts";
 import { documentOf, NOW_MS, snapshotOf, viewOf, WALL_MS } from "./facts.ts";
 
 const OWED = { why: "loss", sinceMs: 5_000, heldUntilMs: null } as const;
@@ -291,5 +294,21 @@ describe("the status document", () => {
   test("u64 past 2^53 keep every digit", () => {
     const document = documentOf([viewOf({ appliedTotal: 2n ** 64n - 1n })]);
     expect(document.shards[0]?.appliedTotal).toBe("18446744073709551615");
+  });
+});
+
+describe("the document of what does not answer", () => {
+  test("has every field that a running follower's has, with null for what is not known", () => {
+    using copy = new FixtureCopy("8x16-2-shards", "follower-clean");
+    const named = Object.keys(documentOf([])).sort();
+    for (const document of [
+      stoppedStatus(realDisk, copy.path, WALL_MS),
+      unreachedStatus({ pid: 7, leader: null }, WALL_MS),
+    ]) {
+      const printed = JSON.parse(JSON.stringify(document));
+      expect(Object.keys(printed).sort()).toEqual(named);
+      const unknown = { catchUp: null, saveError: null, connectionsNextAtMs: null };
+      expect(printed).toMatchObject({ ...unknown, savedAtMs: null });
+    }
   });
 });

@@ -79,7 +79,7 @@ function headLines(document: StatusDocument, { palette, columns, dir }: StatusSt
 }
 
 /** `2 of 2 shards differ from leader X`, `61 of 64 shards are scanning, 3 are live`. */
-function verdictText({ verdict, leader, shards }: StatusDocument): string {
+function verdictText({ verdict, leader, shards, running }: StatusDocument): string {
   const name = leader === null ? "a leader that is not known" : `leader ${escapeText(leader)}`;
   const all = formatCounted(shards.length, "shard");
   switch (verdict) {
@@ -90,7 +90,9 @@ function verdictText({ verdict, leader, shards }: StatusDocument): string {
       return `${statesText(shards)}, of ${name}`;
     case "diverged": {
       const diverged = shards.filter(({ divergedSlots }) => (divergedSlots ?? 0) > 0).length;
-      return `${formatCount(diverged)} of ${all} ${diverged === 1 ? "differs" : "differ"} from ${name}`;
+      const word = diverged === 1 ? "differs" : "differ";
+      const stopped = running ? "" : ", and no follower runs";
+      return `${formatCount(diverged)} of ${all} ${word} from ${name}${stopped}`;
     }
     case "incomplete":
       return "the first copy is not complete";
@@ -238,7 +240,7 @@ function wordText({ status, version }: SlotWord): string {
 }
 
 /** What to run next, by the verdict. */
-function nextSteps({ verdict, leader, shards }: StatusDocument, given: string): string[] {
+function nextSteps({ verdict, leader, shards, running }: StatusDocument, given: string): string[] {
   const dir = escapeText(given);
   const name = leader === null ? "LEADER" : escapeText(leader);
   const failed = shards.some((shard) => shard.state === "failed");
@@ -258,7 +260,7 @@ function nextSteps({ verdict, leader, shards }: StatusDocument, given: string): 
       return [`Try: armdb doctor ${name} --data ${dir}`];
     case "diverged":
       return [
-        `Try: armdb compare ${dir} ${name}; to take the leader's, stop the follower and run armdb replicate ${name} --data ${dir} --accept-leader`,
+        `Try: armdb compare ${dir} ${name}; to take the leader's, ${running ? "stop the follower and " : ""}run armdb replicate ${name} --data ${dir} --accept-leader`,
       ];
     case "incomplete":
       return [`Try: ${goOnCommand({ leader }, given)}`];
