@@ -175,13 +175,14 @@ export class ShardConnections implements ConnectionOwner<Connection> {
   }
 
   live(from: Connection, payload: Uint8Array, full: boolean, batch: AppliedBatch): void {
-    const { observer, reports, files, tell } = this.#options;
+    const { observer, reports, files, clock, tell } = this.#options;
     const { layout } = files.need().store;
     reports.heard(from, batch);
+    const heldAtMs = full ? from.age.heldAtMs(clock.nowMs()) : null;
     observer.streamBatch(payload, from.protocol, batch.events);
     this.#healed.streamBrought(payload, layout, from.protocol);
     const left = files.divergence?.afterLive(payload, layout, from.protocol) ?? null;
-    tell({ kind: "batch", link: from.number, events: batch.events, full });
+    tell({ kind: "batch", link: from.number, events: batch.events, full, heldAtMs });
     if (left !== null) tell({ kind: "struck", diverged: left });
   }
 

@@ -22,7 +22,7 @@ export interface ShardFacts {
 /** A whole scan that is due. */
 export interface OwedStatus {
   readonly why: string;
-  /** Since it arose; of a loss, since the run of full batches began. */
+  /** Since it arose; of a loss, since all was here last before its run of full batches. */
   readonly sinceMs: number;
   /** Unix time at which the limit on connections allows it; null: it does not wait for that. */
   readonly heldUntilMs: number | null;

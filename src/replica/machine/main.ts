@@ -39,7 +39,12 @@ export function toMain(
     }
     case "batch":
       if (!("stream" in main)) return state;
-      return afterBatch(withStream(state, main, verdictOfBatch(main.stream), turn), input, nowMs);
+      return afterBatch(
+        withStream(state, main, verdictOfBatch(main.stream), turn),
+        main,
+        input,
+        nowMs,
+      );
     case "ended":
       return mainEnded(state, main, input.end, turn);
   }
