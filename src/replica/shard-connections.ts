@@ -165,8 +165,8 @@ export class ShardConnections implements ConnectionOwner<Connection> {
     this.#options.tell({ kind: "caughtUp", link });
   }
 
-  wantsWord({ number: link }: Connection): void {
-    this.#options.host.confirming(link);
+  wantsWord({ number: link, caughtUpAtMs }: Connection): void {
+    this.#options.host.confirming(link, caughtUpAtMs ?? 0);
   }
 
   whole(from: Connection, end: Extract<ScanEnd, { kind: "whole" }>): void {
@@ -198,7 +198,9 @@ export class ShardConnections implements ConnectionOwner<Connection> {
   ended(from: Connection, end: ConnectionEnd): void {
     const reason = "reason" in end ? end.reason : end.kind === "leader-error" ? end.text : "closed";
     this.#gone(from, reason);
-    this.#options.tell({ kind: "ended", link: from.number, end });
+    const { host, tell } = this.#options;
+    if (end.kind !== "closed-here") host.gone(from.number, end.kind === "leader-error");
+    tell({ kind: "ended", link: from.number, end });
   }
 
   failed(error: ArmdbError): void {

@@ -61,7 +61,8 @@ export class SimThread implements ShardThread {
     ask: (request, protocol) => this.#post({ kind: "ask", request, protocol }),
     drop: (request) => this.#post({ kind: "drop", request }),
     tell: (request, what) => this.#post({ kind: "tell", request, what }),
-    confirming: (link) => this.#post({ kind: "confirming", link }),
+    confirming: (link, caughtUpAtMs) => this.#post({ kind: "confirming", link, caughtUpAtMs }),
+    gone: (link, isToldSo) => this.#post({ kind: "gone", link, isToldSo }),
     save: () => this.#post({ kind: "save" }),
     holds: (held) => this.#post({ kind: "holds", held }),
     report: (report) => {

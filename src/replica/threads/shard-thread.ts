@@ -66,7 +66,8 @@ export type ShardMessage =
       readonly request: number;
       readonly what: "accepted" | "scanning" | "over";
     }
-  | { readonly kind: "confirming"; readonly link: number }
+  | { readonly kind: "confirming"; readonly link: number; readonly caughtUpAtMs: number }
+  | { readonly kind: "gone"; readonly link: number; readonly isToldSo: boolean }
   | { readonly kind: "save" }
   /** Its files are open. */
   | { readonly kind: "holds"; readonly held: HeldShard }
@@ -104,7 +105,8 @@ function follow(command: FollowCommand): (command: ShardCommand) => void {
     ask: (request, protocol) => send({ kind: "ask", request, protocol }),
     drop: (request) => send({ kind: "drop", request }),
     tell: (request, what) => send({ kind: "tell", request, what }),
-    confirming: (link) => send({ kind: "confirming", link }),
+    confirming: (link, caughtUpAtMs) => send({ kind: "confirming", link, caughtUpAtMs }),
+    gone: (link, isToldSo) => send({ kind: "gone", link, isToldSo }),
     save: () => send({ kind: "save" }),
     holds: (held) => send({ kind: "holds", held }),
     report(report) {
