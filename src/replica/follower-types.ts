@@ -188,8 +188,10 @@ export interface FollowerHost {
   drop(request: number): void;
   /** What became of the connection that was granted. */
   tell(request: number, what: "accepted" | "scanning" | "over"): void;
-  /** The scan of this connection adds up: `vouched` may answer whether the leader lives. */
-  confirming(link: number): void;
+  /** The scan of this connection adds up, since then, monotonic: `vouched` may answer whether the leader lives. */
+  confirming(link: number, caughtUpAtMs: number): void;
+  /** A connection is over that was not closed here. `isToldSo`: by an Error of the leader, which lives then. */
+  gone(link: number, isToldSo: boolean): void;
   /** What the state file holds of this shard is to be durable, by this snapshot, before anything that is reported later. */
   save(snapshot: ShardSnapshot): void;
   /** The shard's files are open, and to be watched. */

@@ -164,8 +164,8 @@ export class ShardConnections implements ConnectionOwner<Connection> {
     this.#options.tell({ kind: "caughtUp", link });
   }
 
-  wantsWord({ number: link }: Connection): void {
-    this.#options.host.confirming(link);
+  wantsWord({ number: link, caughtUpAtMs }: Connection): void {
+    this.#options.host.confirming(link, caughtUpAtMs ?? 0);
   }
 
   whole(from: Connection, end: Extract<ScanEnd, { kind: "whole" }>): void {
@@ -174,14 +174,15 @@ export class ShardConnections implements ConnectionOwner<Connection> {
   }
 
   live(from: Connection, payload: Uint8Array, full: boolean, batch: AppliedBatch): void {
-    const { observer, reports, files, tell } = this.#options;
+    const { observer, reports, files, clock, tell } = this.#options;
     const { store, judge } = files.need();
     const { layout } = store;
     reports.heard(from, batch);
+    const heldAtMs = full ? from.age.heldAtMs(clock.nowMs()) : null;
     observer.streamBatch(payload, from.protocol, batch.events);
     this.#healed.streamBrought(payload, layout, from.protocol);
     const hasStruck = judge.overwrote(payload, layout, from.protocol);
-    tell({ kind: "batch", link: from.number, events: batch.events, full });
+    tell({ kind: "batch", link: from.number, events: batch.events, full, heldAtMs });
     if (!hasStruck) return;
     reports.struck(judge);
     tell({ kind: "struck", diverged: judge.divergedCount });
@@ -199,7 +200,9 @@ export class ShardConnections implements ConnectionOwner<Connection> {
   ended(from: Connection, end: ConnectionEnd): void {
     const reason = "reason" in end ? end.reason : end.kind === "leader-error" ? end.text : "closed";
     this.#gone(from, reason);
-    this.#options.tell({ kind: "ended", link: from.number, end });
+    const { host, tell } = this.#options;
+    if (end.kind !== "closed-here") host.gone(from.number, end.kind === "leader-error");
+    tell({ kind: "ended", link: from.number, end });
   }
 
   failed(error: ArmdbError): void {

@@ -178,10 +178,12 @@ export class Supervisor {
       case "drop":
         return this.#gate.drop(shard, message.request);
       case "tell":
-        if (message.what === "over") this.#vouching.forget(shard);
+        if (message.what === "accepted") this.#vouching.listens();
         return this.#gate.tell(shard, message.request, message.what);
       case "confirming":
-        return this.#vouching.confirming(shard, message.link);
+        return this.#vouching.confirming(shard, message.link, message.caughtUpAtMs);
+      case "gone":
+        return this.#vouching.gone(shard, message.link, message.isToldSo);
       case "holds":
         return this.#files.holds(shard, message.held);
       case "save":

@@ -7,6 +7,7 @@ import { versionOf } from "../../src/format/slot.ts";
 import { SIM_DIR } from "../support/sim-follower.ts";
 import { GENERATIONS } from "../support/sim-leader.ts";
 import { SimStage } from "../support/sim-stage.ts";
+import { TrueAge } from "../support/true-age.ts";
 import { lagOf, live } from "./lag-stage.ts";
 
 // Simulated time is quick; a busy machine is not.
@@ -121,4 +122,27 @@ describe("the lag while a loss is owed for", () => {
     expect(overs.length).toBeGreaterThan(100);
     expect(Math.min(...overs)).toBeGreaterThan(-1_000);
   });
+
+  // What the ring dropped while the network stood still is as old as that, however soon its run came through afterwards.
+  for (const generation of [1, 2] as const) {
+    test(`is never below the true age behind a network that stood still, generation ${generation}`, () => {
+      const stage = new SimStage({ generation, slots: 500 });
+      const follower = live(stage);
+      const truth = new TrueAge(stage);
+      stage.clock.advance(6_000);
+      const { toConnector } = stage.connectionOf(0);
+      toConnector.hold();
+      for (let put = 0; put < 20_000; put++) truth.put(0, 2 + (put % 400), put);
+      stage.clock.advance(10_000);
+      truth.put(0, 1, 7);
+      toConnector.release();
+      const underMs: number[] = [];
+      for (let passedMs = 0; passedMs < 3_000; passedMs += 50) {
+        stage.clock.advance(50);
+        underMs.push(truth.ageMs(0) - lagOf(stage, follower));
+      }
+      expect(follower.log).toContain("a whole scan is owed: loss");
+      expect(Math.max(...underMs)).toBeLessThan(1_000);
+    });
+  }
 });

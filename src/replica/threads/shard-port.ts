@@ -39,7 +39,8 @@ export type ShardMessage =
       readonly request: number;
       readonly what: "accepted" | "scanning" | "over";
     }
-  | { readonly kind: "confirming"; readonly link: number }
+  | { readonly kind: "confirming"; readonly link: number; readonly caughtUpAtMs: number }
+  | { readonly kind: "gone"; readonly link: number; readonly isToldSo: boolean }
   | { readonly kind: "save"; readonly snapshot: ShardSnapshot }
   /** Its files are open. */
   | { readonly kind: "holds"; readonly held: HeldShard }
@@ -65,7 +66,8 @@ export class ShardPort {
       ask: (request, protocol) => send({ kind: "ask", request, protocol }),
       drop: (request) => send({ kind: "drop", request }),
       tell: (request, what) => send({ kind: "tell", request, what }),
-      confirming: (link) => send({ kind: "confirming", link }),
+      confirming: (link, caughtUpAtMs) => send({ kind: "confirming", link, caughtUpAtMs }),
+      gone: (link, isToldSo) => send({ kind: "gone", link, isToldSo }),
       save: (snapshot) => send({ kind: "save", snapshot }),
       holds: (held) => send({ kind: "holds", held }),
       report: (report) => send({ kind: "report", report }),
