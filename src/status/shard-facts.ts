@@ -67,7 +67,7 @@ export const shardNumber: Kind<number> = (value) =>
     ? value
     : undefined;
 
-/** A whole scan that is due; `sinceMs`: for so long, of a loss since the run of full batches began. */
+/** A whole scan that is due; `sinceMs`: for so long, of a loss since all was here last before its run of full batches. */
 export const OWED = record({
   why: text,
   sinceMs: count,
