@@ -97,7 +97,7 @@ export class FollowerReports {
   }
 
   scanApplied(connection: Connection, batch: AppliedBatch, resetsSaved: number): void {
-    this.counts.scanned += batch.events;
+    this.counts.scanned = (this.counts.scanned ?? 0) + batch.events;
     this.heard(connection, null);
     if (batch.cleared > 0) this.#resets(resetsSaved);
     this.#invalid(batch);

@@ -4,7 +4,12 @@
 import type { Clock } from "../io/clock.ts";
 import { DIVERGED_LISTED_MAX } from "../limits.ts";
 import type { FollowerState, ShardState as SavedShard } from "../store/state-file.ts";
-import { NOTHING_SAVED, type SavedFacts, type ShardSnapshot } from "./follower-types.ts";
+import {
+  NOTHING_COUNTED,
+  NOTHING_SAVED,
+  type SavedFacts,
+  type ShardSnapshot,
+} from "./follower-types.ts";
 import { OWED_WHYS } from "./machine/owed.ts";
 
 /** A first copy that has not ended is not so by another name of the leader either: that is the directory's. */
@@ -87,10 +92,11 @@ export function savedFacts(saved: SavedShard | null, clock: Clock): SavedFacts {
     lastFullScanAtMs: monotonic(saved.lastFullScanAtMs),
     lastFullScanTookMs: saved.lastFullScanTookMs,
     currentAtMs: monotonic(saved.currentAtMs ?? saved.lastFullScanAtMs),
+    counted: NOTHING_COUNTED,
   };
 }
 
-/** What a shard goes on with whose thread died: what it last said. */
+/** What a shard goes on with whose thread died: what it last said, and what it counted. */
 export function savedFrom(snapshot: ShardSnapshot): SavedFacts {
   const { complete, divergedSlots, diverged, owed, shownAtMs } = snapshot;
   const { lastFullScanAtMs, lastFullScanTookMs, currentAtMs } = snapshot;
@@ -102,5 +108,6 @@ export function savedFrom(snapshot: ShardSnapshot): SavedFacts {
       owed: owed === null ? null : { why: owed.why, sinceMs },
     },
     ...{ diverged, lastFullScanAtMs, lastFullScanTookMs, currentAtMs },
+    counted: snapshot,
   };
 }

@@ -3,8 +3,11 @@
 
 import { type Kind, orNull, record, type RecordOf } from "./field-kinds.ts";
 
-/** `seconds`: of ms; `timestamp`: of an age; `lag`: seconds, infinite before the first whole scan; `since`: the age of a debt. */
-type Unit = "plain" | "seconds" | "timestamp" | "lag" | "since";
+/**
+ * `seconds`: of ms; `timestamp`: of an age; `lag`: seconds, infinite before the first whole scan; `since`: the age of a debt;
+ * `lifetime`: counted over all runs, so that it begins at no 0 in each.
+ */
+type Unit = "plain" | "seconds" | "timestamp" | "lag" | "since" | "lifetime";
 
 export interface Metric {
   readonly type: "gauge" | "counter";
@@ -16,7 +19,7 @@ export interface Metric {
 /** The series of a row, by its name. */
 type Series =
   | { readonly gauge: string; readonly help: string; readonly unit?: Unit }
-  | { readonly counter: string; readonly help: string }
+  | { readonly counter: string; readonly help: string; readonly unit?: "lifetime" }
   | { readonly help?: never };
 
 export interface Field<Value, Running, Stopped> {
@@ -65,11 +68,10 @@ export function metricOf<Row extends Series>(
   row: Row,
 ): Row extends { help: string } ? Metric : null;
 export function metricOf(row: Series): Metric | null {
-  if ("gauge" in row)
-    return { type: "gauge", name: row.gauge, help: row.help, unit: row.unit ?? "plain" };
-  return "counter" in row
-    ? { type: "counter", name: row.counter, help: row.help, unit: "plain" }
-    : null;
+  if (row.help === undefined) return null;
+  const { help, unit = "plain" } = row;
+  if ("gauge" in row) return { type: "gauge", name: row.gauge, help, unit };
+  return { type: "counter", name: row.counter, help, unit };
 }
 
 type Table<Running, Stopped> = Readonly<Record<string, Field<unknown, Running, Stopped>>>;
