@@ -53,6 +53,7 @@ export class FollowerReports {
     this.counts = new ShardCounts(clock);
     this.counts.diverged = saved.diverged;
     this.counts.currentAtMs = saved.currentAtMs;
+    this.counts.lastFrameAtMs = saved.lastFrameAtMs;
   }
 
   /** Before anything is read: a shard of many slots takes a while. */

@@ -57,6 +57,7 @@ export interface SavedFacts {
   readonly lastFullScanAtMs: number | null;
   readonly lastFullScanTookMs: number | null;
   readonly currentAtMs: number | null;
+  readonly lastFrameAtMs: number | null;
   /** In this run, by a thread that died. */
   readonly counted: Counted;
 }
@@ -89,6 +90,7 @@ export const NOTHING_SAVED: SavedFacts = {
   lastFullScanAtMs: null,
   lastFullScanTookMs: null,
   currentAtMs: null,
+  lastFrameAtMs: null,
   counted: NOTHING_COUNTED,
 };
 

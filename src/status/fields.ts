@@ -70,15 +70,17 @@ export const SHARD_FIELDS = {
     help: "Events that changed something here, earlier runs included.",
     unit: "lifetime",
   }),
-  skippedTotal: running({
+  skippedTotal: saved({
     kind: digits,
     of: ({ snapshot }) => digitsOf(snapshot.skippedTotal),
+    stopped: ({ saved }) => saved?.counters?.skippedTotal ?? null,
     counter: "armdb_shard_skipped_events_total",
     help: "Events that were not newer than what is here.",
   }),
-  healedTotal: running({
+  healedTotal: saved({
     kind: digits,
     of: ({ snapshot }) => digitsOf(snapshot.healedTotal),
+    stopped: ({ saved }) => digitsOf(saved?.counters?.healedTotal ?? null),
     counter: "armdb_shard_healed_slots_total",
     help: "Slots that a scan beside the live stream had to repair: the leader had lost their events.",
   }),
@@ -95,9 +97,10 @@ export const SHARD_FIELDS = {
     counter: "armdb_shard_reconnects_total",
     help: "Times that the shard's main connection was lost or refused, so that a pause began; one for the leader's other protocol is none.",
   }),
-  lastFrameMsAgo: running({
+  lastFrameMsAgo: saved({
     kind: count,
     of: ({ snapshot, nowMs }) => rounded(ageMs(snapshot.lastFrameAtMs, nowMs)),
+    stopped: ({ saved, wallMs }) => timeAgo(saved?.leaderHeardAtMs ?? null, wallMs),
     gauge: "armdb_shard_last_frame_timestamp_seconds",
     help: "Unix time of the last frame from the leader.",
     unit: "timestamp",
@@ -183,21 +186,24 @@ export const SHARD_FIELDS = {
     of: asOf,
     stopped: ({ saved, savedAtMs }) => (saved === null ? null : savedAtMs),
   }),
-  rescannedTotal: running({
+  rescannedTotal: saved({
     kind: digits,
     of: ({ snapshot }) => digitsOf(snapshot.rescannedTotal),
+    stopped: ({ saved }) => saved?.counters?.rescannedTotal ?? null,
     counter: "armdb_shard_rescanned_slots_total",
     help: "Slots brought by a scan with which the stream restarted: lost or just written cannot be told.",
   }),
-  replacedTotal: running({
+  replacedTotal: saved({
     kind: digits,
     of: ({ snapshot }) => digitsOf(snapshot.replacedTotal),
+    stopped: ({ saved }) => saved?.counters?.replacedTotal ?? null,
     counter: "armdb_shard_replaced_slots_total",
     help: "Slots of the same version with other bytes, taken from a leader of protocol 2.",
   }),
-  resetsSaved: running({
+  resetsSaved: saved({
     kind: count,
     of: ({ snapshot }) => snapshot.resetsSaved,
+    stopped: ({ saved }) => saved?.counters?.resetsSaved ?? null,
     counter: "armdb_shard_resets_saved_total",
     help: "Good records saved in armdb-reset-SHARD.log, because the leader reset them or --accept-leader gives them up.",
   }),
@@ -207,9 +213,10 @@ export const SHARD_FIELDS = {
     gauge: "armdb_shard_torn_slots_loaded",
     help: "Slots with a bad checksum or status found on disk at the start; a scan repairs them.",
   }),
-  scansTotal: running({
+  scansTotal: saved({
     kind: count,
     of: ({ snapshot }) => snapshot.scansDone,
+    stopped: ({ saved }) => saved?.counters?.scansTotal ?? null,
     counter: "armdb_shard_scans_total",
     help: "Whole scans.",
   }),

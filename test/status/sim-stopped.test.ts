@@ -107,10 +107,17 @@ test("a restart says what was saved before its threads have spoken", () => {
     ["connecting", "starting"],
     ["diverged", "starting"],
   ]);
-  const kept = ["divergedSlots", "diverged", "complete", "lastFullScanMsAgo", "lagMs"];
+  const times = ["lastFullScanMsAgo", "lagMs", "lastFrameMsAgo"];
+  const kept = ["divergedSlots", "diverged", "complete", ...times];
   expect(document.shards.map((shard) => pick(shard, kept))).toEqual(
     before.shards.map((shard) => pick(shard, kept)),
   );
+  // A run counts from 0.
+  expect(before.shards.every(({ scansTotal }) => (scansTotal ?? 0) > 0)).toBe(true);
+  expect(document.shards.map(({ scansTotal }) => scansTotal)).toEqual([null, null]);
   stage.clock.advance(100);
-  expect(sourceOf(stage, again).document().verdict).toBe("diverged");
+  const after = sourceOf(stage, again).document();
+  expect(after.verdict).toBe("diverged");
+  expect(after.shards.map(({ scansTotal }) => scansTotal)).toEqual([0, 0]);
+  expect(after.shards.every(({ lastFrameMsAgo }) => (lastFrameMsAgo ?? 0) > 0)).toBe(true);
 });
