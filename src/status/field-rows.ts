@@ -35,38 +35,38 @@ export interface Field<Value, Running, Stopped> {
 export const NOT_SAVED = (): null => null;
 
 /** A row as it is written; the type of its value is that of its kind. */
-type Running<Kinds, Value, Facts> = Series & {
+type Row<Kinds, Value, Facts> = Series & {
   readonly kind: Kind<Kinds>;
   readonly of: (facts: Facts) => NoInfer<Value>;
 };
-type Saved<Kinds, Value, Facts, Stopped> = Running<Kinds, Value, Facts> & {
+type SavedRow<Kinds, Value, Facts, Stopped> = Row<Kinds, Value, Facts> & {
   readonly stopped: (facts: Stopped) => NoInfer<Value>;
 };
 
 /** Makes the rows of one table. */
 export class Rows<Facts, Stopped> {
   /** A field that is always known: a document without it is none. */
-  always<Value>(row: Saved<Value, Value, Facts, Stopped>): Field<Value, Facts, Stopped> {
+  always<Value>(row: SavedRow<Value, Value, Facts, Stopped>): Field<Value, Facts, Stopped> {
     return { ...row, metric: metricOf(row) };
   }
 
   /** One that is known of a stopped follower too, if at all; null: not known. */
   saved<Value>(
-    row: Saved<Value, Value | null, Facts, Stopped>,
+    row: SavedRow<Value, Value | null, Facts, Stopped>,
   ): Field<Value | null, Facts, Stopped> {
     return { ...row, kind: orNull(row.kind), metric: metricOf(row) };
   }
 
   /** One that is known while the follower runs, if at all; null: not known. */
-  running<Value>(row: Running<Value, Value | null, Facts>): Field<Value | null, Facts, Stopped> {
+  running<Value>(row: Row<Value, Value | null, Facts>): Field<Value | null, Facts, Stopped> {
     return { ...row, kind: orNull(row.kind), metric: metricOf(row), stopped: NOT_SAVED };
   }
 }
 
 /** The metric of a row; null where it has none. */
-export function metricOf<Row extends Series>(
-  row: Row,
-): Row extends { help: string } ? Metric : null;
+export function metricOf<Given extends Series>(
+  row: Given,
+): Given extends { help: string } ? Metric : null;
 export function metricOf(row: Series): Metric | null {
   if (row.help === undefined) return null;
   const { help, unit = "plain" } = row;
