@@ -54,6 +54,7 @@ export class FollowerReports {
     this.counts = new ShardCounts(clock);
     this.counts.diverged = saved.diverged;
     this.counts.currentAtMs = saved.currentAtMs;
+    this.counts.lastFrameAtMs = saved.lastFrameAtMs;
   }
 
   /** Before anything is read: a shard of many slots takes a while. */
@@ -98,7 +99,7 @@ export class FollowerReports {
   }
 
   scanApplied(connection: Connection, batch: AppliedBatch, resetsSaved: number): void {
-    this.counts.scanned += batch.events;
+    this.counts.scanned = (this.counts.scanned ?? 0) + batch.events;
     this.heard(connection, null);
     if (batch.cleared > 0) this.#resets(resetsSaved);
     this.#invalid(batch);

@@ -57,7 +57,32 @@ export interface SavedFacts {
   readonly lastFullScanAtMs: number | null;
   readonly lastFullScanTookMs: number | null;
   readonly currentAtMs: number | null;
+  readonly lastFrameAtMs: number | null;
+  /** In this run, by a thread that died. */
+  readonly counted: Counted;
 }
+
+/** What a shard counts from the start of the run; over all runs what it applied. */
+export interface Counted {
+  readonly appliedTotal: bigint | null;
+  readonly skippedTotal: bigint;
+  readonly healedTotal: number;
+  readonly rescannedTotal: number;
+  readonly replacedTotal: number;
+  readonly resetsSaved: number;
+  readonly reconnects: number;
+  readonly connections: number;
+  /** Whole ones. */
+  readonly scansDone: number;
+  readonly bytesReceived: number;
+  readonly slowWrites: number;
+}
+
+export const NOTHING_COUNTED: Counted = {
+  ...{ appliedTotal: null, skippedTotal: 0n, healedTotal: 0, rescannedTotal: 0, replacedTotal: 0 },
+  ...{ resetsSaved: 0, reconnects: 0, connections: 0, scansDone: 0, bytesReceived: 0 },
+  slowWrites: 0,
+};
 
 export const NOTHING_SAVED: SavedFacts = {
   machine: { complete: null, diverged: 0, owed: null },
@@ -65,6 +90,8 @@ export const NOTHING_SAVED: SavedFacts = {
   lastFullScanAtMs: null,
   lastFullScanTookMs: null,
   currentAtMs: null,
+  lastFrameAtMs: null,
+  counted: NOTHING_COUNTED,
 };
 
 /** One listed difference that neither side can explain away (cli.md: diverged). */
@@ -76,30 +103,21 @@ export interface DivergedSlot {
   readonly there: number | null;
 }
 
-/** Everything status, metrics and progress show of one shard. Counters only grow within a process. */
-export interface ShardSnapshot {
+/** Everything status, metrics and progress show of one shard. */
+export interface ShardSnapshot extends Counted {
   readonly shard: number;
   readonly state: ShardState;
   /** A few words for people on what is happening. */
   readonly activity: string;
   readonly protocol: ProtocolVersion;
-  readonly slots: number;
-  readonly occupied: number;
-  /** Events of the scan under way, or of the last one. */
-  readonly scanned: number;
-  readonly scansDone: number;
-  readonly bytesReceived: number;
-  readonly appliedTotal: bigint;
-  readonly skippedTotal: bigint;
-  readonly healedTotal: number;
-  readonly rescannedTotal: number;
-  readonly replacedTotal: number;
-  readonly resetsSaved: number;
-  readonly tornLoaded: number;
+  /** Null, as all that is the files' own: they are not open yet. */
+  readonly slots: number | null;
+  readonly occupied: number | null;
+  /** Events of the scan under way, or of the last one; null: none began in this run. */
+  readonly scanned: number | null;
+  readonly tornLoaded: number | null;
   readonly divergedSlots: number;
   readonly diverged: readonly DivergedSlot[];
-  readonly reconnects: number;
-  readonly connections: number;
   /** Monotonic ms (io/clock.ts), null: never. */
   readonly lastFrameAtMs: number | null;
   /** Start of the last whole scan. */
@@ -112,9 +130,8 @@ export interface ShardSnapshot {
   readonly oldestUnsyncedAtMs: number | null;
   /** Caught up, and what it caught up with is durable. */
   readonly ready: boolean;
-  readonly maxVersionSeen: number;
-  readonly slowWrites: number;
-  readonly slowestWriteMs: number;
+  readonly maxVersionSeen: number | null;
+  readonly slowestWriteMs: number | null;
   readonly scanningShare: number;
   readonly lastError: string | null;
   /** A whole scan has ended and is durable, in this run or by the state file; null: not known. */

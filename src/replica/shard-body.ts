@@ -51,7 +51,7 @@ export class ShardBody {
     tools: ShardBodyTools,
     failed: (error: PlainError) => void,
   ) {
-    const { dir, shard, owner } = settings;
+    const { dir, shard, owner, saved } = settings;
     const options: ShardStoreOptions = { ...tools, dir, shard, layout, owner };
     let applier: BatchApplier | null = null;
     const newTable = (slotCount: number) => {
@@ -75,7 +75,8 @@ export class ShardBody {
       owner,
       store: this.store,
       applier: this.applier,
-      appliedTotal: cursor?.appliedTotal ?? 0n,
+      // The cursor may be older than what a thread that died had said.
+      appliedTotal: greaterOf(cursor?.appliedTotal ?? 0n, saved.counted.appliedTotal ?? 0n),
       maxVersionSeen: cursor?.maxVersionSeen ?? 0,
     });
     this.#cursorSavedFor = cursor === null ? -1n : cursor.appliedTotal;
@@ -144,4 +145,8 @@ export class ShardBody {
     this.durability.stop(() => this.#flusher.stop());
     this.store.abandon();
   }
+}
+
+function greaterOf(left: bigint, right: bigint): bigint {
+  return left > right ? left : right;
 }

@@ -113,7 +113,7 @@ describe("a power cut before every disk call", () => {
           const over = () => follower.ready || follower.ended !== undefined;
           stage.until(`ready again, ${where}`, over, 60_000);
           expect({ where, ended: follower.ended }).toEqual({ where, ended: undefined });
-          torn += follower.shard().tornLoaded;
+          torn += follower.shard().tornLoaded ?? 0;
           expect({ where, differences: stage.differences() }).toEqual({ where, differences: [] });
           follower.kill();
         }

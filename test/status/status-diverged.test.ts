@@ -14,6 +14,7 @@ function leaveDiverged(dir: string, complete: boolean): void {
   const shard = {
     ...{ complete, lastFullScanAtMs: 1_800_000_000_000, lastFullScanTookMs: 500 },
     ...{ divergedSlots: 0, diverged: [], owed: null, currentAtMs: null },
+    ...{ leaderHeardAtMs: null, counters: null },
   };
   const diverged = [
     [3, "older", word(5), word(4)],

@@ -124,7 +124,11 @@ export class SimFollower {
 
   /** The thread of one shard dies, as an uncaught error would make it. */
   killThread(shard: number, reason: string): void {
-    for (const thread of this.#threads) if (thread.shard === shard) thread.die(reason);
+    for (const thread of this.#threads) {
+      if (thread.shard !== shard) continue;
+      this.#threads.delete(thread);
+      thread.die(reason);
+    }
   }
 
   readonly #startShard: StartShard = (settings, received, died) => {

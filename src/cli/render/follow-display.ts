@@ -141,10 +141,10 @@ export class FollowDisplay {
           ({ shard, state, scanned, slots, occupied, appliedTotal }) => ({
             shard,
             state,
-            scanned: String(scanned),
-            slots,
-            occupied,
-            appliedTotal: String(appliedTotal),
+            scanned: String(scanned ?? 0),
+            slots: slots ?? 0,
+            occupied: occupied ?? 0,
+            appliedTotal: String(appliedTotal ?? 0),
           }),
         );
         out.json({ schema: 1, type: "progress", shards });
@@ -230,11 +230,12 @@ function wordOf({ slot, here, there }: DivergedSlot): DivergedWord {
 
 /** By the last slot of a scan: its records may lie anywhere in the shard. */
 function rowOf({ shard, state, scan, slots, occupied }: ShardSnapshot): ProgressRow {
+  const total = slots ?? 0;
   return {
     label: `shard ${shard}`,
     state,
-    done: scan === null ? occupied : scan.phase === "confirming" ? slots : scan.slot + 1,
-    total: scan === null ? 0 : slots,
+    done: scan === null ? (occupied ?? 0) : scan.phase === "confirming" ? total : scan.slot + 1,
+    total: scan === null ? 0 : total,
     unit: "slots",
   };
 }
