@@ -164,8 +164,7 @@ function follow(command: FollowCommand): (command: ShardCommand) => void {
         return follower.rescan();
       case "compare":
         comparison = command.id;
-        recorder.start(command.differencesMax);
-        return;
+        return recorder.start(command.differencesMax);
       case "compare-stop":
         return recorder.stop();
       case "lost":
