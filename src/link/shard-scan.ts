@@ -162,15 +162,19 @@ export class ShardScan implements ShardLinkOwner {
     this.#options.acks.applied(payload.length);
   }
 
-  /** A scan brings each slot once, in ascending order; null when this batch does. */
+  /** A scan brings each slot once, in ascending order, and no more than there are; null when this batch does. */
   #orderFault({ events, slotFirst, slotLast, ascending }: BatchFacts): string | null {
     if (events === 0) return null;
     if (!ascending) return "a scan out of order, inside a batch";
     if (slotFirst <= this.#slotLast) {
       return `a scan out of order: slot ${slotFirst} after slot ${this.#slotLast}`;
     }
-    if (slotLast < this.#slotsMax) return null;
-    return `slot ${slotLast}, far out of a shard of ${this.#info?.slotCount ?? 0} slots`;
+    const slotCount = this.#info?.slotCount ?? 0;
+    if (slotLast >= this.#slotsMax)
+      return `slot ${slotLast}, far out of a shard of ${slotCount} slots`;
+    // The shard may have grown right behind ShardInfo: then the next scan is told so.
+    if (this.#link.session.eventsScanned <= slotCount) return null;
+    return `${this.#link.session.eventsScanned} events in a scan of ${slotCount} slots`;
   }
 
   #caughtUp(adds: boolean, total: bigint): void {

@@ -74,6 +74,7 @@ export class Supervisor {
     this.#vouching = new Vouching({
       ...{ net, clock, leader: { host: shared.host, port: shared.port } },
       areAllOthersDone: (asking) => this.#areAllOthersDone(asking),
+      mayAsk: () => this.#protocol !== 1 || this.#budget.waitMs(0) === 0,
       accepted: () => {
         if (this.#protocol === 1) this.#budget.accepted();
       },

@@ -17,6 +17,8 @@ export interface VouchingOptions {
   readonly leader: Address;
   /** Whether no shard but those that ask has still to catch up. */
   areAllOthersDone(asking: ReadonlySet<number>): boolean;
+  /** Whether the budget has a connection for this; without one a heartbeat says it. */
+  mayAsk(): boolean;
   /** The leader accepted a connection for this. */
   accepted(): void;
   vouched(shard: number, link: number, lives: boolean): void;
@@ -66,9 +68,9 @@ export class Vouching {
 
   /** Asks, if nobody else has still to come. What is open by now and stays so is vouched for by the answer. */
   look(): void {
-    const { net, clock, leader, areAllOthersDone, accepted, vouched } = this.#options;
+    const { net, clock, leader, areAllOthersDone, mayAsk, accepted, vouched } = this.#options;
     if (this.#over || this.#question !== null || this.#asking.size === 0) return;
-    if (!areAllOthersDone(new Set(this.#asking.keys()))) return;
+    if (!areAllOthersDone(new Set(this.#asking.keys())) || !mayAsk()) return;
     const asked = new Map(this.#asking);
     this.#question = askVersion(net, clock, leader, ({ kind }) => {
       this.#question = null;
