@@ -142,6 +142,11 @@ export class ShardLink {
     return this.#lastChunkAtMs;
   }
 
+  /** What came last is the begin of a frame: the leader has sent more than is here. */
+  get isMidFrame(): boolean {
+    return this.#decoder.midFrame;
+  }
+
   get hasEnded(): boolean {
     return this.#ended;
   }
