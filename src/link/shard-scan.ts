@@ -6,6 +6,7 @@
 //   cut     anything else: the link is closed by then
 
 import type { Clock, Timer } from "../io/clock.ts";
+import { LATE_MS } from "../io/deadline.ts";
 import {
   CAUGHT_UP_CONFIRM_MS,
   LEADER_READ_BYTES_PER_MS,
@@ -33,8 +34,6 @@ export interface ShardScanOptions {
 }
 
 const WATCH_INTERVAL_MS = 1_000;
-/** A look that comes later than this says more of us than of the leader. */
-const LATE_MS = 2_000;
 
 export class ShardScan implements ShardLinkOwner {
   readonly #link: ShardLink;

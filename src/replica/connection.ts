@@ -210,11 +210,13 @@ export class Connection implements ScanSink, ShardLinkOwner {
       if (event.kind !== "batch") return;
       this.live(event.payload, event.full);
       this.#acks?.applied(event.payload.length);
+      const isDue = this.age.isHeartbeatDue(this.link.lastFrameAtMs);
+      if (this.protocol === 2 && isDue) this.#acks?.letRest();
     });
   }
 
   chunkEnded(): void {
-    this.age.chunk(this.link.lastChunkAtMs);
+    this.age.chunk(this.link.lastChunkAtMs, this.link.isMidFrame);
     if (this.#held !== null) return;
     const body = this.#options.body();
     if (body === null) return;

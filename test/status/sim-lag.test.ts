@@ -76,6 +76,33 @@ describe("the lag on a link that carries half of what is written", () => {
   }
 });
 
+describe("the lag at a leader that waits 20 ms for a frame at each look at its ring", () => {
+  for (const [everyMs, delayMs] of [
+    [2, 1],
+    [3, 5],
+    [5, 30],
+  ] as const) {
+    test(`is never above 6 s with a put every ${everyMs} ms, ${delayMs} ms away`, () => {
+      const stage = new SimStage({ generation: 3, waitsForFrames: true });
+      stage.net.onConnection = ({ toConnector, toListener }) => {
+        toConnector.delayMs = delayMs;
+        toListener.delayMs = delayMs;
+      };
+      const follower = live(stage);
+      let worstMs = 0;
+      for (let passedMs = 0, put = 0; passedMs < 120_000; passedMs += everyMs, put++) {
+        stage.leader.put(0, 2 + (put % 900), put);
+        stage.clock.advance(everyMs);
+        if (put % 50 === 0) worstMs = Math.max(worstMs, lagOf(stage, follower));
+        if (put % 1_000 === 0) follower.reports.splice(0, follower.reports.length - 1);
+      }
+      expect(worstMs).toBeLessThanOrEqual(6_000);
+      expect(worstMs).toBeGreaterThan(4_000);
+      expect(follower.shard()).toMatchObject({ connections: 1, owed: null });
+    });
+  }
+});
+
 describe("the lag of a replica whose leader is away", () => {
   test("goes on from the state file after a stop and a start", () => {
     const stage = new SimStage();
