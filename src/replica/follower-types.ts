@@ -6,9 +6,8 @@ import type { SavedShard } from "./machine/inputs.ts";
 import type { OwedShown, Progress, ScanShown } from "./machine/shown.ts";
 import type { ScanWhy } from "./machine/types.ts";
 import type { Geometry } from "../store/geometry.ts";
-import type { HeldShard } from "../store/held-files.ts";
 import type { NewFileOwner } from "../store/ownership.ts";
-import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
+import type { ProtocolVersion } from "../wire/messages.ts";
 
 /** cli.md: status. */
 export type ShardState =
@@ -192,28 +191,3 @@ export type FollowerReport =
       /** Why its files are not closed clean though nothing failed; null: they are, or there are none. */
       readonly unclean: string | null;
     };
-
-/** What a follower asks of the program around it. Answers may come at once or later, never twice. */
-export interface FollowerHost {
-  /** The first ShardInfo is here and the first frame after it was sound: make or check what all shards share. */
-  prepare(info: ShardInfo, done: (error: PlainError | null) => void): void;
-  /** The geometry and the leader's protocol are known (from the first ShardInfo), before anything is written. */
-  learned(info: ShardInfo, protocol: ProtocolVersion): void;
-  /** May one more connection be made? `granted` answers, now or later, perhaps after `held`. */
-  ask(request: number, protocol: ProtocolVersion): void;
-  /** The request is not wanted any more. */
-  drop(request: number): void;
-  /** What became of the connection that was granted. */
-  tell(request: number, what: "accepted" | "scanning" | "over"): void;
-  /** The scan of this connection adds up, since then, monotonic: `vouched` may answer whether the leader lives. */
-  confirming(link: number, caughtUpAtMs: number): void;
-  /** A connection is over that was not closed here. `isToldSo`: by an Error of the leader, which lives then. */
-  gone(link: number, isToldSo: boolean): void;
-  /** What the state file holds of this shard is to be durable, by this snapshot, before anything that is reported later. */
-  save(snapshot: ShardSnapshot): void;
-  /** The shard's files are open, and to be watched. */
-  holds(held: HeldShard): void;
-  report(report: FollowerReport): void;
-  /** A frame came on the main connection; monotonic ms. More often than anything is reported. */
-  heard(atMs: number): void;
-}

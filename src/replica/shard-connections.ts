@@ -10,17 +10,18 @@ import { acksAhead } from "./acks-ahead.ts";
 import type { AppliedBatch } from "./apply/batch-applier.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionOwner } from "./connection-types.ts";
-import type { FollowerHost, FollowerSettings } from "./follower-types.ts";
+import type { FollowerSettings } from "./follower-types.ts";
 import type { FollowerReports } from "./follower-reports.ts";
 import { HealedWatch } from "./apply/healed-watch.ts";
 import type { Action } from "./machine/actions.ts";
 import type { ConnectionEnd, Told } from "./machine/inputs.ts";
 import type { ScanLook, ScanObserver } from "./compare/scan-observer.ts";
 import type { ShardFiles } from "./shard-files.ts";
+import type { ShardMessage } from "./shard-messages.ts";
 
 export interface ShardConnectionsOptions {
   readonly settings: FollowerSettings;
-  readonly host: FollowerHost;
+  send(message: ShardMessage): void;
   readonly net: Net;
   readonly clock: Clock;
   readonly observer: ScanObserver;
@@ -145,9 +146,9 @@ export class ShardConnections implements ConnectionOwner<Connection> {
   }
 
   shardInfo(from: Connection, info: ShardInfo): void {
-    const { files, host, tell } = this.#options;
+    const { files, send, tell } = this.#options;
     const misfit = files.misfit(info);
-    if (misfit === null) host.learned(info, from.protocol);
+    if (misfit === null) send({ kind: "learned", info, protocol: from.protocol });
     tell({ kind: "shardInfo", link: from.number, info, misfit });
   }
 
@@ -165,7 +166,7 @@ export class ShardConnections implements ConnectionOwner<Connection> {
   }
 
   wantsWord({ number: link, caughtUpAtMs }: Connection): void {
-    this.#options.host.confirming(link, caughtUpAtMs ?? 0);
+    this.#options.send({ kind: "confirming", link, caughtUpAtMs: caughtUpAtMs ?? 0 });
   }
 
   whole(from: Connection, end: Extract<ScanEnd, { kind: "whole" }>): void {
@@ -200,8 +201,10 @@ export class ShardConnections implements ConnectionOwner<Connection> {
   ended(from: Connection, end: ConnectionEnd): void {
     const reason = "reason" in end ? end.reason : end.kind === "leader-error" ? end.text : "closed";
     this.#gone(from, reason);
-    const { host, tell } = this.#options;
-    if (end.kind !== "closed-here") host.gone(from.number, end.kind === "leader-error");
+    const { send, tell } = this.#options;
+    if (end.kind !== "closed-here") {
+      send({ kind: "gone", link: from.number, isToldSo: end.kind === "leader-error" });
+    }
     tell({ kind: "ended", link: from.number, end });
   }
 

@@ -4,15 +4,16 @@
 import { ArmdbError, type PlainError, toPlainError } from "../errors.ts";
 import { layoutOf } from "../store/geometry.ts";
 import type { ShardInfo } from "../wire/messages.ts";
-import type { FollowerHost, FollowerSettings } from "./follower-types.ts";
+import type { FollowerSettings } from "./follower-types.ts";
 import type { FollowerReports } from "./follower-reports.ts";
 import type { Told } from "./machine/inputs.ts";
 import { geometryTrouble } from "./misfit.ts";
 import { ShardBody, type ShardBodyTools } from "./shard-body.ts";
+import type { ShardMessage } from "./shard-messages.ts";
 
 export interface ShardFilesOptions {
   readonly settings: FollowerSettings;
-  readonly host: FollowerHost;
+  send(message: ShardMessage): void;
   readonly tools: ShardBodyTools;
   readonly reports: FollowerReports;
   /** For texts. */
@@ -28,6 +29,8 @@ export class ShardFiles {
   #shardInfo: ShardInfo | null = null;
   /** To be made once the first frame has proved sound. */
   #toMake: ShardInfo | null = null;
+  /** To be made once what all shards share is there. */
+  #making: ShardInfo | null = null;
   /** The next whole scan writes what --accept-leader gave up. */
   #hasAccepted = false;
 
@@ -60,7 +63,7 @@ export class ShardFiles {
 
   /** Opens what is there, or makes it with so many slots. */
   open(newSlotCount: number | null): void {
-    const { settings, host, tools, reports, tell } = this.#options;
+    const { settings, send, tools, reports, tell } = this.#options;
     const layout = layoutOf(settings.geometry ?? (this.#shardInfo as ShardInfo));
     const failed = (error: PlainError) => tell({ kind: "diskFailed", error });
     const body = new ShardBody(settings, layout, newSlotCount, tools, failed);
@@ -68,7 +71,7 @@ export class ShardFiles {
     body.judge.remember(settings.saved.diverged, settings.saved.machine.diverged);
     if (newSlotCount !== null) body.markWorthClosing();
     reports.opened(body, newSlotCount !== null);
-    host.holds(body.store.held);
+    send({ kind: "holds", held: body.store.held });
   }
 
   // ---- what the machine asks for ----
@@ -81,17 +84,23 @@ export class ShardFiles {
     const info = this.#toMake;
     this.#toMake = null;
     if (info === null) return;
-    const { host, tell } = this.#options;
-    host.prepare(info, (error) => {
-      let failure = error;
-      try {
-        if (failure === null) this.open(info.slotCount);
-      } catch (thrown) {
-        if (!(thrown instanceof ArmdbError)) throw thrown;
-        failure = toPlainError(thrown);
-      }
-      tell({ kind: "filesMade", error: failure });
-    });
+    this.#making = info;
+    this.#options.send({ kind: "prepare", info });
+  }
+
+  /** What all shards share is made, or is not. */
+  prepared(error: PlainError | null): void {
+    const slotCount = this.#making?.slotCount ?? null;
+    this.#making = null;
+    if (slotCount === null) return;
+    let failure = error;
+    try {
+      if (failure === null) this.open(slotCount);
+    } catch (thrown) {
+      if (!(thrown instanceof ArmdbError)) throw thrown;
+      failure = toPlainError(thrown);
+    }
+    this.#options.tell({ kind: "filesMade", error: failure });
   }
 
   /** The shard is over: files that nothing sound came for are not made any more. */

@@ -16,7 +16,7 @@ import { HeldUpLog } from "./held-up-log.ts";
 import { ReplicaMaker } from "./replica-maker.ts";
 import { leftOf, savedFacts, savedFrom } from "./saved-shards.ts";
 import { ShardCrew, type ShardSlot, type ShardView } from "./shard-crew.ts";
-import type { ShardCommand, ShardMessage } from "./threads/shard-port.ts";
+import type { ShardCommand, ShardMessage } from "./shard-messages.ts";
 import { StateKeeper, type StateNow } from "./state-keeper.ts";
 import type { SupervisorOptions } from "./supervisor-types.ts";
 import { Vouching } from "./vouching.ts";
@@ -197,10 +197,10 @@ export class Supervisor {
       }
       case "compare":
         return this.#crew.compared(shard, message.id, message.event);
-      case "report":
-        return this.#report(shard, message.report);
       case "crashed":
         return this.#crew.died(shard, message.reason);
+      default:
+        return this.#report(shard, message);
     }
   }
 

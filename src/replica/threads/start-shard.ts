@@ -2,8 +2,8 @@
 
 import { startThread } from "../../io/threads.ts";
 import type { FollowerSettings } from "../follower-types.ts";
+import type { ShardCommand, ShardMessage } from "../shard-messages.ts";
 import { LastFrame } from "./last-frame.ts";
-import type { ShardCommand, ShardMessage } from "./shard-port.ts";
 import type { ShardThreadStart } from "./shard-thread.ts";
 
 export interface ShardThread {
@@ -37,7 +37,7 @@ export const startShard: StartShard = (settings, received, died) => {
       die(message.reason);
       return;
     }
-    if (message.kind === "report" && message.report.kind === "ended") ended = true;
+    if (message.kind === "ended") ended = true;
     received(message);
   });
   thread.on("error", (error: Error) => die(`${error.name}: ${error.message}`));
