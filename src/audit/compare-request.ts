@@ -10,6 +10,7 @@
 import { ArmdbError, type ErrorCode, EXIT_STATUS } from "../errors.ts";
 import { type Address, formatAddress } from "../io/address.ts";
 import type { Clock, Timer } from "../io/clock.ts";
+import { deadline } from "../io/deadline.ts";
 import type { LineEnd, LineLink, LineSockets } from "../io/unix-socket.ts";
 import {
   COMPARE_WORD_INTERVAL_MS,
@@ -123,7 +124,7 @@ class Conversation {
 
   #awaitWord(limitMs: number): Timer {
     const why = `no answer within ${limitMs / 1000} s`;
-    return this.#options.clock.after(limitMs, () => this.#fail(why));
+    return deadline(this.#options.clock, limitMs, () => this.#fail(why));
   }
 
   #line(text: string): void {

@@ -5,6 +5,8 @@ import type { Socket } from "bun";
 import { lstatSync } from "node:fs";
 import { KEEPALIVE_IDLE_SECONDS, KEEPALIVE_INTERVAL_SECONDS, KEEPALIVE_PROBES } from "../limits.ts";
 import { type Endpoint, formatAddress, formatEndpoint } from "./address.ts";
+import type { Timer } from "./clock.ts";
+import { deadline } from "./deadline.ts";
 import { setSocketOption } from "./libc.ts";
 import type {
   ConnectOptions,
@@ -16,6 +18,7 @@ import type {
   Net,
 } from "./net.ts";
 import { cannotListen, reasonOf, refusalOf } from "./refusal.ts";
+import { realClock } from "./time.ts";
 
 export const realNet: Net = { connect, listen };
 
@@ -28,7 +31,7 @@ class Channel implements Link {
   #queuedBytes = 0;
   /** Null: it is still being dialed. */
   #socket: Socket<SocketData> | null = null;
-  #dialing: ReturnType<typeof setTimeout> | null = null;
+  #dialing: Timer | null = null;
   #finishing = false;
   #ended = false;
 
@@ -44,9 +47,9 @@ class Channel implements Link {
 
   /** Gives up when there is no socket by then. */
   awaitSocket(timeoutMs: number): void {
-    this.#dialing = setTimeout(() => {
+    this.#dialing = deadline(realClock, timeoutMs, () => {
       this.end({ kind: "not-connected", reason: `no answer within ${timeoutMs} ms` });
-    }, timeoutMs);
+    });
   }
 
   attach(socket: Socket<SocketData>): void {
@@ -133,7 +136,7 @@ class Channel implements Link {
   }
 
   #stopDialing(): void {
-    if (this.#dialing !== null) clearTimeout(this.#dialing);
+    this.#dialing?.cancel();
     this.#dialing = null;
   }
 }

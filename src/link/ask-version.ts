@@ -4,6 +4,7 @@
 
 import type { Address } from "../io/address.ts";
 import type { Clock, Timer } from "../io/clock.ts";
+import { deadline } from "../io/deadline.ts";
 import type { Link, LinkEnd, Net } from "../io/net.ts";
 import { CONNECT_TIMEOUT_MS, HANDSHAKE_TIMEOUT_MS, SEND_QUEUE_BYTES_MAX } from "../limits.ts";
 import { FrameDecoder } from "../wire/frame-decoder.ts";
@@ -63,7 +64,7 @@ class Question implements VersionQuestion {
       { host, port, ...limits },
       {
         opened: (link) => {
-          this.#timer = clock.after(HANDSHAKE_TIMEOUT_MS, () =>
+          this.#timer = deadline(clock, HANDSHAKE_TIMEOUT_MS, () =>
             this.#refuse("it accepted and said nothing for 5 s"),
           );
           const request = { shardId: SHARD_ID_NONE, protocolVersion: VERSION_NONE, flags: 0 };

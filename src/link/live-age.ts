@@ -11,6 +11,9 @@ const PERIODS_KEPT = 9;
 const MARGIN_MS = 10;
 /** A heartbeat with so much silence before and after it did not wait: it was sent when it came. */
 const QUIET_MS = 500;
+/** A heartbeat is looked out for from here on, and for so long: half a round trip before it is due, and past any delay of the network. */
+const LOOKOUT_FROM_MS = 4_700;
+const LOOKOUT_TO_MS = 10_000;
 
 export class LiveAge {
   readonly #periodsMs: number[] = [];
@@ -71,10 +74,21 @@ export class LiveAge {
     if (silentMs >= QUIET_MS) this.#quietAtMs = atMs;
   }
 
-  /** Bytes came, whole frames or not. */
-  chunk(atMs: number): void {
+  /**
+   * The leader's next heartbeat is about due. One that has never an idle moment sends none, and from crate 0.7.0 on it has none where
+   * something is written each time that it waits for an ack (wire.md, a session, 4): whoever acks may help it to one.
+   */
+  isHeartbeatDue(nowMs: number): boolean {
+    const beforeAtMs = this.#heartbeatAtMs ?? this.#caughtUpAtMs;
+    if (beforeAtMs === null) return false;
+    const sinceMs = nowMs - beforeAtMs;
+    return sinceMs >= LOOKOUT_FROM_MS && sinceMs < LOOKOUT_TO_MS;
+  }
+
+  /** Bytes came; `isMidFrame`: the last of them begin a frame. */
+  chunk(atMs: number, isMidFrame = false): void {
     // The chunk that ended with the heartbeat itself is no news.
-    if (atMs !== this.#quietAtMs) this.#heard(atMs);
+    if (atMs !== this.#quietAtMs || isMidFrame) this.#heard(atMs);
   }
 
   /** A scan that began then was whole, over this connection or another one. */

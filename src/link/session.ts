@@ -3,8 +3,8 @@
 //
 //   handshake --ShardInfo--> scanning --CaughtUp--> streaming
 //
-// Acks run ahead of the batches by a window W (wire.md, point 18): W are sent with ShardInfo, then one per batch;
-// the first W live batches go unanswered, which gives the credit back.
+// Acks run ahead of the batches by a window W (wire.md, point 18): W are sent with ShardInfo, then one per batch; on
+// protocol 1 the first W live batches go unanswered, which gives the credit back.
 
 import { BATCH_BYTES_FULL, BATCH_EVENTS_FULL, SHARDS_MAX, SLOT_BYTES_MAX } from "../limits.ts";
 import { slotSizeOf } from "../format/slot.ts";
@@ -122,9 +122,14 @@ export class Session {
     return { kind: "caught-up", caughtUp, adds: caughtUp.totalScanned === this.#eventsScanned };
   }
 
-  /** True when the batch just applied is to be acked now; gives back the window's credit once streaming. */
+  /**
+   * True when the batch just applied is to be acked now. Once streaming, the window's credit is given back, on protocol 1 alone: its
+   * leaders read one frame a batch and no other. Those of protocol 2 read what is left over while they are idle, and from crate 0.7.0
+   * on they wait 20 ms behind each batch for an ack: 64 unanswered ones let 20,000 puts a second overflow their ring.
+   */
   ackIsDue(): boolean {
-    if (this.#phase !== "streaming" || this.#creditToReturn === 0) return true;
+    if (this.protocol === 2 || this.#phase !== "streaming") return true;
+    if (this.#creditToReturn === 0) return true;
     this.#creditToReturn--;
     return false;
   }

@@ -7,6 +7,7 @@
 //   streaming   where heartbeats are due: a frame within 15 s
 
 import type { Clock, Timer } from "../io/clock.ts";
+import { LATE_MS } from "../io/deadline.ts";
 import type { Link, Net } from "../io/net.ts";
 import {
   CONNECT_TIMEOUT_MS,
@@ -52,8 +53,6 @@ export interface ShardLinkOwner {
 /** Between two looks at the deadlines: before the stream, and at most while there is nothing but the stream. */
 const LOOK_MS = 1_000;
 const LOOK_STREAMING_MS_MAX = 5_000;
-/** A look that comes later than this says more of us than of the leader: what it sent may lie unread in our own socket. */
-const LATE_MS = 2_000;
 
 export class ShardLink {
   readonly session: Session;
@@ -129,6 +128,11 @@ export class ShardLink {
   /** Monotonic time of the last bytes, ms. */
   get lastChunkAtMs(): number {
     return this.#lastChunkAtMs;
+  }
+
+  /** What came last is the begin of a frame: the leader has sent more than is here. */
+  get isMidFrame(): boolean {
+    return this.#decoder.midFrame;
   }
 
   get hasEnded(): boolean {

@@ -6,6 +6,7 @@
 //   cut     anything else: the link is closed by then
 
 import type { Clock, Timer } from "../io/clock.ts";
+import { LATE_MS } from "../io/deadline.ts";
 import {
   CAUGHT_UP_CONFIRM_MS,
   LEADER_READ_BYTES_PER_MS,
@@ -34,8 +35,6 @@ export interface ShardScanOptions {
 }
 
 const WATCH_INTERVAL_MS = 1_000;
-/** A look that comes later than this says more of us than of the leader. */
-const LATE_MS = 2_000;
 
 export class ShardScan implements ShardLinkOwner {
   readonly #link: ShardLink;
@@ -163,15 +162,19 @@ export class ShardScan implements ShardLinkOwner {
     this.#options.acks.applied(payload.length);
   }
 
-  /** A scan brings each slot once, in ascending order; null when this batch does. */
+  /** A scan brings each slot once, in ascending order, and no more than there are; null when this batch does. */
   #orderFault({ events, slotFirst, slotLast, ascending }: BatchFacts): string | null {
     if (events === 0) return null;
     if (!ascending) return "a scan out of order, inside a batch";
     if (slotFirst <= this.#slotLast) {
       return `a scan out of order: slot ${slotFirst} after slot ${this.#slotLast}`;
     }
-    if (slotLast < this.#slotsMax) return null;
-    return `slot ${slotLast}, far out of a shard of ${this.#info?.slotCount ?? 0} slots`;
+    const slotCount = this.#info?.slotCount ?? 0;
+    if (slotLast >= this.#slotsMax)
+      return `slot ${slotLast}, far out of a shard of ${slotCount} slots`;
+    // The shard may have grown right behind ShardInfo: then the next scan is told so.
+    if (this.#link.session.eventsScanned <= slotCount) return null;
+    return `${this.#link.session.eventsScanned} events in a scan of ${slotCount} slots`;
   }
 
   #caughtUp(adds: boolean, total: bigint): void {

@@ -17,6 +17,13 @@ const ACK_DELAY_MS_MAX = 4_000;
  */
 const LIVE_ACK_INTERVAL_MS = 250;
 
+/**
+ * Acks more with a batch while a heartbeat is due. A leader from crate 0.7.0 on waits for one behind each batch; what is written
+ * meanwhile is the next batch, and it never rests. With one that is there already it looks into an empty ring, and sends its heartbeat.
+ * 500 puts a second, 2 ms away: without them a lag of 26 s after 150 s, with them 5 s at most.
+ */
+const ACKS_TO_REST = 2;
+
 /** What holds acks back. */
 export interface AckLimits {
   /** --sync batch. */
@@ -75,6 +82,11 @@ export class AckPacer implements AckSender {
     if (this.#limitRateBytes !== null && this.#link.session.phase === "scanning") {
       this.#bytesPaced += payloadBytes;
     }
+  }
+
+  /** A heartbeat is due: lets a busy leader come to it. */
+  letRest(): void {
+    if (this.#due > 0) this.#due += ACKS_TO_REST;
   }
 
   /** Everything of the chunk is written: acks what is due, in one write. */

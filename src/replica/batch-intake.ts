@@ -108,8 +108,8 @@ export class BatchIntake {
   }
 
   /** Hands everything applied to the system; from then on it counts as applied. */
-  writePending(written?: (slot: number, slots: number) => void): void {
-    this.#options.store.writePending(written);
+  writePending(): void {
+    this.#options.store.writePending();
     this.appliedTotal += BigInt(this.#takenPending);
     this.#takenPending = 0;
   }

@@ -17,8 +17,6 @@ export interface ConnectionOwner<Connection> {
   opened(from: Connection): void;
   /** ShardInfo came; `scan` or nothing follows from the owner. */
   shardInfo(from: Connection, info: ShardInfo): void;
-  /** A batch of the scan, before anything of it is applied. */
-  scanBatch(from: Connection, payload: Uint8Array): void;
   scanApplied(from: Connection, batch: AppliedBatch): void;
   caughtUp(from: Connection): void;
   whole(from: Connection, end: Extract<ScanEnd, { kind: "whole" }>): void;

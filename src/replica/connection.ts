@@ -10,6 +10,7 @@ import { ShardScan } from "../link/shard-scan.ts";
 import { LiveAge } from "../link/live-age.ts";
 import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
 import { AckPacer } from "./ack-pacer.ts";
+import type { BatchPurpose } from "./apply/batch-applier.ts";
 import type { ConnectionOptions, ConnectionOwner } from "./connection-types.ts";
 import { HeldFrames } from "./held-frames.ts";
 import type { ConnectionEnd } from "./machine/inputs.ts";
@@ -29,12 +30,15 @@ export class Connection implements ScanSink, ShardLinkOwner {
   #held: HeldFrames | null = null;
   /** Null before the scan begins. */
   kind: ScanKind | null = null;
+  #purpose: BatchPurpose = "scan";
   /** Events of the scan that changed something here. */
   taken = 0;
   #answer: ((lives: boolean) => void) | null = null;
   /** Something came after CaughtUp: the leader lives. */
   #lives = false;
   #isCaughtUp = false;
+  /** When CaughtUp came, taken or held. */
+  caughtUpAtMs: number | null = null;
   /** The scan was whole: what comes is live. */
   isWhole = false;
   #closed = false;
@@ -77,9 +81,10 @@ export class Connection implements ScanSink, ShardLinkOwner {
   }
 
   /** The scan begins: acks run ahead, and what was held while the files were made is taken, in its order. */
-  beginScan(kind: ScanKind): void {
+  beginScan(kind: ScanKind, purpose: BatchPurpose): void {
     const body = this.#body();
     this.kind = kind;
+    this.#purpose = purpose;
     this.#acks = new AckPacer({
       ...this.#options.limits,
       clock: this.#options.clock,
@@ -146,19 +151,17 @@ export class Connection implements ScanSink, ShardLinkOwner {
   batch(payload: Uint8Array): ReturnType<ScanSink["batch"]> {
     if (this.#held !== null) return this.#held.batch(payload);
     const { intake, judge } = this.#body();
-    // What the stream has brought goes out first, so that the writes below are the scan's alone.
-    if (this.role === "beside") intake.writePending();
-    this.#owner.scanBatch(this, payload);
-    const outcome = intake.take(payload, this.protocol, "scan");
+    const outcome = intake.take(payload, this.protocol, this.#purpose);
     if (outcome.kind === "refused") return { fault: outcome.reason };
     this.age.scanBatch(this.link.lastFrameAtMs, this.link.session.windowAcks);
     this.taken += outcome.taken;
-    judge.note(outcome.differences);
+    judge.note(this.number, outcome.differences);
     this.#owner.scanApplied(this, outcome);
     return outcome;
   }
 
   caughtUp(): void {
+    this.caughtUpAtMs ??= this.link.lastFrameAtMs;
     if (this.#held !== null) return this.#held.caughtUp();
     this.#isCaughtUp = true;
     this.age.caughtUp(this.link.lastFrameAtMs);
@@ -208,11 +211,13 @@ export class Connection implements ScanSink, ShardLinkOwner {
       if (event.kind !== "batch") return;
       this.live(event.payload, event.full);
       this.#acks?.applied(event.payload.length);
+      const isDue = this.age.isHeartbeatDue(this.link.lastFrameAtMs);
+      if (this.protocol === 2 && isDue) this.#acks?.letRest();
     });
   }
 
   chunkEnded(): void {
-    this.age.chunk(this.link.lastChunkAtMs);
+    this.age.chunk(this.link.lastChunkAtMs, this.link.isMidFrame);
     if (this.#held !== null) return;
     const body = this.#options.body();
     if (body === null) return;

@@ -1,4 +1,4 @@
-// What a shard's follower tells its host: state changes and events at once, snapshots four times a second in a scan and once a
+// What a shard's follower reports: state changes and events at once, snapshots four times a second in a scan and once a
 // second besides. Used by shard-follower.ts. Decides nothing.
 
 import type { PlainError } from "../errors.ts";
@@ -6,21 +6,25 @@ import type { Clock } from "../io/clock.ts";
 import type { ScanEnd } from "../link/scan-types.ts";
 import { DIVERGED_LISTED_MAX } from "../limits.ts";
 import type { AppliedBatch } from "./apply/batch-applier.ts";
+import type { ScanJudge } from "./apply/scan-judge.ts";
 import type { Connection } from "./connection.ts";
-import type {
-  DivergedSlot,
-  FollowerHost,
-  FollowerSettings,
-  ShardSnapshot,
-} from "./follower-types.ts";
+import type { FollowerSettings, ShardSnapshot } from "./follower-types.ts";
 import type { Report } from "./machine/actions.ts";
 import { NO_PROGRESS, progressOf } from "./machine/shown.ts";
 import type { ShardState } from "./machine/types.ts";
 import type { ShardBody } from "./shard-body.ts";
 import { ShardCounts } from "./shard-counts.ts";
+import type { ShardMessage } from "./shard-messages.ts";
 import { snapshotOf } from "./snapshot.ts";
 
 const SNAPSHOT_INTERVAL_MS = 250;
+
+export interface ReportTools {
+  readonly clock: Clock;
+  send(message: ShardMessage): void;
+  /** A frame came on the main connection; more often than anything is sent. */
+  heard(atMs: number): void;
+}
 
 /** What a snapshot is made of, as it stands. */
 export interface ShardNow {
@@ -35,7 +39,8 @@ export class FollowerReports {
   readonly #shard: number;
   readonly #saved: FollowerSettings["saved"];
   readonly #clock: Clock;
-  readonly #host: FollowerHost;
+  readonly #send: (message: ShardMessage) => void;
+  readonly #heard: (atMs: number) => void;
   readonly #now: () => ShardNow;
   #progress = NO_PROGRESS;
   #snapshotAtMs = Number.NEGATIVE_INFINITY;
@@ -46,25 +51,26 @@ export class FollowerReports {
 
   constructor(
     { shard, saved }: Pick<FollowerSettings, "shard" | "saved">,
-    clock: Clock,
-    host: FollowerHost,
+    { clock, send, heard }: ReportTools,
     now: () => ShardNow,
   ) {
     this.#shard = shard;
     this.#saved = saved;
     this.#clock = clock;
-    this.#host = host;
+    this.#send = send;
+    this.#heard = heard;
     this.#now = now;
     this.counts = new ShardCounts(clock);
     this.counts.diverged = saved.diverged;
     this.counts.currentAtMs = saved.currentAtMs;
+    this.counts.lastFrameAtMs = saved.lastFrameAtMs;
   }
 
   /** Before anything is read: a shard of many slots takes a while. */
   reading(exists: boolean): void {
     if (!exists) return;
     const [shard, detail] = [this.#shard, "reading what is on disk"];
-    this.#host.report({ kind: "state", shard, state: "connecting", detail });
+    this.#send({ kind: "state", shard, state: "connecting", detail });
   }
 
   /** The shard's files are open from here on; says what is worth knowing of them. */
@@ -81,7 +87,7 @@ export class FollowerReports {
   }
 
   log(level: "debug" | "info" | "warn", text: string, more: { heldUpMs?: number } = {}): void {
-    this.#host.report({ kind: "log", shard: this.#shard, level, text, ...more });
+    this.#send({ kind: "log", shard: this.#shard, level, text, ...more });
   }
 
   // ---- connections and scans ----
@@ -102,7 +108,7 @@ export class FollowerReports {
   }
 
   scanApplied(connection: Connection, batch: AppliedBatch, resetsSaved: number): void {
-    this.counts.scanned += batch.events;
+    this.counts.scanned = (this.counts.scanned ?? 0) + batch.events;
     this.heard(connection, null);
     if (batch.cleared > 0) this.#resets(resetsSaved);
     this.#invalid(batch);
@@ -117,11 +123,16 @@ export class FollowerReports {
     this.#lastScan = { scanned: end.events, taken: connection.taken };
   }
 
-  judged(diverged: readonly DivergedSlot[]): void {
-    this.counts.diverged = diverged.slice(0, DIVERGED_LISTED_MAX);
-    if (diverged.length === 0) return;
-    const slots = this.counts.diverged;
-    this.#host.report({ kind: "diverged", shard: this.#shard, slots, total: diverged.length });
+  judged(judge: ScanJudge): void {
+    this.struck(judge);
+    const { diverged: slots } = this.counts;
+    const total = judge.divergedCount;
+    if (total > 0) this.#send({ kind: "diverged", shard: this.#shard, slots, total });
+  }
+
+  /** Newer events have overwritten some that were diverged. */
+  struck(judge: ScanJudge): void {
+    this.counts.diverged = judge.listed(DIVERGED_LISTED_MAX);
   }
 
   accepted(slots: number): void {
@@ -133,7 +144,7 @@ export class FollowerReports {
   heard({ role, link }: Connection, batch: AppliedBatch | null): void {
     if (role !== "main") return;
     this.counts.lastFrameAtMs = link.lastFrameAtMs;
-    this.#host.heard(link.lastFrameAtMs);
+    this.#heard(link.lastFrameAtMs);
     if (batch === null) return;
     if (batch.cleared > 0) this.#resets(this.#now().body?.intake.resetsSaved ?? 0);
     this.#invalid(batch);
@@ -168,13 +179,13 @@ export class FollowerReports {
     switch (report.kind) {
       case "state": {
         const { state, activity: detail } = report;
-        this.#host.report({ kind: "state", shard, state, detail });
+        this.#send({ kind: "state", shard, state, detail });
         return this.snapshot();
       }
       case "caught-up":
         return this.#caughtUp(report);
       case "ready":
-        this.#host.report({ kind: "ready", shard, protocol: report.protocol });
+        this.#send({ kind: "ready", shard, protocol: report.protocol });
         return this.snapshot();
       case "owed":
         return this.log("debug", `a whole scan is owed: ${report.why}`);
@@ -189,14 +200,14 @@ export class FollowerReports {
   }
 
   leaderRestarted(): void {
-    this.#host.report({ kind: "leader-restarted", shard: this.#shard });
+    this.#send({ kind: "leader-restarted", shard: this.#shard });
   }
 
   #caughtUp({ scan, why, tookMs }: Extract<Report, { kind: "caught-up" }>): void {
     const { scanned, taken } = this.#lastScan;
     const { last } = this.#now().state;
     const sinceMs = scan === "first" ? (this.#firstDialAtMs ?? 0) : null;
-    this.#host.report({
+    this.#send({
       kind: "caught-up",
       shard: this.#shard,
       scanned,
@@ -212,7 +223,7 @@ export class FollowerReports {
     if (error !== null) this.counts.lastError = error.message;
     this.snapshot();
     const unclean = this.#now().body?.unclean ?? null;
-    this.#host.report({ kind: "ended", shard: this.#shard, error, unclean });
+    this.#send({ kind: "ended", shard: this.#shard, error, unclean });
   }
 
   // ---- snapshots ----
@@ -227,12 +238,12 @@ export class FollowerReports {
   }
 
   snapshot(): void {
-    this.#host.report({ kind: "snapshot", snapshot: this.#taken() });
+    this.#send({ kind: "snapshot", snapshot: this.#taken() });
   }
 
   /** What the machine knows now is to be durable. */
   save(): void {
-    this.#host.save(this.#taken());
+    this.#send({ kind: "save", snapshot: this.#taken() });
   }
 
   #taken(): ShardSnapshot {

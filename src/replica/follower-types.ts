@@ -6,9 +6,8 @@ import type { SavedShard } from "./machine/inputs.ts";
 import type { OwedShown, Progress, ScanShown } from "./machine/shown.ts";
 import type { ScanWhy } from "./machine/types.ts";
 import type { Geometry } from "../store/geometry.ts";
-import type { HeldShard } from "../store/held-files.ts";
 import type { NewFileOwner } from "../store/ownership.ts";
-import type { ProtocolVersion, ShardInfo } from "../wire/messages.ts";
+import type { ProtocolVersion } from "../wire/messages.ts";
 
 /** cli.md: status. */
 export type ShardState =
@@ -57,7 +56,32 @@ export interface SavedFacts {
   readonly lastFullScanAtMs: number | null;
   readonly lastFullScanTookMs: number | null;
   readonly currentAtMs: number | null;
+  readonly lastFrameAtMs: number | null;
+  /** In this run, by a thread that died. */
+  readonly counted: Counted;
 }
+
+/** What a shard counts from the start of the run; over all runs what it applied. */
+export interface Counted {
+  readonly appliedTotal: bigint | null;
+  readonly skippedTotal: bigint;
+  readonly healedTotal: number;
+  readonly rescannedTotal: number;
+  readonly replacedTotal: number;
+  readonly resetsSaved: number;
+  readonly reconnects: number;
+  readonly connections: number;
+  /** Whole ones. */
+  readonly scansDone: number;
+  readonly bytesReceived: number;
+  readonly slowWrites: number;
+}
+
+export const NOTHING_COUNTED: Counted = {
+  ...{ appliedTotal: null, skippedTotal: 0n, healedTotal: 0, rescannedTotal: 0, replacedTotal: 0 },
+  ...{ resetsSaved: 0, reconnects: 0, connections: 0, scansDone: 0, bytesReceived: 0 },
+  slowWrites: 0,
+};
 
 export const NOTHING_SAVED: SavedFacts = {
   machine: { complete: null, diverged: 0, owed: null },
@@ -65,6 +89,8 @@ export const NOTHING_SAVED: SavedFacts = {
   lastFullScanAtMs: null,
   lastFullScanTookMs: null,
   currentAtMs: null,
+  lastFrameAtMs: null,
+  counted: NOTHING_COUNTED,
 };
 
 /** One listed difference that neither side can explain away (cli.md: diverged). */
@@ -76,30 +102,21 @@ export interface DivergedSlot {
   readonly there: number | null;
 }
 
-/** Everything status, metrics and progress show of one shard. Counters only grow within a process. */
-export interface ShardSnapshot {
+/** Everything status, metrics and progress show of one shard. */
+export interface ShardSnapshot extends Counted {
   readonly shard: number;
   readonly state: ShardState;
   /** A few words for people on what is happening. */
   readonly activity: string;
   readonly protocol: ProtocolVersion;
-  readonly slots: number;
-  readonly occupied: number;
-  /** Events of the scan under way, or of the last one. */
-  readonly scanned: number;
-  readonly scansDone: number;
-  readonly bytesReceived: number;
-  readonly appliedTotal: bigint;
-  readonly skippedTotal: bigint;
-  readonly healedTotal: number;
-  readonly rescannedTotal: number;
-  readonly replacedTotal: number;
-  readonly resetsSaved: number;
-  readonly tornLoaded: number;
+  /** Null, as all that is the files' own: they are not open yet. */
+  readonly slots: number | null;
+  readonly occupied: number | null;
+  /** Events of the scan under way, or of the last one; null: none began in this run. */
+  readonly scanned: number | null;
+  readonly tornLoaded: number | null;
   readonly divergedSlots: number;
   readonly diverged: readonly DivergedSlot[];
-  readonly reconnects: number;
-  readonly connections: number;
   /** Monotonic ms (io/clock.ts), null: never. */
   readonly lastFrameAtMs: number | null;
   /** Start of the last whole scan. */
@@ -112,9 +129,8 @@ export interface ShardSnapshot {
   readonly oldestUnsyncedAtMs: number | null;
   /** Caught up, and what it caught up with is durable. */
   readonly ready: boolean;
-  readonly maxVersionSeen: number;
-  readonly slowWrites: number;
-  readonly slowestWriteMs: number;
+  readonly maxVersionSeen: number | null;
+  readonly slowestWriteMs: number | null;
   readonly scanningShare: number;
   readonly lastError: string | null;
   /** A whole scan has ended and is durable, in this run or by the state file; null: not known. */
@@ -175,26 +191,3 @@ export type FollowerReport =
       /** Why its files are not closed clean though nothing failed; null: they are, or there are none. */
       readonly unclean: string | null;
     };
-
-/** What a follower asks of the program around it. Answers may come at once or later, never twice. */
-export interface FollowerHost {
-  /** The first ShardInfo is here and the first frame after it was sound: make or check what all shards share. */
-  prepare(info: ShardInfo, done: (error: PlainError | null) => void): void;
-  /** The geometry and the leader's protocol are known (from the first ShardInfo), before anything is written. */
-  learned(info: ShardInfo, protocol: ProtocolVersion): void;
-  /** May one more connection be made? `granted` answers, now or later, perhaps after `held`. */
-  ask(request: number, protocol: ProtocolVersion): void;
-  /** The request is not wanted any more. */
-  drop(request: number): void;
-  /** What became of the connection that was granted. */
-  tell(request: number, what: "accepted" | "scanning" | "over"): void;
-  /** The scan of this connection adds up: `vouched` may answer whether the leader lives. */
-  confirming(link: number): void;
-  /** What the state file holds of this shard is to be durable, by this snapshot, before anything that is reported later. */
-  save(snapshot: ShardSnapshot): void;
-  /** The shard's files are open, and to be watched. */
-  holds(held: HeldShard): void;
-  report(report: FollowerReport): void;
-  /** A frame came on the main connection; monotonic ms. More often than anything is reported. */
-  heard(atMs: number): void;
-}

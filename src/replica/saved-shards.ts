@@ -3,16 +3,22 @@
 
 import type { Clock } from "../io/clock.ts";
 import { DIVERGED_LISTED_MAX } from "../limits.ts";
-import type { FollowerState, ShardState as SavedShard } from "../store/state-file.ts";
-import { NOTHING_SAVED, type SavedFacts, type ShardSnapshot } from "./follower-types.ts";
+import {
+  type FollowerState,
+  NOTHING_KNOWN,
+  type ShardState as SavedShard,
+} from "../store/state-file.ts";
+import {
+  NOTHING_COUNTED,
+  NOTHING_SAVED,
+  type SavedFacts,
+  type ShardSnapshot,
+} from "./follower-types.ts";
 import { OWED_WHYS } from "./machine/owed.ts";
 
 /** A first copy that has not ended is not so by another name of the leader either: that is the directory's. */
 function unfinished(shard: number): SavedShard {
-  return {
-    ...{ shard, complete: false, lastFullScanAtMs: null, lastFullScanTookMs: null },
-    ...{ divergedSlots: 0, diverged: [], owed: null, currentAtMs: null },
-  };
+  return { ...NOTHING_KNOWN, shard, complete: false };
 }
 
 /** What an earlier run left of a shard for one who follows `leader`; null: nothing. Of another leader only that its copy has not ended. */
@@ -66,6 +72,15 @@ function savedShard(snapshot: ShardSnapshot, wallOffsetMs: number, listedMax: nu
         ? null
         : { why: owed.why, sinceAtMs: Math.round(shownAtMs - owed.sinceMs + wallOffsetMs) },
     currentAtMs: unix(snapshot.currentAtMs),
+    leaderHeardAtMs: unix(snapshot.lastFrameAtMs),
+    counters: {
+      scansTotal: snapshot.scansDone,
+      healedTotal: snapshot.healedTotal,
+      rescannedTotal: String(snapshot.rescannedTotal),
+      replacedTotal: String(snapshot.replacedTotal),
+      skippedTotal: String(snapshot.skippedTotal),
+      resetsSaved: snapshot.resetsSaved,
+    },
   };
 }
 
@@ -87,13 +102,15 @@ export function savedFacts(saved: SavedShard | null, clock: Clock): SavedFacts {
     lastFullScanAtMs: monotonic(saved.lastFullScanAtMs),
     lastFullScanTookMs: saved.lastFullScanTookMs,
     currentAtMs: monotonic(saved.currentAtMs ?? saved.lastFullScanAtMs),
+    lastFrameAtMs: monotonic(saved.leaderHeardAtMs),
+    counted: NOTHING_COUNTED,
   };
 }
 
-/** What a shard goes on with whose thread died: what it last said. */
+/** What a shard goes on with whose thread died: what it last said, and what it counted. */
 export function savedFrom(snapshot: ShardSnapshot): SavedFacts {
   const { complete, divergedSlots, diverged, owed, shownAtMs } = snapshot;
-  const { lastFullScanAtMs, lastFullScanTookMs, currentAtMs } = snapshot;
+  const { lastFullScanAtMs, lastFullScanTookMs, currentAtMs, lastFrameAtMs } = snapshot;
   const sinceMs = shownAtMs - (owed?.sinceMs ?? 0);
   return {
     machine: {
@@ -101,6 +118,7 @@ export function savedFrom(snapshot: ShardSnapshot): SavedFacts {
       diverged: divergedSlots,
       owed: owed === null ? null : { why: owed.why, sinceMs },
     },
-    ...{ diverged, lastFullScanAtMs, lastFullScanTookMs, currentAtMs },
+    ...{ diverged, lastFullScanAtMs, lastFullScanTookMs, currentAtMs, lastFrameAtMs },
+    counted: snapshot,
   };
 }

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { ArmdbError, type PlainError, toPlainError } from "../errors.ts";
 import { CURSOR_BYTES, CURSOR_FILE, decodeCursor, encodeCursor } from "../format/cursor.ts";
 import { shardDirectory } from "../format/routing.ts";
-import { SHARD_FILE } from "../format/shard-header.ts";
 import type { SlotLayout } from "../format/slot.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
@@ -52,7 +51,7 @@ export class ShardBody {
     tools: ShardBodyTools,
     failed: (error: PlainError) => void,
   ) {
-    const { dir, shard, owner } = settings;
+    const { dir, shard, owner, saved } = settings;
     const options: ShardStoreOptions = { ...tools, dir, shard, layout, owner };
     let applier: BatchApplier | null = null;
     const newTable = (slotCount: number) => {
@@ -76,7 +75,8 @@ export class ShardBody {
       owner,
       store: this.store,
       applier: this.applier,
-      appliedTotal: cursor?.appliedTotal ?? 0n,
+      // The cursor may be older than what a thread that died had said.
+      appliedTotal: greaterOf(cursor?.appliedTotal ?? 0n, saved.counted.appliedTotal ?? 0n),
       maxVersionSeen: cursor?.maxVersionSeen ?? 0,
     });
     this.#cursorSavedFor = cursor === null ? -1n : cursor.appliedTotal;
@@ -90,11 +90,6 @@ export class ShardBody {
       cursorToSave: () => this.#cursorToSave(),
       failed,
     });
-  }
-
-  /** The path of its data file, for messages. */
-  static dataPath(settings: FollowerSettings): string {
-    return join(settings.dir, shardDirectory(settings.shard), SHARD_FILE);
   }
 
   /** It was made, or a scan came through: from now on a stop leaves the files closed clean, as after anything that was written. */
@@ -150,4 +145,8 @@ export class ShardBody {
     this.durability.stop(() => this.#flusher.stop());
     this.store.abandon();
   }
+}
+
+function greaterOf(left: bigint, right: bigint): bigint {
+  return left > right ? left : right;
 }

@@ -10,17 +10,18 @@ import { acksAhead } from "./acks-ahead.ts";
 import type { AppliedBatch } from "./apply/batch-applier.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionOwner } from "./connection-types.ts";
-import type { FollowerHost, FollowerSettings } from "./follower-types.ts";
+import type { FollowerSettings } from "./follower-types.ts";
 import type { FollowerReports } from "./follower-reports.ts";
 import { HealedWatch } from "./apply/healed-watch.ts";
 import type { Action } from "./machine/actions.ts";
 import type { ConnectionEnd, Told } from "./machine/inputs.ts";
-import type { ScanObserver } from "./compare/scan-observer.ts";
+import type { ScanLook, ScanObserver } from "./compare/scan-observer.ts";
 import type { ShardFiles } from "./shard-files.ts";
+import type { ShardMessage } from "./shard-messages.ts";
 
 export interface ShardConnectionsOptions {
   readonly settings: FollowerSettings;
-  readonly host: FollowerHost;
+  send(message: ShardMessage): void;
   readonly net: Net;
   readonly clock: Clock;
   readonly observer: ScanObserver;
@@ -30,8 +31,6 @@ export interface ShardConnectionsOptions {
   moved(): void;
   /** Whether anything may still be written: not after the disk failed. */
   mayWrite(): boolean;
-  /** Whether the main connection carries the live stream now. */
-  hasStream(): boolean;
   tell(told: Told): void;
 }
 
@@ -39,6 +38,8 @@ export class ShardConnections implements ConnectionOwner<Connection> {
   readonly #options: ShardConnectionsOptions;
   readonly #open = new Map<number, Connection>();
   readonly #healed = new HealedWatch();
+  /** Who looks at the scan of a connection, until it was judged or broke. */
+  readonly #looks = new Map<number, ScanLook>();
 
   constructor(options: ShardConnectionsOptions) {
     this.#options = options;
@@ -56,7 +57,7 @@ export class ShardConnections implements ConnectionOwner<Connection> {
   settleHealed(): boolean {
     const { reports, clock } = this.#options;
     reports.counts.healed += this.#healed.settle(clock.nowMs());
-    return this.#healed.waiting > 0;
+    return this.#healed.isWaiting;
   }
 
   // ---- what the machine asks for ----
@@ -82,7 +83,7 @@ export class ShardConnections implements ConnectionOwner<Connection> {
     this.#open.set(link, connection);
     reports.dialed(connection);
     // Before the leader can read its first slot: what the stream brings from here on may be newer than what the scan shows.
-    if (role === "beside") files.need().judge.begin();
+    if (role === "beside") files.need().judge.begin(link);
     connection.start();
   }
 
@@ -106,14 +107,20 @@ export class ShardConnections implements ConnectionOwner<Connection> {
   scan({ link, scan: kind }: Extract<Action, { kind: "scan" }>): void {
     const connection = this.#open.get(link);
     if (connection === undefined) return;
-    const { files, reports, observer, hasStream } = this.#options;
+    const { files, reports, observer } = this.#options;
     const body = files.need();
-    const isBeside = connection.role === "beside";
-    if (isBeside) body.intake.writePending();
-    else body.judge.begin();
+    const isMain = connection.role === "main";
+    if (isMain) body.judge.begin(link);
     reports.scanBegan(connection);
-    observer.scanBegan({ body, kind, hasStream: isBeside && hasStream() });
-    connection.beginScan(kind);
+    const look = observer.scanBegan(link, body, kind);
+    if (look !== null) this.#looks.set(link, look);
+    connection.beginScan(kind, isMain && look === null ? "scan" : "compare");
+  }
+
+  /** The scan of this connection counts as whole. */
+  endLook(link: number): void {
+    this.#looks.get(link)?.whole();
+    this.#looks.delete(link);
   }
 
   vouch(link: number, lives: boolean): void {
@@ -129,8 +136,10 @@ export class ShardConnections implements ConnectionOwner<Connection> {
       files.body.intake.writePending();
       files.body.durability.wrote();
     }
-    observer.scanBroke(reason);
-    if (connection.role === "main" && connection.isWhole) observer.streamEnded();
+    if (!connection.isWhole) {
+      this.#looks.get(connection.number)?.broke(reason);
+      this.#looks.delete(connection.number);
+    } else if (connection.role === "main") observer.streamEnded();
   }
 
   // ---- what is heard ----
@@ -140,36 +149,27 @@ export class ShardConnections implements ConnectionOwner<Connection> {
   }
 
   shardInfo(from: Connection, info: ShardInfo): void {
-    const { files, host, tell } = this.#options;
+    const { files, send, tell } = this.#options;
     const misfit = files.misfit(info);
-    if (misfit === null) host.learned(info, from.protocol);
+    if (misfit === null) send({ kind: "learned", info, protocol: from.protocol });
     tell({ kind: "shardInfo", link: from.number, info, misfit });
   }
 
-  scanBatch(from: Connection, payload: Uint8Array): void {
-    this.#options.observer.scanBatch(payload, from.protocol);
-  }
-
   scanApplied(from: Connection, batch: AppliedBatch): void {
-    const { observer, reports, files, clock } = this.#options;
-    const { intake, durability } = files.need();
-    observer.scanBatchApplied();
-    reports.scanApplied(from, batch, intake.resetsSaved);
-    if (from.role !== "beside" || batch.taken === 0) return;
-    const nowMs = clock.nowMs();
-    intake.writePending((slot, slots) => {
-      // Without a stream nothing else could have brought it: that is counted as rescanned.
-      if (from.kind === "beside") reports.counts.healed += this.#healed.wrote(slot, slots, nowMs);
-    });
-    durability.wrote();
+    const { reports, files, clock } = this.#options;
+    this.#looks.get(from.number)?.batch(batch);
+    reports.scanApplied(from, batch, files.need().intake.resetsSaved);
+    // Without a stream nothing else could have brought it: that is counted as rescanned.
+    if (from.kind !== "beside") return;
+    reports.counts.healed += this.#healed.took(batch.differences, clock.nowMs());
   }
 
   caughtUp({ number: link }: Connection): void {
     this.#options.tell({ kind: "caughtUp", link });
   }
 
-  wantsWord({ number: link }: Connection): void {
-    this.#options.host.confirming(link);
+  wantsWord({ number: link, caughtUpAtMs }: Connection): void {
+    this.#options.send({ kind: "confirming", link, caughtUpAtMs: caughtUpAtMs ?? 0 });
   }
 
   whole(from: Connection, end: Extract<ScanEnd, { kind: "whole" }>): void {
@@ -178,15 +178,19 @@ export class ShardConnections implements ConnectionOwner<Connection> {
   }
 
   live(from: Connection, payload: Uint8Array, full: boolean, batch: AppliedBatch): void {
-    const { observer, reports, files, tell } = this.#options;
-    const { layout } = files.need().store;
+    const { observer, reports, files, clock, tell } = this.#options;
+    const { store, judge } = files.need();
+    const { layout } = store;
     reports.heard(from, batch);
+    const heldAtMs = full ? from.age.heldAtMs(clock.nowMs()) : null;
     observer.streamBatch(payload, from.protocol, batch.events);
     this.#healed.streamBrought(payload, layout, from.protocol);
-    const left = files.divergence?.afterLive(payload, layout, from.protocol) ?? null;
+    const hasStruck = judge.overwrote(payload, layout, from.protocol);
     this.#options.moved();
-    tell({ kind: "batch", link: from.number, events: batch.events, full });
-    if (left !== null) tell({ kind: "struck", diverged: left });
+    tell({ kind: "batch", link: from.number, events: batch.events, full, heldAtMs });
+    if (!hasStruck) return;
+    reports.struck(judge);
+    tell({ kind: "struck", diverged: judge.divergedCount });
   }
 
   heartbeat(from: Connection): void {
@@ -201,7 +205,11 @@ export class ShardConnections implements ConnectionOwner<Connection> {
   ended(from: Connection, end: ConnectionEnd): void {
     const reason = "reason" in end ? end.reason : end.kind === "leader-error" ? end.text : "closed";
     this.#gone(from, reason);
-    this.#options.tell({ kind: "ended", link: from.number, end });
+    const { send, tell } = this.#options;
+    if (end.kind !== "closed-here") {
+      send({ kind: "gone", link: from.number, isToldSo: end.kind === "leader-error" });
+    }
+    tell({ kind: "ended", link: from.number, end });
   }
 
   failed(error: ArmdbError): void {

@@ -12,8 +12,8 @@ export class ShardCounts {
   #scanSinceMs: number | null = null;
   healed = 0;
   rescanned = 0;
-  /** Events of the scan under way, or of the last one. */
-  scanned = 0;
+  /** Events of the scan under way, or of the last one; null: none began. */
+  scanned: number | null = null;
   /** Of the main connection; monotonic, null: never. */
   lastFrameAtMs: number | null = null;
   /** When this shard last held all that its leader had, as far as it is known: by the stream, or the start of a whole scan. */

@@ -6,8 +6,8 @@ import type { Clock, Timer } from "../io/clock.ts";
 import type { CompareEvent } from "./compare/compare-types.ts";
 import type { FollowerReport, FollowerSettings, ShardSnapshot } from "./follower-types.ts";
 import { ShardComparisons } from "./shard-comparisons.ts";
+import type { ShardCommand, ShardMessage } from "./shard-messages.ts";
 import { ShardStarts } from "./shard-starts.ts";
-import type { ShardCommand, ShardMessage } from "./threads/shard-port.ts";
 import type { ShardThread, StartShard } from "./threads/start-shard.ts";
 
 /** A thread that died is started again after this, and longer each time. */

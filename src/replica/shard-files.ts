@@ -4,19 +4,17 @@
 import { ArmdbError, type PlainError, toPlainError } from "../errors.ts";
 import { layoutOf } from "../store/geometry.ts";
 import type { ShardInfo } from "../wire/messages.ts";
-import { Divergence } from "./divergence.ts";
-import type { FollowerHost, FollowerSettings } from "./follower-types.ts";
+import type { FollowerSettings } from "./follower-types.ts";
 import type { FollowerReports } from "./follower-reports.ts";
 import type { Told } from "./machine/inputs.ts";
 import { geometryTrouble } from "./misfit.ts";
-import type { ScanObserver } from "./compare/scan-observer.ts";
 import { ShardBody, type ShardBodyTools } from "./shard-body.ts";
+import type { ShardMessage } from "./shard-messages.ts";
 
 export interface ShardFilesOptions {
   readonly settings: FollowerSettings;
-  readonly host: FollowerHost;
+  send(message: ShardMessage): void;
   readonly tools: ShardBodyTools;
-  readonly observer: ScanObserver;
   readonly reports: FollowerReports;
   /** For texts. */
   readonly leader: string;
@@ -28,10 +26,11 @@ export interface ShardFilesOptions {
 export class ShardFiles {
   readonly #options: ShardFilesOptions;
   body: ShardBody | null = null;
-  divergence: Divergence | null = null;
   #shardInfo: ShardInfo | null = null;
   /** To be made once the first frame has proved sound. */
   #toMake: ShardInfo | null = null;
+  /** To be made once what all shards share is there. */
+  #making: ShardInfo | null = null;
   /** The next whole scan writes what --accept-leader gave up. */
   #hasAccepted = false;
 
@@ -64,15 +63,15 @@ export class ShardFiles {
 
   /** Opens what is there, or makes it with so many slots. */
   open(newSlotCount: number | null): void {
-    const { settings, host, tools, reports, tell } = this.#options;
+    const { settings, send, tools, reports, tell } = this.#options;
     const layout = layoutOf(settings.geometry ?? (this.#shardInfo as ShardInfo));
     const failed = (error: PlainError) => tell({ kind: "diskFailed", error });
     const body = new ShardBody(settings, layout, newSlotCount, tools, failed);
     this.body = body;
-    this.divergence = new Divergence(body, settings.saved.diverged);
+    body.judge.remember(settings.saved.diverged, settings.saved.machine.diverged);
     if (newSlotCount !== null) body.markWorthClosing();
     reports.opened(body, newSlotCount !== null);
-    host.holds(body.store.held);
+    send({ kind: "holds", held: body.store.held });
   }
 
   // ---- what the machine asks for ----
@@ -85,17 +84,23 @@ export class ShardFiles {
     const info = this.#toMake;
     this.#toMake = null;
     if (info === null) return;
-    const { host, tell } = this.#options;
-    host.prepare(info, (error) => {
-      let failure = error;
-      try {
-        if (failure === null) this.open(info.slotCount);
-      } catch (thrown) {
-        if (!(thrown instanceof ArmdbError)) throw thrown;
-        failure = toPlainError(thrown);
-      }
-      tell({ kind: "filesMade", error: failure });
-    });
+    this.#making = info;
+    this.#options.send({ kind: "prepare", info });
+  }
+
+  /** What all shards share is made, or is not. */
+  prepared(error: PlainError | null): void {
+    const slotCount = this.#making?.slotCount ?? null;
+    this.#making = null;
+    if (slotCount === null) return;
+    let failure = error;
+    try {
+      if (failure === null) this.open(slotCount);
+    } catch (thrown) {
+      if (!(thrown instanceof ArmdbError)) throw thrown;
+      failure = toPlainError(thrown);
+    }
+    this.#options.tell({ kind: "filesMade", error: failure });
   }
 
   /** The shard is over: files that nothing sound came for are not made any more. */
@@ -123,26 +128,25 @@ export class ShardFiles {
 
   /** A scan was whole: what the leader does not have is cleared where it cannot be trusted, and what differs is told. */
   judge(link: number): void {
-    const { observer, reports, tellNext } = this.#options;
+    const { reports, tellNext } = this.#options;
     const body = this.need();
-    observer.scanWhole();
-    const { leftovers, suspects, diverged } = body.judge.finish();
-    for (const slot of leftovers) body.store.clearSlot(slot);
+    const { judge, store } = body;
+    const suspects = judge.finish(link, (slot) => store.clearSlot(slot));
     if (this.#hasAccepted) body.intake.recountVersions();
     this.#hasAccepted = false;
     body.markWorthClosing();
     body.durability.wrote();
-    this.divergence?.judged(diverged);
-    reports.judged(diverged);
+    reports.judged(judge);
     // Nothing comes between a scan and its judgement.
-    tellNext({ kind: "judged", link, suspects, diverged: diverged.length });
+    tellNext({ kind: "judged", link, suspects, diverged: judge.divergedCount });
   }
 
   /** --accept-leader: what is listed as lost is saved and no longer trusted, so that the next scan decides. */
   acceptLeader(): void {
-    const slots = this.divergence?.accept() ?? [];
-    this.need().intake.save(slots);
-    this.divergence?.distrust(slots);
+    const { judge, intake } = this.need();
+    const slots = judge.divergedSlots;
+    intake.save(slots);
+    judge.distrust(slots);
     this.#hasAccepted = true;
     this.#options.reports.accepted(slots.length);
   }

@@ -1,5 +1,5 @@
 // Follows one shard of a leader: performs what the shard's machine decides (machine/step.ts), and tells it what came of it. Knows
-// no thread: the disk, the network, the clock and chance are passed in, and everything it has to say goes to its host.
+// no thread: the disk, the network, the clock and chance are passed in, and everything it has to say is sent to its supervisor.
 //
 //   what is heard -> one input after the other -> step -> actions, each performed at once -> one timer for what is due next
 
@@ -8,21 +8,25 @@ import { formatAddress } from "../io/address.ts";
 import type { RandomSource, Timer } from "../io/clock.ts";
 import type { Net } from "../io/net.ts";
 import { RUN_EVENTS_SUSPECT } from "../limits.ts";
-import type { FollowerHost, FollowerSettings } from "./follower-types.ts";
+import type { FollowerSettings } from "./follower-types.ts";
 import { FollowerReports } from "./follower-reports.ts";
 import type { Action } from "./machine/actions.ts";
 import type { Input, Told } from "./machine/inputs.ts";
 import { initialState, step, wakeAtMs } from "./machine/step.ts";
 import type { MachineSettings, ShardState } from "./machine/types.ts";
-import type { CompareEvent } from "./compare/compare-types.ts";
 import { DifferenceRecorder } from "./compare/difference-recorder.ts";
-import { ShardBody, type ShardBodyTools } from "./shard-body.ts";
+import type { ShardBodyTools } from "./shard-body.ts";
 import { ShardConnections } from "./shard-connections.ts";
 import { ShardFiles } from "./shard-files.ts";
+import type { ShardCommand, ShardMessage } from "./shard-messages.ts";
 
 export interface FollowerTools extends ShardBodyTools {
   readonly net: Net;
   readonly random: RandomSource;
+  /** To the supervisor. */
+  send(message: ShardMessage): void;
+  /** A frame came on the main connection; monotonic ms. More often than anything is sent. */
+  heard(atMs: number): void;
 }
 
 const TICK_MS = 1_000;
@@ -33,7 +37,6 @@ const LATE_MS = 2_000;
 
 export class ShardFollower {
   readonly #settings: FollowerSettings;
-  readonly #host: FollowerHost;
   readonly #tools: FollowerTools;
   readonly #reports: FollowerReports;
   readonly #files: ShardFiles;
@@ -49,40 +52,35 @@ export class ShardFollower {
   /** Something has moved since the last tick. */
   #hasMoved = true;
 
-  constructor(settings: FollowerSettings, host: FollowerHost, tools: FollowerTools) {
+  constructor(settings: FollowerSettings, tools: FollowerTools) {
     this.#settings = settings;
-    this.#host = host;
     this.#tools = tools;
     this.#state = initialState(machineSettings(settings));
     const { clock, net } = tools;
-    this.#reports = new FollowerReports(settings, clock, host, () => ({
+    this.#reports = new FollowerReports(settings, tools, () => ({
       state: this.#state,
       body: this.#files.body,
       slotLast: this.#connections.slotLast,
     }));
     const tell = (told: Told) => this.#tell(told);
     this.#recorder = new DifferenceRecorder({
-      ...{ disk: tools.disk, clock, path: ShardBody.dataPath(settings) },
-      rescan: () => this.rescan(),
+      clock,
+      body: () => this.#files.body,
+      rescan: () => tell({ kind: "rescan" }),
     });
-    const observer = this.#recorder;
-    const shared = { settings, host, observer, reports: this.#reports, tell };
+    const shared = { settings, send: tools.send, reports: this.#reports, tell };
     this.#files = new ShardFiles({
       ...{ ...shared, tools, leader: this.#state.settings.leader },
       tellNext: (told) => void this.#told.unshift(told),
     });
     this.#connections = new ShardConnections({
-      ...{ ...shared, net, clock, files: this.#files },
+      ...{ ...shared, net, clock, files: this.#files, observer: this.#recorder },
       moved: () => this.#moved(),
       mayWrite: () => this.#state.files === "open",
-      hasStream: () => {
-        const { main } = this.#state;
-        return main.at === "streaming" && main.stream.is !== "polling";
-      },
     });
   }
 
-  /** Opens what is there and starts to follow. Everything that follows is reported to the host. */
+  /** Opens what is there and starts to follow. Everything that follows is reported. */
   start(): void {
     const { exists, saved } = this.#settings;
     this.#scheduleTick(TICK_MS);
@@ -97,44 +95,33 @@ export class ShardFollower {
     if (error !== null) this.#tell({ kind: "diskFailed", error });
   }
 
-  // ---- what the supervisor says ----
-
-  granted(request: number): void {
-    this.#tell({ kind: "granted", request });
-  }
-
-  held(request: number, untilMs: number, limit: number): void {
-    this.#tell({ kind: "held", request, untilMs, limit });
-  }
-
-  vouched(link: number, lives: boolean): void {
-    this.#guarded(() => this.#connections.vouch(link, lives));
-  }
-
-  /** Compares with the leader by the next scan; `send` gets events until `compared` or `failed`. One at a time. */
-  compare(differencesMax: number, send: (event: CompareEvent) => void): void {
-    this.#recorder.start(differencesMax, send);
-  }
-
-  /** Gives up the comparison under way without a word. */
-  stopComparing(): void {
-    this.#recorder.stop();
-  }
-
-  /** Asks for a scan that begins after this. */
-  rescan(): void {
-    this.#tell({ kind: "rescan" });
-  }
-
-  /** Its files are not what they were: it ends as after a failed disk. */
-  failed(error: ArmdbError): void {
-    this.#tell({ kind: "diskFailed", error: toPlainError(error) });
-  }
-
-  /** Ends in good order: no more frames, everything applied is written and durable, the shard closed clean. */
-  stop(): void {
-    this.#recorder.stop();
-    this.#tell({ kind: "stop" });
+  /** Does what the supervisor says. */
+  take(command: ShardCommand): void {
+    switch (command.kind) {
+      case "granted":
+      case "held":
+      case "rescan":
+        return this.#tell(command);
+      case "prepared":
+        return this.#files.prepared(command.error);
+      case "vouched":
+        return this.#guarded(() => this.#connections.vouch(command.link, command.lives));
+      case "compare": {
+        const { id, differencesMax } = command;
+        // That it has ended is said elsewhere, and its files are another's by now.
+        if (this.#state.main.at === "over") return;
+        return this.#recorder.start(differencesMax, (event) =>
+          this.#tools.send({ kind: "compare", id, event }),
+        );
+      }
+      case "compare-stop":
+        return this.#recorder.stop();
+      case "lost":
+        return this.#tell({ kind: "diskFailed", error: command.error });
+      case "stop":
+        this.#recorder.stop();
+        return this.#tell(command);
+    }
   }
 
   // ---- the machine ----
@@ -175,11 +162,9 @@ export class ShardFollower {
   #perform(action: Action): void {
     switch (action.kind) {
       case "ask":
-        return this.#host.ask(action.request, action.protocol);
       case "drop":
-        return this.#host.drop(action.request);
       case "tell":
-        return this.#host.tell(action.request, action.what);
+        return this.#tools.send(action);
       case "dial":
         return this.#connections.dial(action);
       case "close":
@@ -199,6 +184,7 @@ export class ShardFollower {
       case "sync":
         return this.#files.sync(action.link);
       case "judge":
+        this.#connections.endLook(action.link);
         return this.#files.judge(action.link);
       case "acceptLeader":
         return this.#files.acceptLeader();
@@ -256,6 +242,7 @@ export class ShardFollower {
     this.#wake?.cancel();
     this.#tick?.cancel();
     this.#tick = null;
+    this.#recorder.stop();
     this.#reports.ended(error);
   }
 }

@@ -1,7 +1,7 @@
 // A shard as status, metrics and progress show it: made from its machine's state (machine/shown.ts), what its follower counts, and
 // its files. Used by shard-follower.ts. Stores nothing.
 
-import type { FollowerSettings, ShardSnapshot } from "./follower-types.ts";
+import type { Counted, FollowerSettings, ShardSnapshot } from "./follower-types.ts";
 import { activityOf, isReady, owedShown, scanShown, stateWord } from "./machine/shown.ts";
 import type { ShardState } from "./machine/types.ts";
 import type { ShardBody } from "./shard-body.ts";
@@ -18,28 +18,18 @@ export function snapshotOf(
 ): Omit<ShardSnapshot, "progress"> {
   const { last, leader, settings } = state;
   const scan = scanShown(state, nowMs);
-  const counters = body?.store.counters;
   return {
     shard: settings.shard,
     state: stateWord(state),
     activity: activityOf(state, nowMs),
     protocol: leader.protocol,
-    slots: body?.store.slotCount ?? 0,
-    occupied: body?.applier.occupied ?? 0,
+    slots: body?.store.slotCount ?? null,
+    occupied: body?.applier.occupied ?? null,
     scanned: counts.scanned,
-    scansDone: state.counts.scans,
-    bytesReceived: counts.bytesReceived,
-    appliedTotal: body?.intake.appliedTotal ?? 0n,
-    skippedTotal: body?.intake.skippedTotal ?? 0n,
-    healedTotal: counts.healed,
-    rescannedTotal: counts.rescanned,
-    replacedTotal: body?.intake.replacedTotal ?? 0,
-    resetsSaved: body?.intake.resetsSaved ?? 0,
-    tornLoaded: body?.store.loaded.torn ?? 0,
+    ...countedOf(state, counts, saved.counted, body),
+    tornLoaded: body?.store.loaded.torn ?? null,
     divergedSlots: state.diverged,
     diverged: counts.diverged,
-    reconnects: state.counts.reconnects,
-    connections: state.counts.connections,
     lastFrameAtMs: counts.lastFrameAtMs,
     lastFullScanAtMs: last?.beganAtMs ?? saved.lastFullScanAtMs,
     lastFullScanTookMs:
@@ -48,9 +38,8 @@ export function snapshotOf(
     currentAtMs: counts.currentAtMs,
     oldestUnsyncedAtMs: body?.store.oldestUnsyncedAtMs ?? null,
     ready: isReady(state),
-    maxVersionSeen: body?.intake.maxVersionSeen ?? 0,
-    slowWrites: counters?.slowWrites ?? 0,
-    slowestWriteMs: counters?.slowestWriteMs ?? 0,
+    maxVersionSeen: body?.intake.maxVersionSeen ?? null,
+    slowestWriteMs: body?.store.counters.slowestWriteMs ?? null,
     scanningShare: counts.scanningShare,
     lastError: counts.lastError,
     complete: state.complete,
@@ -58,6 +47,29 @@ export function snapshotOf(
     shownAtMs: nowMs,
     owed: owedShown(state, nowMs),
     scan: scan === null ? null : { ...scan, slot: slotLast ?? -1 },
+  };
+}
+
+/** A thread that was started again goes on from what the one before had counted. */
+function countedOf(
+  { counts: steps }: ShardState,
+  counts: ShardCounts,
+  before: Counted,
+  body: ShardBody | null,
+): Counted {
+  const { intake, store } = body ?? { intake: null, store: null };
+  return {
+    appliedTotal: intake?.appliedTotal ?? before.appliedTotal,
+    skippedTotal: before.skippedTotal + (intake?.skippedTotal ?? 0n),
+    healedTotal: before.healedTotal + counts.healed,
+    rescannedTotal: before.rescannedTotal + counts.rescanned,
+    replacedTotal: before.replacedTotal + (intake?.replacedTotal ?? 0),
+    resetsSaved: before.resetsSaved + (intake?.resetsSaved ?? 0),
+    reconnects: before.reconnects + steps.reconnects,
+    connections: before.connections + steps.connections,
+    scansDone: before.scansDone + steps.scans,
+    bytesReceived: before.bytesReceived + counts.bytesReceived,
+    slowWrites: before.slowWrites + (store?.counters.slowWrites ?? 0),
   };
 }
 

@@ -16,7 +16,7 @@ import { HeldUpLog } from "./held-up-log.ts";
 import { ReplicaMaker } from "./replica-maker.ts";
 import { leftOf, savedFacts, savedFrom } from "./saved-shards.ts";
 import { ShardCrew, type ShardSlot, type ShardView } from "./shard-crew.ts";
-import type { ShardCommand, ShardMessage } from "./threads/shard-port.ts";
+import type { ShardCommand, ShardMessage } from "./shard-messages.ts";
 import { StateKeeper, type StateNow } from "./state-keeper.ts";
 import type { SupervisorOptions } from "./supervisor-types.ts";
 import { Vouching } from "./vouching.ts";
@@ -76,6 +76,7 @@ export class Supervisor {
     this.#vouching = new Vouching({
       ...{ net, clock, leader: { host: shared.host, port: shared.port } },
       areAllOthersDone: (asking) => this.#areAllOthersDone(asking),
+      mayAsk: () => this.#protocol !== 1 || this.#budget.waitMs(0) === 0,
       accepted: () => {
         if (this.#protocol === 1) this.#budget.accepted();
       },
@@ -181,10 +182,12 @@ export class Supervisor {
       case "drop":
         return this.#gate.drop(shard, message.request);
       case "tell":
-        if (message.what === "over") this.#vouching.forget(shard);
+        if (message.what === "accepted") this.#vouching.listens();
         return this.#gate.tell(shard, message.request, message.what);
       case "confirming":
-        return this.#vouching.confirming(shard, message.link);
+        return this.#vouching.confirming(shard, message.link, message.caughtUpAtMs);
+      case "gone":
+        return this.#vouching.gone(shard, message.link, message.isToldSo);
       case "holds":
         return this.#files.holds(shard, message.held);
       case "save":
@@ -197,10 +200,10 @@ export class Supervisor {
       }
       case "compare":
         return this.#crew.compared(shard, message.id, message.event);
-      case "report":
-        return this.#report(shard, message.report);
       case "crashed":
         return this.#crew.died(shard, message.reason);
+      default:
+        return this.#report(shard, message);
     }
   }
 

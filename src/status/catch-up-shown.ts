@@ -16,8 +16,8 @@ export function catchUpOf({
 }: Pick<ShardSnapshot, "scan" | "slots" | "scanned">): CatchUp | null {
   if (scan === null) return null;
   const isOver = scan.phase === "confirming";
-  const share = isOver ? 1 : Math.min(1, (scan.slot + 1) / Math.max(1, slots));
-  const recordsPerSecond = scan.ms <= 0 ? 0 : Math.round((scanned * 1000) / scan.ms);
+  const share = isOver ? 1 : Math.min(1, (scan.slot + 1) / Math.max(1, slots ?? 0));
+  const recordsPerSecond = scan.ms <= 0 ? 0 : Math.round(((scanned ?? 0) * 1000) / scan.ms);
   const leftMs = share === 0 ? null : Math.round((scan.ms * (1 - share)) / share);
   return { share: Number(share.toFixed(4)), recordsPerSecond, leftMs };
 }

@@ -9,7 +9,7 @@
 import type { Difference, DifferenceBudget } from "../audit/compare-differences.ts";
 import { differenceKind, isWriteInFlight } from "../audit/compare-kinds.ts";
 import { isNewer, STATUS_INVALID, statusOf, versionOf } from "../format/slot.ts";
-import { type ComparedScan, MENDED, SAME_BYTES } from "../replica/compare/compare-types.ts";
+import { type ComparedScan, MENDED } from "../replica/compare/compare-types.ts";
 
 export class ComparedShardRounds {
   readonly shard: number;
@@ -112,7 +112,7 @@ function* entriesOf(scan: ComparedScan): Generator<readonly [Difference, boolean
     const here = scan.here[index] as number;
     const there = scan.there[index] as number;
     const flags = scan.flags[index] as number;
-    const kind = differenceKind(here, there, (flags & SAME_BYTES) !== 0);
+    const kind = differenceKind(here, there, false);
     if (kind === null) continue;
     const slot = scan.slots[index] as number;
     yield [{ slot, kind, here, there }, (flags & MENDED) !== 0];

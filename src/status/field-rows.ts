@@ -3,8 +3,11 @@
 
 import { type Kind, orNull, record, type RecordOf } from "./field-kinds.ts";
 
-/** `seconds`: of ms; `timestamp`: of an age; `lag`: seconds, infinite before the first whole scan; `since`: the age of a debt. */
-type Unit = "plain" | "seconds" | "timestamp" | "lag" | "since";
+/**
+ * `seconds`: of ms; `timestamp`: of an age; `lag`: seconds, infinite before the first whole scan; `since`: the age of a debt;
+ * `lifetime`: counted over all runs, so that it begins at no 0 in each.
+ */
+type Unit = "plain" | "seconds" | "timestamp" | "lag" | "since" | "lifetime";
 
 export interface Metric {
   readonly type: "gauge" | "counter";
@@ -16,7 +19,7 @@ export interface Metric {
 /** The series of a row, by its name. */
 type Series =
   | { readonly gauge: string; readonly help: string; readonly unit?: Unit }
-  | { readonly counter: string; readonly help: string }
+  | { readonly counter: string; readonly help: string; readonly unit?: "lifetime" }
   | { readonly help?: never };
 
 export interface Field<Value, Running, Stopped> {
@@ -32,44 +35,43 @@ export interface Field<Value, Running, Stopped> {
 export const NOT_SAVED = (): null => null;
 
 /** A row as it is written; the type of its value is that of its kind. */
-type Running<Kinds, Value, Facts> = Series & {
+type Row<Kinds, Value, Facts> = Series & {
   readonly kind: Kind<Kinds>;
   readonly of: (facts: Facts) => NoInfer<Value>;
 };
-type Saved<Kinds, Value, Facts, Stopped> = Running<Kinds, Value, Facts> & {
+type SavedRow<Kinds, Value, Facts, Stopped> = Row<Kinds, Value, Facts> & {
   readonly stopped: (facts: Stopped) => NoInfer<Value>;
 };
 
 /** Makes the rows of one table. */
 export class Rows<Facts, Stopped> {
   /** A field that is always known: a document without it is none. */
-  always<Value>(row: Saved<Value, Value, Facts, Stopped>): Field<Value, Facts, Stopped> {
+  always<Value>(row: SavedRow<Value, Value, Facts, Stopped>): Field<Value, Facts, Stopped> {
     return { ...row, metric: metricOf(row) };
   }
 
   /** One that is known of a stopped follower too, if at all; null: not known. */
   saved<Value>(
-    row: Saved<Value, Value | null, Facts, Stopped>,
+    row: SavedRow<Value, Value | null, Facts, Stopped>,
   ): Field<Value | null, Facts, Stopped> {
     return { ...row, kind: orNull(row.kind), metric: metricOf(row) };
   }
 
   /** One that is known while the follower runs, if at all; null: not known. */
-  running<Value>(row: Running<Value, Value | null, Facts>): Field<Value | null, Facts, Stopped> {
+  running<Value>(row: Row<Value, Value | null, Facts>): Field<Value | null, Facts, Stopped> {
     return { ...row, kind: orNull(row.kind), metric: metricOf(row), stopped: NOT_SAVED };
   }
 }
 
 /** The metric of a row; null where it has none. */
-export function metricOf<Row extends Series>(
-  row: Row,
-): Row extends { help: string } ? Metric : null;
+export function metricOf<Given extends Series>(
+  row: Given,
+): Given extends { help: string } ? Metric : null;
 export function metricOf(row: Series): Metric | null {
-  if ("gauge" in row)
-    return { type: "gauge", name: row.gauge, help: row.help, unit: row.unit ?? "plain" };
-  return "counter" in row
-    ? { type: "counter", name: row.counter, help: row.help, unit: "plain" }
-    : null;
+  if (row.help === undefined) return null;
+  const { help, unit = "plain" } = row;
+  if ("gauge" in row) return { type: "gauge", name: row.gauge, help, unit };
+  return { type: "counter", name: row.counter, help, unit };
 }
 
 type Table<Running, Stopped> = Readonly<Record<string, Field<unknown, Running, Stopped>>>;

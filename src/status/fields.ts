@@ -9,6 +9,7 @@ import { Rows, type ValuesOf } from "./field-rows.ts";
 import { ageMs, durableLagMs, lagMs } from "./lag.ts";
 import {
   asOf,
+  digitsOf,
   DIVERGED,
   divergedEntry,
   OWED,
@@ -57,26 +58,29 @@ export const SHARD_FIELDS = {
   }),
   scanned: running({
     kind: digits,
-    of: ({ snapshot }) => String(snapshot.scanned),
+    of: ({ snapshot }) => digitsOf(snapshot.scanned),
     gauge: "armdb_shard_scanned_events",
     help: "Events of the scan under way, or of the last one.",
   }),
   appliedTotal: saved({
     kind: digits,
-    of: ({ snapshot }) => String(snapshot.appliedTotal),
-    stopped: ({ cursor }) => (cursor === null ? null : String(cursor.appliedTotal)),
+    of: ({ snapshot }) => digitsOf(snapshot.appliedTotal),
+    stopped: ({ cursor }) => digitsOf(cursor?.appliedTotal ?? null),
     counter: "armdb_shard_applied_events_total",
     help: "Events that changed something here, earlier runs included.",
+    unit: "lifetime",
   }),
-  skippedTotal: running({
+  skippedTotal: saved({
     kind: digits,
-    of: ({ snapshot }) => String(snapshot.skippedTotal),
+    of: ({ snapshot }) => digitsOf(snapshot.skippedTotal),
+    stopped: ({ saved }) => saved?.counters?.skippedTotal ?? null,
     counter: "armdb_shard_skipped_events_total",
     help: "Events that were not newer than what is here.",
   }),
-  healedTotal: running({
+  healedTotal: saved({
     kind: digits,
-    of: ({ snapshot }) => String(snapshot.healedTotal),
+    of: ({ snapshot }) => digitsOf(snapshot.healedTotal),
+    stopped: ({ saved }) => digitsOf(saved?.counters?.healedTotal ?? null),
     counter: "armdb_shard_healed_slots_total",
     help: "Slots that a scan beside the live stream had to repair: the leader had lost their events.",
   }),
@@ -91,11 +95,12 @@ export const SHARD_FIELDS = {
     kind: count,
     of: ({ snapshot }) => snapshot.reconnects,
     counter: "armdb_shard_reconnects_total",
-    help: "Connections begun because one was lost or refused.",
+    help: "Times that the shard's main connection was lost or refused, so that a pause began; one for the leader's other protocol is none.",
   }),
-  lastFrameMsAgo: running({
+  lastFrameMsAgo: saved({
     kind: count,
     of: ({ snapshot, nowMs }) => rounded(ageMs(snapshot.lastFrameAtMs, nowMs)),
+    stopped: ({ saved, wallMs }) => timeAgo(saved?.leaderHeardAtMs ?? null, wallMs),
     gauge: "armdb_shard_last_frame_timestamp_seconds",
     help: "Unix time of the last frame from the leader.",
     unit: "timestamp",
@@ -111,7 +116,8 @@ export const SHARD_FIELDS = {
   }),
   durableLagMs: running({
     kind: count,
-    of: ({ snapshot, toldAtMs, nowMs }) => rounded(durableLagMs(snapshot, toldAtMs, nowMs)),
+    of: ({ snapshot, toldAtMs, nowMs }) =>
+      snapshot.slots === null ? null : rounded(durableLagMs(snapshot, toldAtMs, nowMs)),
     gauge: "armdb_shard_durable_lag_seconds",
     help: "Age of the oldest write that is not durable yet.",
     unit: "seconds",
@@ -180,33 +186,37 @@ export const SHARD_FIELDS = {
     of: asOf,
     stopped: ({ saved, savedAtMs }) => (saved === null ? null : savedAtMs),
   }),
-  rescannedTotal: running({
+  rescannedTotal: saved({
     kind: digits,
-    of: ({ snapshot }) => String(snapshot.rescannedTotal),
+    of: ({ snapshot }) => digitsOf(snapshot.rescannedTotal),
+    stopped: ({ saved }) => saved?.counters?.rescannedTotal ?? null,
     counter: "armdb_shard_rescanned_slots_total",
     help: "Slots brought by a scan with which the stream restarted: lost or just written cannot be told.",
   }),
-  replacedTotal: running({
+  replacedTotal: saved({
     kind: digits,
-    of: ({ snapshot }) => String(snapshot.replacedTotal),
+    of: ({ snapshot }) => digitsOf(snapshot.replacedTotal),
+    stopped: ({ saved }) => saved?.counters?.replacedTotal ?? null,
     counter: "armdb_shard_replaced_slots_total",
     help: "Slots of the same version with other bytes, taken from a leader of protocol 2.",
   }),
-  resetsSaved: running({
+  resetsSaved: saved({
     kind: count,
     of: ({ snapshot }) => snapshot.resetsSaved,
+    stopped: ({ saved }) => saved?.counters?.resetsSaved ?? null,
     counter: "armdb_shard_resets_saved_total",
-    help: "Good records that the leader reset, saved in armdb-reset-SHARD.log.",
+    help: "Good records saved in armdb-reset-SHARD.log, because the leader reset them or --accept-leader gives them up.",
   }),
   tornLoaded: running({
     kind: count,
     of: ({ snapshot }) => snapshot.tornLoaded,
     gauge: "armdb_shard_torn_slots_loaded",
-    help: "Slots with a bad checksum found on disk at the start; a scan repairs them.",
+    help: "Slots with a bad checksum or status found on disk at the start; a scan repairs them.",
   }),
-  scansTotal: running({
+  scansTotal: saved({
     kind: count,
     of: ({ snapshot }) => snapshot.scansDone,
+    stopped: ({ saved }) => saved?.counters?.scansTotal ?? null,
     counter: "armdb_shard_scans_total",
     help: "Whole scans.",
   }),
@@ -222,19 +232,19 @@ export const SHARD_FIELDS = {
     kind: count,
     of: ({ snapshot }) => snapshot.connections,
     counter: "armdb_shard_connections_total",
-    help: "Connections that the leader accepted.",
+    help: "Connections of the shard that the leader accepted.",
   }),
   bytesReceived: running({
     kind: digits,
-    of: ({ snapshot }) => String(snapshot.bytesReceived),
+    of: ({ snapshot }) => digitsOf(snapshot.bytesReceived),
     counter: "armdb_shard_received_bytes_total",
-    help: "Bytes from the leader.",
+    help: "Bytes that came over the connections of the shard.",
   }),
   slowWrites: running({
     kind: count,
     of: ({ snapshot }) => snapshot.slowWrites,
     counter: "armdb_shard_slow_writes_total",
-    help: "Writes that took more than 100 ms.",
+    help: "Writes to the shard's file that took more than 100 ms.",
   }),
   slowestWriteMs: running({
     kind: count,

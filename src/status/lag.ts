@@ -5,8 +5,8 @@
 //             plus the durable lag: heartbeats of an idle leader move that moment on, and those that wait behind megabytes do not
 //   never caught up: infinite
 //
-// While a loss is owed for, at least the age of the run of full batches that showed it. A moment that was told a second ago is an
-// older one, so the bound holds between two reports.
+// While a loss is owed for, at least the time since all was here last before the run of full batches that showed it: what was lost may
+// be as old. A moment that was told a second ago is an older one, so the bound holds between two reports.
 
 import type { ShardSnapshot, SyncPolicy } from "../replica/follower-types.ts";
 

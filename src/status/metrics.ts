@@ -140,7 +140,7 @@ function seriesOf(
   });
 }
 
-/** A counter of which nothing is known yet has counted nothing. */
+/** A counter of this run of which nothing is known yet has counted nothing. */
 function valueOf(
   { type, unit }: Metric,
   value: unknown,
@@ -149,10 +149,11 @@ function valueOf(
 ): Sample["value"] {
   if (value === null) {
     if (unit === "lag" && caughtUp === false) return "+Inf";
-    return type === "counter" ? 0 : null;
+    return type === "counter" && unit === "plain" ? 0 : null;
   }
   switch (unit) {
     case "plain":
+    case "lifetime":
       return typeof value === "boolean" ? Number(value) : (value as number | string);
     case "timestamp":
       return (atMs - Number(value)) / 1000;

@@ -53,6 +53,10 @@ export function rounded(ms: number | null): number | null {
   return ms === null ? null : Math.round(ms);
 }
 
+export function digitsOf(value: number | bigint | null): string | null {
+  return value === null ? null : String(value);
+}
+
 /** A unix time; null for one that has not come yet: it was noted by a clock that was wrong. */
 export function pastTime(atMs: number | null, wallMs: number): number | null {
   return atMs === null || atMs > wallMs ? null : Math.round(atMs);
@@ -67,7 +71,7 @@ export const shardNumber: Kind<number> = (value) =>
     ? value
     : undefined;
 
-/** A whole scan that is due; `sinceMs`: for so long, of a loss since the run of full batches began. */
+/** A whole scan that is due; `sinceMs`: for so long, of a loss since all was here last before its run of full batches. */
 export const OWED = record({
   why: text,
   sinceMs: count,

@@ -46,14 +46,15 @@ function shardStatus(view: ShardView, facts: Shown): ShardStatus {
   return { ...status, state, activity: text, lastError: text, ready: false };
 }
 
-/** Of a shard whose thread has not spoken yet there is what an earlier run saved; what a run counts begins anew. */
+/** Of a shard whose thread has not spoken yet there is what an earlier run saved, but that a run counts from 0. */
 function unheard({ shard }: ShardView, facts: Shown): ShardStatus {
   const { found, leader, foundSavedAtMs: savedAtMs, wallMs } = facts;
-  const saved = found === null ? null : leftOf(found, leader, shard);
+  const left = found === null ? null : leftOf(found, leader, shard);
+  const saved = left === null ? null : { ...left, counters: null };
   const complete = saved?.complete ?? null;
   const files = { slots: null, occupied: null, cursor: null };
-  const left = { shard, saved, savedAtMs, wallMs, complete, ...files };
-  const status = stoppedValues(SHARD_FIELDS, left);
+  const stopped = { shard, saved, savedAtMs, wallMs, complete, ...files };
+  const status = stoppedValues(SHARD_FIELDS, stopped);
   const state = isDiverged(status) ? "diverged" : "connecting";
   return { ...status, state, activity: "starting", caughtUp: status.caughtUp ?? false };
 }

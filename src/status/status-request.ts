@@ -2,6 +2,7 @@
 // Used by commands/status.ts. Promises: an answer of some kind within 5 s, whatever sits behind the socket.
 
 import type { Clock } from "../io/clock.ts";
+import { deadline } from "../io/deadline.ts";
 import type { LineEnd, LineLink, LineSockets } from "../io/unix-socket.ts";
 import { readStatusDocument } from "./status-types.ts";
 import type { StatusDocument } from "./status-types.ts";
@@ -34,7 +35,7 @@ export function askForStatus(
       link?.close();
       resolve(answer);
     };
-    const timer = clock.after(ANSWER_LIMIT_MS, () =>
+    const timer = deadline(clock, ANSWER_LIMIT_MS, () =>
       settle({ kind: "mute", reason: `no answer within ${ANSWER_LIMIT_MS / 1000} s` }),
     );
     link = sockets.connect(socketPath, ANSWER_BYTES_MAX, {

@@ -1,10 +1,12 @@
 // Fills the table of slots from a shard file: every slot is read and its crc checked (format.md: What the crate
-// does on open). An OCCUPIED slot with a bad crc, and one with status 3, is entered as not to be trusted.
+// does on open). An OCCUPIED slot with a bad crc, and one with status 3, is entered as not to be trusted. And holds the file
+// against the table later on.
 
 import { createSlotScanner } from "../format/create-slot-scanner.ts";
 import { SHARD_HEADER_BYTES } from "../format/shard-header.ts";
-import type { SlotLayout } from "../format/slot.ts";
+import { type SlotLayout, STATUS_INVALID, STATUS_OCCUPIED, statusOf } from "../format/slot.ts";
 import {
+  type ChunkSummary,
   SLOT_BAD_CRC,
   SLOT_BAD_STATUS,
   SLOT_LIVE,
@@ -24,36 +26,81 @@ export interface LoadedCounts {
 
 /** Reads all slots of `table.slotCount`; throws DiskError where the disk cannot. */
 export function loadSlots(file: DiskFile, layout: SlotLayout, table: SlotTable): LoadedCounts {
-  const scanner = createSlotScanner(layout, null);
-  const reader = new OrderedReader(file, null);
   const counts = { occupied: 0, deleted: 0, free: 0, torn: 0 };
-  for (let first = 0; first < table.slotCount; first += scanner.slotsMax) {
-    const slots = Math.min(scanner.slotsMax, table.slotCount - first);
-    const bytes = scanner.chunk.subarray(0, slots * layout.slotSize);
-    reader.read(bytes, SHARD_HEADER_BYTES + first * layout.slotSize);
-    const summary = scanner.scan(slots);
+  const step = layout.slotSize / 4;
+  for (const { scanner, first, slots, summary } of chunksOf(file, layout, table)) {
     counts.occupied += summary.occupied;
     counts.deleted += summary.deleted;
     counts.free += summary.free;
     counts.torn += summary.damaged;
     // A table begins with never-used slots: a chunk of nothing else is entered already.
-    if (summary.versionMax >= 0 || summary.damaged > 0) enter(scanner, first, slots, table);
+    if (summary.versionMax < 0 && summary.damaged === 0) continue;
+    const { words, facts } = scanner;
+    for (let index = 0, at = 0; index < slots; index++, at += step) {
+      const word = words[at] as number;
+      if (word === 0) continue;
+      const known = facts[index] as number;
+      table.setSlot(first + index, worth(word, known), crcOf(words[at + 1] as number, known));
+    }
   }
   return counts;
 }
 
-function enter(scanner: SlotScanner, first: number, slots: number, table: SlotTable): void {
-  const wordsPerSlot = scanner.layout.slotSize / 4;
-  for (let index = 0; index < slots; index++) {
-    const word = scanner.words[index * wordsPerSlot] as number;
-    if (word === 0) continue;
-    const facts = scanner.facts[index] as number;
-    if ((facts & (SLOT_BAD_CRC | SLOT_BAD_STATUS)) !== 0) {
-      table.setSlot(first + index, distrusted(word), 0);
-    } else {
-      const crc =
-        (facts & SLOT_LIVE) === 0 ? 0 : (scanner.words[index * wordsPerSlot + 1] as number);
-      table.setSlot(first + index, word, crc);
+/**
+ * Holds the file against the table, a chunk a step. A slot whose bytes are not what the table says is no longer trusted from then on,
+ * so that a scan writes it anew, and told with the word that its bytes are worth. Throws DiskError.
+ */
+export function* checkSlots(
+  file: DiskFile,
+  layout: SlotLayout,
+  table: SlotTable,
+  spoilt: (slot: number, word: number) => void,
+): Generator<void> {
+  const step = layout.slotSize / 4;
+  for (const { scanner, first, slots } of chunksOf(file, layout, table)) {
+    const { words, facts } = scanner;
+    for (let index = 0, at = 0; index < slots; index++, at += step) {
+      const slot = first + index;
+      const held = table.word(slot);
+      const known = facts[index] as number;
+      const word = worth(words[at] as number, known);
+      const isSame =
+        word === held &&
+        (statusOf(held) !== STATUS_OCCUPIED ||
+          crcOf(words[at + 1] as number, known) === table.crc(slot));
+      if (isSame || statusOf(held) === STATUS_INVALID) continue;
+      spoilt(slot, word);
+      table.setSlot(slot, distrusted(held), 0);
     }
+    yield;
   }
+}
+
+interface Chunk {
+  readonly scanner: SlotScanner;
+  readonly first: number;
+  readonly slots: number;
+  readonly summary: ChunkSummary;
+}
+
+/** The slots of a file, as many at a time as the scanner takes; each chunk holds until the next. */
+function* chunksOf(file: DiskFile, layout: SlotLayout, table: SlotTable): Generator<Chunk> {
+  const scanner = createSlotScanner(layout, null);
+  const reader = new OrderedReader(file, null);
+  for (let first = 0; first < table.slotCount; first += scanner.slotsMax) {
+    const slots = Math.min(scanner.slotsMax, table.slotCount - first);
+    const bytes = scanner.chunk.subarray(0, slots * layout.slotSize);
+    reader.read(bytes, SHARD_HEADER_BYTES + first * layout.slotSize);
+    yield { scanner, first, slots, summary: scanner.scan(slots) };
+  }
+}
+
+/** A slot's meta word as the table is to have it: distrusted where the slot's bytes are not sound. */
+function worth(word: number, facts: number): number {
+  return (facts & (SLOT_BAD_CRC | SLOT_BAD_STATUS)) === 0 ? word : distrusted(word);
+}
+
+/** The crc of an OCCUPIED slot that is sound, else 0. */
+function crcOf(crc: number, facts: number): number {
+  return (facts & SLOT_LIVE) === 0 ? 0 : crc;
 }

@@ -27,7 +27,7 @@ import { directoryModeFor, type NewFileOwner } from "./ownership.ts";
 import { replaceFile } from "./replace-file.ts";
 import { sidecarParts } from "./sidecar-parts.ts";
 import type { ShardTap, SlotTable } from "./slot-table.ts";
-import { loadSlots, type LoadedCounts } from "./load-slots.ts";
+import { checkSlots, loadSlots, type LoadedCounts } from "./load-slots.ts";
 import { readShardHeader } from "./shard-file.ts";
 
 export interface ShardStoreOptions {
@@ -120,11 +120,8 @@ export class ShardStore {
       throw thrown;
     }
     const loaded = { occupied: 0, deleted: 0, free: slotCount, torn: 0 };
-    return new ShardStore(options, file, newTable(slotCount), {
-      markedDirty: true,
-      reserved,
-      loaded,
-    });
+    const state = { markedDirty: true, reserved, loaded };
+    return new ShardStore(options, file, newTable(slotCount), state);
   }
 
   /**
@@ -143,11 +140,8 @@ export class ShardStore {
     const header = readShardHeader(file, shard, layout);
     const table = newTable(header.slotCount);
     const loaded = loadSlots(file, layout, table);
-    return new ShardStore(options, file, table, {
-      markedDirty: header.cleanShutdown === 0,
-      reserved: true,
-      loaded,
-    });
+    const markedDirty = header.cleanShutdown === 0;
+    return new ShardStore(options, file, table, { markedDirty, reserved: true, loaded });
   }
 
   /** Closed clean by whoever had it before, and not changed since. */
@@ -209,8 +203,8 @@ export class ShardStore {
     }
   }
 
-  /** Writes all pending images of the table to the file. Calls `written` with each run of slots, where given. */
-  writePending(written?: (slot: number, slots: number) => void): void {
+  /** Writes all pending images of the table to the file. */
+  writePending(): void {
     if (this.table.pendingBytes === 0) return;
     this.#markDirty();
     const startMs = this.#writeBegins();
@@ -219,7 +213,6 @@ export class ShardStore {
     this.table.takeWrites((slot, memory, start, end) => {
       this.#file.writePart(memory, start, end, slotOffset(slot, slotSize));
       tap?.wrote(slot, memory, start, end);
-      written?.(slot, Math.max(1, (end - start) / slotSize));
     });
     this.#noteWrite(startMs);
   }
@@ -233,6 +226,11 @@ export class ShardStore {
     this.table.setSlot(slot, 0, 0);
     this.#options.tap?.cleared(slot, wordBefore);
     this.#noteWrite(startMs);
+  }
+
+  /** As checkSlots, of this shard. Nothing may be pending at a step. */
+  check(spoilt: (slot: number, word: number) => void): Generator<void> {
+    return checkSlots(this.#file, this.layout, this.table, spoilt);
   }
 
   /** The bytes of a slot as the file has them now. */

@@ -40,7 +40,27 @@ export interface ShardState {
   readonly owed: { readonly why: string; readonly sinceAtMs: number } | null;
   /** When it last held all that its leader had. */
   readonly currentAtMs: number | null;
+  /** When the last frame came from the leader. */
+  readonly leaderHeardAtMs: number | null;
+  /** Of the run that saved them, to be shown once it has stopped; null: an older armdb saved none. */
+  readonly counters: SavedCounters | null;
 }
+
+/** What may pass 2^53 is decimal digits. */
+export interface SavedCounters {
+  readonly scansTotal: number;
+  readonly healedTotal: number;
+  readonly rescannedTotal: string;
+  readonly replacedTotal: string;
+  readonly skippedTotal: string;
+  readonly resetsSaved: number;
+}
+
+/** A shard of which nothing is known. */
+export const NOTHING_KNOWN: Omit<ShardState, "shard"> = {
+  ...{ complete: null, lastFullScanAtMs: null, lastFullScanTookMs: null, divergedSlots: 0 },
+  ...{ diverged: [], owed: null, currentAtMs: null, leaderHeardAtMs: null, counters: null },
+};
 
 export interface FollowerState {
   /** `host:port`, brackets around an IPv6 host. */
@@ -69,7 +89,7 @@ const TOP_FIELDS = [
 ];
 const SHARD_FIELDS = [
   ...["shard", "complete", "lastFullScanAtMs", "lastFullScanTookMs", "divergedSlots"],
-  ...["diverged", "owed", "currentAtMs"],
+  ...["diverged", "owed", "currentAtMs", "leaderHeardAtMs", "counters"],
 ];
 
 /** Reads the state; null where there is none, or none that makes sense. */
@@ -118,7 +138,7 @@ function stateOf(value: unknown): FollowerState | null {
 }
 
 function shardOf(shard: Fields): ShardState {
-  const { complete, owed } = shard as { complete?: unknown; owed?: unknown };
+  const { complete, owed } = shard;
   const lastFullScanAtMs = numberOr(shard["lastFullScanAtMs"], null);
   const diverged = Array.isArray(shard["diverged"]) ? shard["diverged"] : [];
   return {
@@ -134,7 +154,18 @@ function shardOf(shard: Fields): ShardState {
         ? { why: owed["why"], sinceAtMs: owed["sinceAtMs"] }
         : null,
     currentAtMs: numberOr(shard["currentAtMs"], null),
+    leaderHeardAtMs: numberOr(shard["leaderHeardAtMs"], null),
+    counters: countersOf(shard["counters"]),
   };
+}
+
+function countersOf(value: unknown): SavedCounters | null {
+  if (!isRecord(value)) return null;
+  const { scansTotal, healedTotal, resetsSaved } = value;
+  const { rescannedTotal, replacedTotal, skippedTotal } = value;
+  if (!isCount(scansTotal) || !isCount(healedTotal) || !isCount(resetsSaved)) return null;
+  if (!isDigits(rescannedTotal) || !isDigits(replacedTotal) || !isDigits(skippedTotal)) return null;
+  return { scansTotal, healedTotal, rescannedTotal, replacedTotal, skippedTotal, resetsSaved };
 }
 
 /** What is not ours, as long as it is not more than it may be. */
@@ -181,6 +212,14 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function isNumber(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value);
+}
+
+function isCount(value: unknown): value is number {
+  return isNumber(value) && value >= 0;
+}
+
+function isDigits(value: unknown): value is string {
+  return typeof value === "string" && /^\d{1,20}$/.test(value);
 }
 
 function numberOr(value: unknown, otherwise: number | null): number | null {

@@ -1,7 +1,6 @@
-// One batch against the table: the rules of replica/apply/batch-applier.ts, which plain-applier.ts holds in readable form, in
-// one call. The events lie in the memory already, either in an area of their own or, where an event is as long as a
-// slot, where its image will stand: then only its first 8 bytes change. An image is never past its event, so moving
-// forward is safe.
+// One batch against the table: the rules of replica/apply/batch-applier.ts, which plain-applier.ts holds in readable form, in one
+// call. The events lie in the memory already, in an area of their own or, where an event is as long as a slot, where its image will
+// stand: then only its first 8 bytes change. An image is never past its event, so moving forward is safe.
 //
 //   event  [slot u32][meta u32][key][value]
 //   image  [meta u32][crc u32][key][value][padding]
@@ -17,6 +16,9 @@ import {
   CRCS_START,
   DIFFERENCE_BYTES,
   DIFFERENCE_COUNT,
+  DIFFERENCE_OLDER,
+  DIFFERENCE_SAME_VERSION,
+  DIFFERENCE_TAKEN,
   DIFFERENCES_START,
   FAULT_EVENT,
   GROUP_BYTES,
@@ -28,6 +30,7 @@ import {
   OPTION_PROTOCOL_2,
   OPTION_RESETS_SAVED,
   OPTION_SCAN,
+  OPTION_TELL_TAKEN,
   PENDING_BYTES,
   REPLACED,
   RESET_COUNT,
@@ -163,6 +166,7 @@ function applyAll(events: u32, count: u32, options: u32): void {
   const images = load<u32>(IMAGES_START);
   const crcsGiven = (options & OPTION_CRCS_GIVEN) != 0;
   const isScan = (options & OPTION_SCAN) != 0;
+  const tellsTaken = (options & OPTION_TELL_TAKEN) != 0;
   const isProtocol2 = (options & OPTION_PROTOCOL_2) != 0;
   const freeBytes = isProtocol2 ? 8 : 8 + keyBytes;
   const markOffset = isScan ? SEEN_OFFSET : TOUCHED_OFFSET;
@@ -205,10 +209,7 @@ function applyAll(events: u32, count: u32, options: u32): void {
     } else if (statusHere != INVALID) {
       const ahead = versionsAhead(meta, here);
       if (ahead >= VERSION_HALF) {
-        if (isScan) {
-          noteDifference(difference, slot, meta, 1);
-          difference += DIFFERENCE_BYTES;
-        }
+        if (isScan) difference = note(difference, slot, here, meta, DIFFERENCE_OLDER);
         continue;
       }
       isEqualVersion = ahead == 0;
@@ -225,16 +226,14 @@ function applyAll(events: u32, count: u32, options: u32): void {
         if (statusHere != OCCUPIED_STATUS && !(isProtocol2 && status == FREE)) continue;
       }
       if (!isProtocol2) {
-        if (isScan) {
-          noteDifference(difference, slot, meta, 0);
-          difference += DIFFERENCE_BYTES;
-        }
+        if (isScan) difference = note(difference, slot, here, meta, DIFFERENCE_SAME_VERSION);
         continue;
       }
       if (status != FREE) replaced++;
     }
 
     taken++;
+    if (tellsTaken) difference = note(difference, slot, here, meta, DIFFERENCE_TAKEN);
     versionMax = max<i32>(versionMax, meta >> 2);
     store<u32>(entry, meta);
     store<u32>(entry, crc, 4);
@@ -244,8 +243,7 @@ function applyAll(events: u32, count: u32, options: u32): void {
     }
     if (status != OCCUPIED_STATUS) {
       store<u32>(image, meta);
-      pushRun(run, slot, image, 4);
-      run += RUN_BYTES;
+      run = pushRun(run, slot, image, 4);
       slotJoining = SLOT_NONE;
       image += 4;
       continue;
@@ -257,8 +255,7 @@ function applyAll(events: u32, count: u32, options: u32): void {
     if (slot == slotJoining) {
       store<u32>(run - RUN_BYTES, load<u32>(run - RUN_BYTES, 8) + slotBytes, 8);
     } else {
-      pushRun(run, slot, image, slotBytes);
-      run += RUN_BYTES;
+      run = pushRun(run, slot, image, slotBytes);
     }
     slotJoining = slot + 1;
     image += slotBytes;
@@ -285,16 +282,21 @@ function versionsAhead(meta: u32, here: u32): u32 {
   return ((meta >> 2) - (here >> 2)) & VERSION_MASK;
 }
 
-function noteDifference(at: u32, slot: u32, meta: u32, isOlder: u32): void {
+/** Notes a difference; returns where the next one goes. */
+function note(at: u32, slot: u32, here: u32, meta: u32, kind: u32): u32 {
   store<u32>(at, slot);
-  store<u32>(at, meta, 4);
-  store<u32>(at, isOlder, 8);
+  store<u32>(at, here, 4);
+  store<u32>(at, meta, 8);
+  store<u32>(at, kind, 12);
+  return at + DIFFERENCE_BYTES;
 }
 
-function pushRun(at: u32, slot: u32, image: u32, bytes: u32): void {
+/** Begins a run of writes; returns where the next one goes. */
+function pushRun(at: u32, slot: u32, image: u32, bytes: u32): u32 {
   store<u32>(at, slot);
   store<u32>(at, image, 4);
   store<u32>(at, bytes, 8);
+  return at + RUN_BYTES;
 }
 
 /**

@@ -90,8 +90,12 @@ export const AREAS_START = 17408;
 export const SLOT_NONE = 0xffffffff;
 /** A run: slot, address, bytes; 4 bytes are a meta word, more are whole images. */
 export const RUN_BYTES = 12;
-/** A difference: slot, the leader's word, 1 when it is older than what is here, else 0. */
-export const DIFFERENCE_BYTES = 12;
+/** A difference: slot, the word here before, the leader's word, and what it is. */
+export const DIFFERENCE_BYTES = 16;
+/** Equal versions, and ours is kept; the leader's is older, and ours is kept; the leader's is taken. */
+export const DIFFERENCE_SAME_VERSION = 0;
+export const DIFFERENCE_OLDER = 1;
+export const DIFFERENCE_TAKEN = 2;
 
 /** Tables of products, behind PRODUCTS_START (span-crc.ts). */
 export const PRODUCT_SLOT = 0;
@@ -125,6 +129,8 @@ export const OPTION_PROTOCOL_2 = 1;
 export const OPTION_SCAN = 2;
 export const OPTION_RESETS_SAVED = 4;
 export const OPTION_CRCS_GIVEN = 8;
+/** What is taken is told among the differences too. */
+export const OPTION_TELL_TAKEN = 16;
 
 /** Answers of `apply`. */
 export const ANSWER_APPLIED = 0;

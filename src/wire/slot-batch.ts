@@ -4,7 +4,7 @@
 //   payload: shard_id u8, count u32, then count events
 //   event:   slot_id u32, meta u32, key, value only if OCCUPIED; protocol 2: FREE is slot_id and meta alone
 
-import { viewOf } from "../bytes.ts";
+import { readU32, viewOf } from "../bytes.ts";
 import {
   type SlotLayout,
   STATUS_DELETED,
@@ -113,6 +113,20 @@ export function* batchEvents(
       value: payload.subarray(keyEnd, end),
     };
     offset = end;
+  }
+}
+
+/** The slots of a payload that has passed `checkBatch`, without a view of each event. */
+export function* batchSlots(
+  payload: Uint8Array,
+  layout: SlotLayout,
+  protocol: ProtocolVersion,
+): Generator<number> {
+  const count = readU32(payload, 1);
+  let offset = BATCH_PREFIX_BYTES;
+  for (let event = 0; event < count; event++) {
+    yield readU32(payload, offset);
+    offset += eventBytes(statusOf(payload[offset + 4] as number), layout, protocol);
   }
 }
 

@@ -10,6 +10,8 @@ import { ArmdbError } from "../../src/errors.ts";
 import { realNet } from "../../src/io/sockets.ts";
 import { lineSockets } from "../../src/io/unix-socket.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { MemoryNet } from "../support/memory-net.ts";
+import { SimProcess } from "../support/sim-process.ts";
 import { TempDirectory } from "./repair-support.ts";
 
 const REQUEST: CompareRequest = {
@@ -164,6 +166,24 @@ describe("followerCompare", () => {
     const error = await ended;
     expect([error.exitStatus, follower.clock.pendingTimers]).toEqual([5, 0]);
     expect(error.message).toContain(`no answer within ${limit}`);
+  });
+
+  test("one that was suspended itself hears the answer that came meanwhile", async () => {
+    using follower = new Follower();
+    await follower.listen(`${JSON.stringify(DOCUMENT)}\n`);
+    const held = new SimProcess(follower.clock, new MemoryNet(follower.clock));
+    held.stop();
+    const sockets = lineSockets(realNet);
+    const { signal } = new AbortController();
+    const asking = followerCompare(sockets, held.clock).compare(
+      follower.socketPath,
+      REQUEST,
+      () => {},
+      signal,
+    );
+    follower.clock.advance(60_000);
+    held.goOn();
+    expect((await asking)?.verdict).toBe("differs");
   });
 
   test("a signal ends the wait", async () => {

@@ -158,11 +158,11 @@ describe("a running follower with text", () => {
     expect(line?.slots.map(({ kind }) => kind)).toEqual(["newer", "extra", "value"]);
   });
 
-  test("is stopped in good order where every shard is closed clean, else names those that are not, and why", () => {
+  test("is stopped with every shard closed, or names those that are not closed clean, and why", () => {
     const clean = displayed({ json: false });
     clean.display.reported({ kind: "ended", shard: 0, error: null, unclean: null }, () => []);
     clean.display.summary("stopped");
-    expect(clean.stderr.text).toContain("Stopped in good order");
+    expect(clean.stderr.text).toContain("Stopped. Every shard is closed.");
 
     const stage = displayed({ json: false });
     for (let shard = 0; shard < 14; shard++) {
@@ -170,9 +170,24 @@ describe("a running follower with text", () => {
       stage.display.reported({ kind: "ended", shard, error: null, unclean }, () => []);
     }
     stage.display.summary("stopped");
-    expect(stage.stderr.text).not.toContain("good order\n");
+    expect(stage.stderr.text).not.toContain("Every shard is closed");
     expect(stage.stderr.text).toContain(
       "Stopped; not closed clean: shards 0, 1, 2, 4, 6, 7, 8, 9, 10, 11 and 2 more (as it was); shard 3 (its thread had died)",
+    );
+  });
+
+  test("says of a stop before the first copy was complete that it can go on, whatever is closed", () => {
+    const clean = displayed({ json: false });
+    clean.display.summary("stopped", { isIncomplete: true });
+    expect(clean.stderr.text).toEndWith(
+      "Stopped before the copy was complete; the same command goes on\n",
+    );
+    const open = displayed({ json: false });
+    const unclean = "as it was";
+    open.display.reported({ kind: "ended", shard: 3, error: null, unclean }, () => []);
+    open.display.summary("stopped", { isIncomplete: true });
+    expect(open.stderr.text).toEndWith(
+      "Stopped before the copy was complete; the same command goes on. Not closed clean: shard 3 (as it was)\n",
     );
   });
 });

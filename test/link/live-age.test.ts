@@ -79,6 +79,15 @@ describe("LiveAge", () => {
     expect(quiet(0, null)).toBe(15_010);
   });
 
+  test("half a frame behind it, in the same bytes, is more that waited: a slow link brings the rest later", () => {
+    const age = streaming();
+    age.batch(15_000, false);
+    age.chunk(15_000, true);
+    age.heartbeat(20_000);
+    age.chunk(20_000, true);
+    expect(age.heldAtMs(21_000)).toBe(15_010);
+  });
+
   test("half a frame is no silence", () => {
     const age = streaming();
     age.heartbeat(20_000);

@@ -46,8 +46,12 @@ function batch(count: number, bytes = 5): Uint8Array {
 }
 
 /** A session in a phase. */
-function session(phase: "handshake" | "scanning" | "streaming", windowAcks = 0): Session {
-  const made = new Session(SHARD, 2, () => windowAcks);
+function session(
+  phase: "handshake" | "scanning" | "streaming",
+  windowAcks = 0,
+  protocol: 1 | 2 = 2,
+): Session {
+  const made = new Session(SHARD, protocol, () => windowAcks);
   if (phase !== "handshake") made.receive(FRAME_SHARD_INFO, info());
   if (phase === "streaming") made.receive(FRAME_CAUGHT_UP, caughtUp(0n));
   expect(made.phase).toBe(phase);
@@ -197,11 +201,16 @@ describe("acks", () => {
     }
   });
 
-  test("that ran ahead are given back by the first live batches, one each", () => {
-    const made = session("scanning", 3);
-    for (let count = 0; count < 10; count++) expect(made.ackIsDue()).toBe(true);
-    made.receive(FRAME_CAUGHT_UP, caughtUp(0n));
-    const due = Array.from({ length: 6 }, () => made.ackIsDue());
-    expect(due).toEqual([false, false, false, true, true, true]);
-  });
+  for (const [protocol, due] of [
+    [1, [false, false, false, true, true, true]],
+    [2, [true, true, true, true, true, true]],
+  ] as const) {
+    const name = protocol === 1 ? "by the first live batches, one each" : "by no live batch";
+    test(`that ran ahead are given back ${name} (protocol ${protocol})`, () => {
+      const made = session("scanning", 3, protocol);
+      for (let count = 0; count < 10; count++) expect(made.ackIsDue()).toBe(true);
+      made.receive(FRAME_CAUGHT_UP, caughtUp(0n));
+      expect(Array.from({ length: 6 }, () => made.ackIsDue())).toEqual([...due]);
+    });
+  }
 });

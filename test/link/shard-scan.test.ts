@@ -13,6 +13,10 @@ function caughtUp(): ScanStage {
   return stage;
 }
 
+function range(from: number, end: number): number[] {
+  return Array.from({ length: end - from }, (_, index) => from + index);
+}
+
 describe("a scan is whole", () => {
   test("when the totals agree, and the leader is vouched for 200 ms later", () => {
     const stage = caughtUp();
@@ -95,6 +99,7 @@ describe("a scan is cut", () => {
     ["slots out of order in a batch", [], [3, 2]],
     ["the same slot twice in a batch", [], [3, 3]],
     ["a slot far out of the shard", [], [16_001_000]],
+    ["more events than slots", range(0, 999), [999, 1_000]],
   ])("for %s, as a violation", (_what, first, second) => {
     const stage = new ScanStage();
     stage.begin();

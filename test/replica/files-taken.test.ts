@@ -201,7 +201,7 @@ async function follow(row: Row, withWrites: boolean): Promise<void> {
     expect([run.status, run.error?.["code"]]).toEqual([15, "storage"]);
     expect(run.error?.["message"]).toContain(row.said);
     expect(run.error?.["message"]).toContain(`"${dir}`);
-    expect(run.stderr).not.toContain("Stopped in good order");
+    expect(run.stderr).not.toContain("Stopped. Every shard is closed.");
     if (kept !== null) expect(standing(kept, row.hasOwn === true)).toEqual(before);
   };
   if (withWrites) await busy(leader, check);

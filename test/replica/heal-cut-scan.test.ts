@@ -2,15 +2,26 @@
 // handed on late (wire.md, point 15). Such a scan is never taken for whole: not by --once, not by ready.
 
 import { describe, expect, test } from "bun:test";
+import type { Armdb } from "../support/armdb.ts";
 import { ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
 import { Proxy } from "../support/proxy.ts";
-import { ReplicaStage } from "../support/replica-stage.ts";
+import { ReplicaStage, TWO_SHARDS } from "../support/replica-stage.ts";
 
 const LIMIT_MS = 120_000;
 const RECORDS = 60_000;
 const ONE_SHARD = { shards: 1, prefixBits: 0, key: 8, value: 16, growStep: 100_000 };
 /** Some seconds for a whole scan; the first second of it comes at once. */
 const SLOW = ["--once", "--limit-rate", "500KB", "--window", "0", "--timeout", "3s"];
+
+/** Waits until each shard's scan has come so far. */
+async function scanned(follower: Armdb, shardCount: number, least: number): Promise<void> {
+  await follower.line(({ type, shards }) => {
+    if (type !== "progress" || !Array.isArray(shards) || shards.length < shardCount) return false;
+    return (shards as Record<string, unknown>[]).every(
+      (shard) => Number(shard["scanned"]) >= least,
+    );
+  });
+}
 
 describe.if(oracleAvailable())("a leader closed in the middle of a scan", () => {
   test.concurrent.each(
@@ -26,12 +37,7 @@ describe.if(oracleAvailable())("a leader closed in the middle of a scan", () => 
       });
       const dir = stage.path("replica");
       const follower = stage.follower(proxy, dir, SLOW);
-      const scanned = (least: number) =>
-        follower.line(({ type, shards }) => {
-          if (type !== "progress" || !Array.isArray(shards)) return false;
-          return Number((shards[0] as Record<string, unknown> | undefined)?.["scanned"]) >= least;
-        });
-      await scanned(5_000);
+      await scanned(follower, 1, 5_000);
       await leader.close();
       const run = await follower.ended();
       expect(run.status).toBe(12);
@@ -42,6 +48,30 @@ describe.if(oracleAvailable())("a leader closed in the middle of a scan", () => 
       const back = await stage.leader(leader.dir);
       const { status } = await stage.follower(back, dir, ["--once"]).ended();
       expect(status).toBe(0);
+      expect(await stage.digest(dir)).toEqual(await back.digest());
+    },
+    LIMIT_MS,
+  );
+
+  // Its new process answers whoever asks, and one of the two scans is not told of its end.
+  test.concurrent.each(ORACLE_VERSIONS)(
+    "%s, and back before one of two ends has come through: no scan passes for whole",
+    async (version) => {
+      await using stage = new ReplicaStage(version, TWO_SHARDS);
+      const leader = await stage.leader();
+      await leader.fill(0, RECORDS, 1);
+      await using proxy = await Proxy.start(leader.port, {
+        toFollower: { finishDelayMs: 30_000 },
+      });
+      const dir = stage.path("replica");
+      const args = ["--once", "--limit-rate", "1MB", "--window", "0", "--timeout", "30s"];
+      const follower = stage.follower(proxy, dir, args);
+      await scanned(follower, 2, 8_000);
+      await leader.close();
+      proxy.resetShard(1);
+      const back = await stage.leader(leader.dir);
+      proxy.leaderPort = back.port;
+      expect((await follower.ended()).status).toBe(0);
       expect(await stage.digest(dir)).toEqual(await back.digest());
     },
     LIMIT_MS,

@@ -6,6 +6,7 @@ import type { ApplyOptions, BatchApplier } from "../../src/replica/apply/batch-a
 import { PlainApplier } from "../../src/replica/apply/plain-applier.ts";
 import { WasmApplier } from "../../src/replica/apply/wasm-applier.ts";
 import { distrusted } from "../../src/store/slot-table.ts";
+import { DIFFERENCE_OLDER } from "../../src/wasm/cells.ts";
 import { type BatchRow, batchPayload, takeAll } from "../support/applier-batches.ts";
 
 const SHARD = 1;
@@ -90,7 +91,7 @@ for (const [name, newApplier] of APPLIERS) {
       // The same bytes are the same; that needs the crc.
       expect(applier.apply(payload([occupied(3)]), SCAN)).toMatchObject({
         taken: 0,
-        differences: [],
+        differences: new Uint32Array(0),
       });
       expect(applier.pendingBytes).toBe(0);
     });
@@ -140,7 +141,7 @@ for (const [name, newApplier] of APPLIERS) {
       expect(applier.apply(payload([reset(0, 3)]), SCAN)).toMatchObject({
         kind: "applied",
         taken: 0,
-        differences: [{ slot: 0, kind: "older" }],
+        differences: Uint32Array.of(0, packMeta(1, 4), packMeta(0, 3), DIFFERENCE_OLDER),
       });
       expect(applier.word(0)).toBe(packMeta(1, 4));
     });

@@ -12,6 +12,11 @@ import type {
 import { PlainApplier } from "../../src/replica/apply/plain-applier.ts";
 import { WasmApplier } from "../../src/replica/apply/wasm-applier.ts";
 import { distrusted } from "../../src/store/slot-table.ts";
+import {
+  DIFFERENCE_OLDER,
+  DIFFERENCE_SAME_VERSION,
+  DIFFERENCE_TAKEN,
+} from "../../src/wasm/cells.ts";
 import type { ProtocolVersion } from "../../src/wire/messages.ts";
 import {
   eventWord,
@@ -74,14 +79,10 @@ for (const [name, newApplier] of APPLIERS) {
           test(`protocol ${protocol}: here ${here}, ${there} comes: as the table says at every version`, () => {
             for (const relation of RELATIONS) {
               for (const [versionHere, versionThere] of VERSIONS[relation]) {
-                expectFate(newApplier, {
-                  protocol,
-                  here,
-                  there,
-                  relation,
-                  versionHere,
-                  versionThere,
-                });
+                const versions = { relation, versionHere, versionThere };
+                for (const purpose of ["live", "scan", "compare"] as const) {
+                  expectFate(newApplier, { purpose, protocol, here, there, ...versions });
+                }
               }
             }
           });
@@ -151,13 +152,21 @@ for (const [name, newApplier] of APPLIERS) {
         const applier = newApplier();
         apply(applier, [row("occupied", SLOT, 5)], 1, "live");
         const again = apply(applier, [row("changed", SLOT, 5)], 1, purpose);
-        expect(again.differences).toHaveLength(noted);
+        expect(again.differences).toHaveLength(4 * noted);
       }
     });
   });
 }
 
+const TOLD_AS = {
+  take: DIFFERENCE_TAKEN,
+  replace: DIFFERENCE_TAKEN,
+  older: DIFFERENCE_OLDER,
+  "same-version": DIFFERENCE_SAME_VERSION,
+} as const;
+
 interface Case {
+  readonly purpose: BatchPurpose;
   readonly protocol: ProtocolVersion;
   readonly here: Here;
   readonly there: There;
@@ -167,18 +176,19 @@ interface Case {
 }
 
 function expectFate(newApplier: () => BatchApplier, one: Case): void {
-  const { protocol, here, there, relation, versionHere, versionThere } = one;
+  const { purpose, protocol, here, there, relation, versionHere, versionThere } = one;
   const applier = newApplier();
   prepare(applier, here, versionHere);
   const before = applier.word(SLOT);
   const event = row(there, SLOT, versionThere);
-  const outcome = apply(applier, [event], protocol);
+  const outcome = apply(applier, [event], protocol, purpose);
   // FREE of version 0 says that nothing was ever there.
   const isNothing = here === "never" && event.word === 0;
   const fate = isNothing ? "same" : fateOf(here, there, relation, protocol);
 
   const happens = fate === "take" || fate === "replace";
-  const kept = fate === "older" || fate === "same-version";
+  const isTold = purpose === "compare" || (purpose === "scan" && !happens);
+  const told = isTold && fate !== "same" ? [SLOT, before, event.word, TOLD_AS[fate]] : [];
   const dies = here === "occupied" && STATUS_OF[there] !== 1;
   expect({ ...one, ...outcome }).toEqual({
     ...one,
@@ -189,7 +199,7 @@ function expectFate(newApplier: () => BatchApplier, one: Case): void {
     cleared: happens && dies ? 1 : 0,
     versionMax: happens ? versionThere : -1,
     invalidSlot: -1,
-    differences: kept ? [{ slot: SLOT, kind: fate, leaderWord: event.word }] : [],
+    differences: Uint32Array.from(told),
   });
   const word = happens ? event.word : before;
   expect({ ...one, word: applier.word(SLOT) }).toEqual({ ...one, word });

@@ -4,7 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import { slotCrc, slotLayout } from "../../src/format/slot.ts";
 import { viewOf } from "../../src/bytes.ts";
-import type { FollowerReport } from "../../src/replica/follower-types.ts";
+import type { ShardMessage } from "../../src/replica/shard-messages.ts";
 import { Dice } from "../support/dice.ts";
 import { wordOf } from "../support/disk-log.ts";
 import type { RecordingDisk } from "../support/recording-disk.ts";
@@ -41,7 +41,7 @@ function cutEverywhere(
     }
     return null;
   };
-  const observe = (report: FollowerReport) => {
+  const observe = (report: ShardMessage) => {
     const saysDurable =
       report.kind === "ready" ||
       (report.kind === "snapshot" &&
@@ -113,7 +113,7 @@ describe("a power cut before every disk call", () => {
           const over = () => follower.ready || follower.ended !== undefined;
           stage.until(`ready again, ${where}`, over, 60_000);
           expect({ where, ended: follower.ended }).toEqual({ where, ended: undefined });
-          torn += follower.shard().tornLoaded;
+          torn += follower.shard().tornLoaded ?? 0;
           expect({ where, differences: stage.differences() }).toEqual({ where, differences: [] });
           follower.kill();
         }

@@ -2,15 +2,15 @@
 
 import { describe, expect, test } from "bun:test";
 import { leftOf, savedShards } from "../../src/replica/saved-shards.ts";
-import { type FollowerState, NO_OTHERS, type ShardState } from "../../src/store/state-file.ts";
-
-const NOTHING = {
-  ...{ lastFullScanAtMs: null, lastFullScanTookMs: null, divergedSlots: 0, diverged: [] },
-  ...{ owed: null, currentAtMs: null },
-};
+import {
+  type FollowerState,
+  NO_OTHERS,
+  NOTHING_KNOWN,
+  type ShardState,
+} from "../../src/store/state-file.ts";
 
 function shardWith(complete: boolean | null, more: Partial<ShardState> = {}): ShardState {
-  return { shard: 0, complete, ...NOTHING, ...more };
+  return { ...NOTHING_KNOWN, shard: 0, complete, ...more };
 }
 
 function stateWith(shards: readonly ShardState[], created = true): FollowerState {

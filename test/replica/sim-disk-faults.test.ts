@@ -4,7 +4,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { basename } from "node:path";
 import { ArmdbError } from "../../src/errors.ts";
-import type { FollowerReport } from "../../src/replica/follower-types.ts";
+import type { ShardMessage } from "../../src/replica/shard-messages.ts";
 import { wordOf } from "../support/disk-log.ts";
 import type { DiskCall, DiskFault, RecordingDisk } from "../support/recording-disk.ts";
 import { SIM_DIR, type SimFollower } from "../support/sim-follower.ts";
@@ -39,7 +39,7 @@ function live(failAt: number, fault: DiskFault | null): Life {
     return fault;
   };
   const lies: string[] = [];
-  const observe = (report: FollowerReport) => {
+  const observe = (report: ShardMessage) => {
     const saysDurable =
       report.kind === "ready" ||
       (report.kind === "snapshot" &&
@@ -67,7 +67,7 @@ function live(failAt: number, fault: DiskFault | null): Life {
 /** One process, from its start to a stop in good order; how it ended. */
 function tryFollow(
   stage: SimStage,
-  to: { readonly observe?: (report: FollowerReport) => void; readonly log?: string[] },
+  to: { readonly observe?: (report: ShardMessage) => void; readonly log?: string[] },
   run: (follower: SimFollower) => void,
 ): Life["ended"] {
   let follower: SimFollower;

@@ -134,6 +134,21 @@ describe("live batches are acked", () => {
   });
 });
 
+test("20,000 puts a second after some seconds of rest do not overflow the ring of a leader that waits 20 ms for each ack", () => {
+  const stage = new SimStage({ generation: 3, waitsForFrames: true });
+  const follower = stage.follow();
+  stage.until("live", () => follower.states().at(-1) === "live", 30_000);
+  stage.clock.advance(3_000);
+  for (let passedMs = 0, put = 0; passedMs < 2_000; passedMs++) {
+    for (let each = 0; each < 20; each++, put++) stage.leader.put(0, put % 900, put);
+    stage.clock.advance(1);
+  }
+  expect(stage.leader.shards[0]?.dropped).toBe(0);
+  stage.clock.advance(1_000);
+  expect(follower.shard()).toMatchObject({ state: "live", connections: 1 });
+  stage.expectEqual();
+});
+
 test("a new directory asks for the protocol once, not once a shard", () => {
   const stage = new SimStage({ generation: 1, shards: 4 });
   const follower = stage.follow();

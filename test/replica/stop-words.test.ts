@@ -1,5 +1,5 @@
-// What a stop says and leaves behind: in good order only where every shard is closed clean, and temporary files of a stop that was
-// cut short are gone after the next start.
+// What a stop says and leaves behind: that every shard is closed only where it is, that the copy is not complete where it is not;
+// and temporary files of a stop that was cut short are gone after the next start.
 
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -25,7 +25,7 @@ async function stoppedAfter(leader: string, dir: string, said: string): Promise<
 
 describe.if(oracleAvailable())("a stop", () => {
   test.concurrent(
-    "names the shards that an earlier run left open, and is in good order once they are closed clean",
+    "names the shards that an earlier run left open, and no more once they are closed clean",
     async () => {
       await using stage = new ReplicaStage("0.15.0");
       const leader = await stage.leader();
@@ -50,13 +50,58 @@ describe.if(oracleAvailable())("a stop", () => {
       const good = await stoppedAfter(leader.address, dir, "is durable; following");
       expect([good.status, good.stderr.trimEnd().split("\n").at(-1)]).toEqual([
         0,
-        "Stopped in good order",
+        "Stopped. Every shard is closed.",
       ]);
       expectClosedClean(dir);
 
       // Clean as found, and nothing came: that is good order too.
       const again = await stoppedAfter("127.0.0.1:1", dir, "no connection");
-      expect(again.stderr).toContain("Stopped in good order");
+      expect(again.stderr).toContain("Stopped. Every shard is closed.");
+    },
+    LIMIT_MS,
+  );
+
+  test.concurrent(
+    "before the copy was complete says so, and that the same command goes on; so does one of --once, exit 130",
+    async () => {
+      await using stage = new ReplicaStage("0.15.0");
+      const leader = await stage.leader();
+      await leader.fill(0, 20_000, 1);
+      const dir = stage.path("replica");
+      const slowly = ["--limit-rate", "50KB", "--window", "0"];
+      const words = "Stopped before the copy was complete; the same command goes on";
+      for (const [more, status] of [
+        [[], 0],
+        [["--once"], 130],
+      ] as const) {
+        await using follower = Armdb.start([
+          "replicate",
+          leader.address,
+          "--data",
+          dir,
+          ...slowly,
+          ...more,
+          "-v",
+        ]);
+        await eventually(
+          () => follower.stderr,
+          (text) => /shard 0: scanning/.test(text),
+        );
+        const run = await follower.stop("SIGINT");
+        expect([run.status, run.stderr.trimEnd().split("\n").at(-1)]).toEqual([status, words]);
+      }
+      const whole = await Armdb.start([
+        "replicate",
+        leader.address,
+        "--data",
+        dir,
+        "--once",
+      ]).ended();
+      expect(whole.status).toBe(0);
+
+      // No leader was reached, so nothing is made yet.
+      const nowhere = await stoppedAfter("127.0.0.1:1", stage.path("nothing"), "no connection");
+      expect(nowhere.stderr.trimEnd()).toEndWith(words);
     },
     LIMIT_MS,
   );

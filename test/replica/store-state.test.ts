@@ -23,6 +23,11 @@ const STATE: FollowerState = {
       ],
       owed: { why: "loss", sinceAtMs: 1_794_999_999_000 },
       currentAtMs: 1_795_000_000_500,
+      leaderHeardAtMs: 1_795_000_000_600,
+      counters: {
+        ...{ scansTotal: 1, healedTotal: 2, rescannedTotal: "3", replacedTotal: "4" },
+        ...{ skippedTotal: "18446744073709551615", resetsSaved: 6 },
+      },
     },
   ],
   connectionsAtMs: [1, 2, 3],
@@ -83,6 +88,26 @@ describe("the state file", () => {
     ];
     const state = readState(diskWith(JSON.stringify({ leader: "a:1", shards })), "/db");
     expect(state?.shards.map(({ complete }) => complete)).toEqual([true, null]);
+  });
+
+  test("has no counters where an older armdb saved none, or they make no sense", () => {
+    const [shard] = STATE.shards;
+    const counters = (value: unknown) => {
+      const shards = [{ ...shard, counters: value }];
+      return readState(diskWith(JSON.stringify({ leader: "a:1", shards })), "/db")?.shards[0]
+        ?.counters;
+    };
+    const sound = shard?.counters ?? null;
+    expect(counters(sound)).toEqual(sound);
+    const odd = [
+      undefined,
+      7,
+      [],
+      {},
+      { ...sound, scansTotal: -1 },
+      { ...sound, skippedTotal: "1e3" },
+    ];
+    expect(odd.map(counters)).toEqual(odd.map(() => null));
   });
 
   test("is replaced so that a crash leaves the old or the new one", () => {

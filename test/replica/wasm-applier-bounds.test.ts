@@ -68,12 +68,18 @@ describe("WasmApplier at the bounds", () => {
     });
   });
 
-  test("lists 32,767 differences", () => {
+  test.each([
+    ["older", 4],
+    ["taken", 10],
+  ])("lists 32,767 differences that are %s", (_, version) => {
     onBoth(SMALLEST, 40_000, (applier) => {
       for (let slot = 0; slot < 40_000; slot++) {
         applier.setSlot(slot, packMeta(STATUS_DELETED, 9), 0);
       }
-      return applier.apply(longestPayload(SMALLEST, packMeta(STATUS_FREE, 4)), SCAN);
+      const payload = longestPayload(SMALLEST, packMeta(STATUS_FREE, version));
+      const outcome = applier.apply(payload, { ...SCAN, purpose: "compare" });
+      expect(outcome.kind === "applied" && outcome.differences.length).toBe(4 * 32_767);
+      return outcome;
     });
   });
 

@@ -85,7 +85,7 @@ function compareCourse(seed: number, layout: SlotLayout, nativeBytesMin?: number
     const payload = batches.next(plain.applier.slotCount);
     const options: ApplyOptions = {
       protocol,
-      purpose: dice.pick(["live", "scan"]),
+      purpose: dice.pick(["live", "scan", "compare"]),
       resetsSaved: dice.oneIn(2),
     };
     const expected = plain.applier.apply(payload, options);

@@ -72,6 +72,23 @@ class CompareStage {
     this.stage.disk.flip(`${SIM_DIR}/shard_000/fixed.data`, slotOffset(slot, slotSize) + offset);
   }
 
+  /** The bytes of a slot on the replica's disk. */
+  slotOnDisk(slot: number): Uint8Array {
+    const { slotSize } = this.stage.leader.layout;
+    const bytes = this.stage.disk.bytes(`${SIM_DIR}/shard_000/fixed.data`) as Uint8Array;
+    return bytes.slice(slotOffset(slot, slotSize), slotOffset(slot + 1, slotSize));
+  }
+
+  /** Puts other bytes there, below the follower. */
+  lay(slot: number, bytes: Uint8Array): void {
+    this.slotOnDisk(slot).forEach((byte, offset) => {
+      const { slotSize } = this.stage.leader.layout;
+      const at = slotOffset(slot, slotSize) + offset;
+      const mask = byte ^ (bytes[offset] as number);
+      if (mask !== 0) this.stage.disk.flip(`${SIM_DIR}/shard_000/fixed.data`, at, mask);
+    });
+  }
+
   wordOnDisk(slot: number): number {
     const bytes = this.stage.disk.bytes(`${SIM_DIR}/shard_000/fixed.data`) as Uint8Array;
     return viewOf(bytes).getUint32(slotOffset(slot, this.stage.leader.layout.slotSize), true);
@@ -123,6 +140,29 @@ for (const generation of GENERATIONS) {
         "599 missing, healed",
       ]);
       compared.stage.clock.advance(1_000);
+      compared.stage.expectEqual();
+    });
+
+    test("tells sound bytes on disk that are not the ones that were written, and writes them anew", () => {
+      const compared = new CompareStage(generation);
+      const { leader, clock } = compared.stage;
+      const older = compared.slotOnDisk(7);
+      leader.put(0, 7, 2);
+      // Long enough for a leader of whom nothing may be on its way.
+      clock.advance(30_000);
+      // A write that the disk forgot, another slot's record, one where there never was any, and one that is gone.
+      compared.lay(7, older);
+      compared.lay(8, compared.slotOnDisk(9));
+      compared.lay(700, compared.slotOnDisk(9));
+      compared.lay(10, new Uint8Array(older.length));
+      const document = compared.compare();
+      expect(found(document)).toEqual([
+        "7 older, healed",
+        "8 value, healed",
+        "10 missing, healed",
+        "700 extra, healed",
+      ]);
+      clock.advance(1_000);
       compared.stage.expectEqual();
     });
 

@@ -8,7 +8,7 @@ import {
   STATUS_INVALID,
   STATUS_OCCUPIED,
 } from "../../src/format/slot.ts";
-import { type ComparedScan, MENDED, SAME_BYTES } from "../../src/replica/compare/compare-types.ts";
+import { type ComparedScan, MENDED } from "../../src/replica/compare/compare-types.ts";
 import { ComparedShardRounds } from "../../src/status/compared-shard.ts";
 
 const occupied = (version: number) => packMeta(STATUS_OCCUPIED, version);
@@ -72,7 +72,7 @@ describe("a compared shard", () => {
   test("drops what is no difference after all", () => {
     const shard = shardWith(
       scanOf([
-        [0, occupied(3), occupied(3), SAME_BYTES],
+        [0, deleted(3), deleted(3), 0],
         [1, deleted(3), packMeta(0, 9), 0],
       ]),
     );

@@ -1,23 +1,24 @@
-// A live follower in simulated time, and what it says of its lag.
+// A follower in simulated time, and what it says of itself.
 
 import { StatusSource } from "../../src/status/status-source.ts";
-import type { SimFollower } from "../support/sim-follower.ts";
+import { readState } from "../../src/store/state-file.ts";
+import { SIM_DIR, type SimFollower } from "../support/sim-follower.ts";
 import type { SimStage } from "../support/sim-stage.ts";
+
+/** What a follower says of itself, as one that was started just now; `found`: the state file as it was then. */
+export function sourceOf(
+  stage: SimStage,
+  { supervisor }: SimFollower,
+  found = readState(stage.disk, SIM_DIR),
+): StatusSource {
+  const at = { host: "127.0.0.1", port: stage.leader.port, connectionsPerDay: 1000, pid: 1 };
+  return new StatusSource({ supervisor, clock: stage.clock, ...at, sync: "group", found });
+}
 
 /** What a follower says of its lag, ms. */
 export function lagOf(stage: SimStage, follower: SimFollower): number {
-  const { supervisor } = follower;
-  const at = { host: "127.0.0.1", port: stage.leader.port };
-  const source = new StatusSource({
-    ...at,
-    supervisor,
-    clock: stage.clock,
-    connectionsPerDay: 1000,
-    sync: "group",
-    found: null,
-    pid: 1,
-  });
-  return source.document().shards[0]?.lagMs ?? Number.POSITIVE_INFINITY;
+  const [shard] = sourceOf(stage, follower, null).document().shards;
+  return shard?.lagMs ?? Number.POSITIVE_INFINITY;
 }
 
 /** A follower that is live. */

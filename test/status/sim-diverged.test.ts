@@ -3,20 +3,18 @@
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { healthReasons } from "../../src/status/health.ts";
-import { StatusSource } from "../../src/status/status-source.ts";
 import type { StatusDocument } from "../../src/status/status-types.ts";
 import { Dice } from "../support/dice.ts";
 import type { SimFollower } from "../support/sim-follower.ts";
 import { GENERATIONS } from "../support/sim-leader.ts";
 import { SimStage } from "../support/sim-stage.ts";
+import { sourceOf } from "./lag-stage.ts";
 
 // Simulated time is quick; a busy machine is not.
 setDefaultTimeout(60_000);
 
-function documentOf(stage: SimStage, { supervisor }: SimFollower): StatusDocument {
-  const at = { host: "127.0.0.1", port: stage.leader.port, connectionsPerDay: null, pid: 1 };
-  const more = { sync: "group", found: null } as const;
-  return new StatusSource({ supervisor, clock: stage.clock, ...at, ...more }).document();
+function documentOf(stage: SimStage, follower: SimFollower): StatusDocument {
+  return sourceOf(stage, follower).document();
 }
 
 /** Follows, and has three slots that are newer and one that is extra at the follower than at its leader come back. */
@@ -57,8 +55,6 @@ for (const generation of GENERATIONS) {
           stage.until("stopped", () => now.ended !== undefined, 10_000);
           now = stage.follow({ settings: { resyncMs: 60_000, pollMs: 60_000 } });
         }
-        // The thread's first word takes a turn.
-        stage.clock.advance(10);
         for (let look = 0; look < 5; look++) {
           const document = documentOf(stage, now);
           expect(document.verdict).toBe("diverged");

@@ -7,6 +7,7 @@ import { versionOf } from "../../src/format/slot.ts";
 import { SIM_DIR } from "../support/sim-follower.ts";
 import { GENERATIONS } from "../support/sim-leader.ts";
 import { SimStage } from "../support/sim-stage.ts";
+import { TrueAge } from "../support/true-age.ts";
 import { lagOf, live } from "./lag-stage.ts";
 
 // Simulated time is quick; a busy machine is not.
@@ -75,6 +76,33 @@ describe("the lag on a link that carries half of what is written", () => {
   }
 });
 
+describe("the lag at a leader that waits 20 ms for a frame at each look at its ring", () => {
+  for (const [everyMs, delayMs] of [
+    [2, 1],
+    [3, 5],
+    [5, 30],
+  ] as const) {
+    test(`is never above 6 s with a put every ${everyMs} ms, ${delayMs} ms away`, () => {
+      const stage = new SimStage({ generation: 3, waitsForFrames: true });
+      stage.net.onConnection = ({ toConnector, toListener }) => {
+        toConnector.delayMs = delayMs;
+        toListener.delayMs = delayMs;
+      };
+      const follower = live(stage);
+      let worstMs = 0;
+      for (let passedMs = 0, put = 0; passedMs < 120_000; passedMs += everyMs, put++) {
+        stage.leader.put(0, 2 + (put % 900), put);
+        stage.clock.advance(everyMs);
+        if (put % 50 === 0) worstMs = Math.max(worstMs, lagOf(stage, follower));
+        if (put % 1_000 === 0) follower.reports.splice(0, follower.reports.length - 1);
+      }
+      expect(worstMs).toBeLessThanOrEqual(6_000);
+      expect(worstMs).toBeGreaterThan(4_000);
+      expect(follower.shard()).toMatchObject({ connections: 1, owed: null });
+    });
+  }
+});
+
 describe("the lag of a replica whose leader is away", () => {
   test("goes on from the state file after a stop and a start", () => {
     const stage = new SimStage();
@@ -121,4 +149,27 @@ describe("the lag while a loss is owed for", () => {
     expect(overs.length).toBeGreaterThan(100);
     expect(Math.min(...overs)).toBeGreaterThan(-1_000);
   });
+
+  // What the ring dropped while the network stood still is as old as that, however soon its run came through afterwards.
+  for (const generation of [1, 2] as const) {
+    test(`is never below the true age behind a network that stood still, generation ${generation}`, () => {
+      const stage = new SimStage({ generation, slots: 500 });
+      const follower = live(stage);
+      const truth = new TrueAge(stage);
+      stage.clock.advance(6_000);
+      const { toConnector } = stage.connectionOf(0);
+      toConnector.hold();
+      for (let put = 0; put < 20_000; put++) truth.put(0, 2 + (put % 400), put);
+      stage.clock.advance(10_000);
+      truth.put(0, 1, 7);
+      toConnector.release();
+      const underMs: number[] = [];
+      for (let passedMs = 0; passedMs < 3_000; passedMs += 50) {
+        stage.clock.advance(50);
+        underMs.push(truth.ageMs(0) - lagOf(stage, follower));
+      }
+      expect(follower.log).toContain("a whole scan is owed: loss");
+      expect(Math.max(...underMs)).toBeLessThan(1_000);
+    });
+  }
 });

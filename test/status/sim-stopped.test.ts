@@ -6,24 +6,17 @@ import { NOT_SAVED } from "../../src/status/field-rows.ts";
 import { SHARD_FIELDS } from "../../src/status/fields.ts";
 import { FOLLOWER_FIELDS } from "../../src/status/follower-fields.ts";
 import { stoppedStatus } from "../../src/status/status-offline.ts";
-import { StatusSource } from "../../src/status/status-source.ts";
+import type { StatusSource } from "../../src/status/status-source.ts";
 import type { StatusDocument } from "../../src/status/status-types.ts";
 import { verdictStatus } from "../../src/status/verdict.ts";
-import { readState } from "../../src/store/state-file.ts";
 import { SIM_DIR, type SimFollower } from "../support/sim-follower.ts";
 import { SimStage } from "../support/sim-stage.ts";
+import { sourceOf } from "./lag-stage.ts";
 
 // Simulated time is quick; a busy machine is not.
 setDefaultTimeout(60_000);
 
 const SETTINGS = { resyncMs: 60_000, pollMs: 60_000 };
-
-/** Of a follower that was started just now. */
-function sourceOf(stage: SimStage, { supervisor }: SimFollower): StatusSource {
-  const at = { host: "127.0.0.1", port: stage.leader.port, connectionsPerDay: 1000, pid: 1 };
-  const found = readState(stage.disk, SIM_DIR);
-  return new StatusSource({ supervisor, clock: stage.clock, ...at, sync: "group", found });
-}
 
 /** Two shards, four slots of the second one diverged. */
 function diverged(): { stage: SimStage; follower: SimFollower; source: StatusSource } {
@@ -114,10 +107,17 @@ test("a restart says what was saved before its threads have spoken", () => {
     ["connecting", "starting"],
     ["diverged", "starting"],
   ]);
-  const kept = ["divergedSlots", "diverged", "complete", "lastFullScanMsAgo", "lagMs"];
+  const times = ["lastFullScanMsAgo", "lagMs", "lastFrameMsAgo"];
+  const kept = ["divergedSlots", "diverged", "complete", ...times];
   expect(document.shards.map((shard) => pick(shard, kept))).toEqual(
     before.shards.map((shard) => pick(shard, kept)),
   );
+  // A run counts from 0.
+  expect(before.shards.every(({ scansTotal }) => (scansTotal ?? 0) > 0)).toBe(true);
+  expect(document.shards.map(({ scansTotal }) => scansTotal)).toEqual([null, null]);
   stage.clock.advance(100);
-  expect(sourceOf(stage, again).document().verdict).toBe("diverged");
+  const after = sourceOf(stage, again).document();
+  expect(after.verdict).toBe("diverged");
+  expect(after.shards.map(({ scansTotal }) => scansTotal)).toEqual([0, 0]);
+  expect(after.shards.every(({ lastFrameMsAgo }) => (lastFrameMsAgo ?? 0) > 0)).toBe(true);
 });

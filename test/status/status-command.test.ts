@@ -8,7 +8,7 @@ import { createStatusCommand, statusCommand } from "../../src/cli/commands/statu
 import { STATUS_OCCUPIED } from "../../src/format/slot.ts";
 import { controlSockets } from "../../src/io/control-socket.ts";
 import { realNet } from "../../src/io/sockets.ts";
-import { NO_OTHERS, saveState } from "../../src/store/state-file.ts";
+import { NO_OTHERS, NOTHING_KNOWN, saveState } from "../../src/store/state-file.ts";
 import { OWN_NEW_FILES } from "../../src/store/ownership.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { asciiJson } from "../../src/status/ascii-json.ts";
@@ -33,14 +33,6 @@ async function statusOf(dir: string): Promise<{ status: number; document: Status
   return { status: run.status, document: documentFrom(run) };
 }
 
-const UNSAVED = {
-  complete: null,
-  lastFullScanTookMs: null,
-  diverged: [],
-  owed: null,
-  currentAtMs: null,
-} as const;
-
 /** A state file as a follower would leave it. */
 function leaveState(dir: string, wallMs: number, leader = "10.0.0.5:7400"): void {
   const state = {
@@ -48,8 +40,8 @@ function leaveState(dir: string, wallMs: number, leader = "10.0.0.5:7400"): void
     protocol: 1 as const,
     created: true,
     shards: [
-      { ...UNSAVED, shard: 0, lastFullScanAtMs: wallMs - HOUR_MS, divergedSlots: 2 },
-      { ...UNSAVED, shard: 1, lastFullScanAtMs: null, divergedSlots: 0 },
+      { ...NOTHING_KNOWN, shard: 0, lastFullScanAtMs: wallMs - HOUR_MS, divergedSlots: 2 },
+      { ...NOTHING_KNOWN, shard: 1, lastFullScanAtMs: null, divergedSlots: 0 },
     ],
     connectionsAtMs: [wallMs - 30 * HOUR_MS, wallMs - HOUR_MS, wallMs - 1000],
     savedAtMs: wallMs,

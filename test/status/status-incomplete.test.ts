@@ -10,7 +10,7 @@ import { treeOf } from "../support/temp.ts";
 describe("status of a first copy that has not ended, without a follower", () => {
   test("is incomplete, exit 4, with complete for all shards and for each", async () => {
     using copy = new FixtureCopy("8x16-2-shards", "follower-clean");
-    leaveCopyState(copy.path, [true, false]);
+    leaveCopyState(copy.path, [true, false], { savedAtMs: 0 });
     const before = treeOf(copy.path);
     const { status, documents } = await runCommand(statusCommand, [copy.path, "--json"]);
     expect(status).toBe(4);

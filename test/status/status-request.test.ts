@@ -6,6 +6,8 @@ import { asciiJson } from "../../src/status/ascii-json.ts";
 import { readStatusDocument } from "../../src/status/status-types.ts";
 import { ANSWER_LIMIT_MS, askForStatus } from "../../src/status/status-request.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { MemoryNet } from "../support/memory-net.ts";
+import { SimProcess } from "../support/sim-process.ts";
 import { documentOf, NOW_MS, viewOf } from "./facts.ts";
 
 const DIVERGED = { slot: 5, kind: "missing" as const, here: 41, there: null };
@@ -135,6 +137,18 @@ describe("askForStatus()", () => {
       expect((await answer).kind).toBe("mute");
     });
   }
+
+  test("that was suspended itself hears the answer that came meanwhile", async () => {
+    const sockets = new FakeSockets();
+    const clock = new ManualClock();
+    const held = new SimProcess(clock, new MemoryNet(clock));
+    const answer = askForStatus(sockets, held.clock, "/d/armdb.sock");
+    held.stop();
+    clock.advance(60_000);
+    held.goOn();
+    sockets.events?.line(asciiJson(DOCUMENT));
+    expect(await answer).toEqual({ kind: "status", document: DOCUMENT });
+  });
 
   test("waits 5 s and no longer", async () => {
     const { sockets, clock, answer } = ask();

@@ -2,7 +2,12 @@
 
 import { realDisk } from "../../src/io/real-disk.ts";
 import { OWN_NEW_FILES } from "../../src/store/ownership.ts";
-import { type FollowerState, NO_OTHERS, saveState } from "../../src/store/state-file.ts";
+import {
+  type FollowerState,
+  NO_OTHERS,
+  NOTHING_KNOWN,
+  saveState,
+} from "../../src/store/state-file.ts";
 
 export const COPIED_FROM = "10.0.0.5:7400";
 
@@ -17,14 +22,9 @@ export function leaveCopyState(
     protocol: 2,
     created: true,
     shards: complete.map((one, shard) => ({
-      shard,
-      complete: one,
+      ...{ ...NOTHING_KNOWN, shard, complete: one },
       lastFullScanAtMs: one === true ? 1_800_000_000_000 : null,
       lastFullScanTookMs: one === true ? 500 : null,
-      divergedSlots: 0,
-      diverged: [],
-      owed: null,
-      currentAtMs: null,
     })),
     connectionsAtMs: [],
     savedAtMs: 1_800_000_000_000,

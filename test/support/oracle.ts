@@ -48,6 +48,8 @@ export interface LeaderOptions extends OracleGeometry {
   readonly dir: string;
   /** "127.0.0.1:0" unless told; a fixed port lets a leader come back where it was. */
   readonly listen?: string;
+  /** Words before the program's own, such as those of nsenter. */
+  readonly launcher?: readonly string[];
 }
 
 export interface FollowerOptions extends OracleGeometry {
@@ -65,10 +67,14 @@ function shapeArguments(shape: OracleGeometry): string[] {
   return list.map(String);
 }
 
-function launch(version: OracleVersion, args: readonly string[]): OracleProcess {
+function launch(
+  version: OracleVersion,
+  args: readonly string[],
+  launcher: readonly string[] = [],
+): OracleProcess {
   const paths = oraclePaths();
   if (paths === null) throw new Error("the oracle is not built: bun test/oracle/build.ts");
-  return new OracleProcess([paths[version], ...args]);
+  return new OracleProcess([...launcher, paths[version], ...args]);
 }
 
 /** Runs a mode that answers once and exits. */
@@ -176,7 +182,7 @@ export class OracleLeader extends OracleSession {
   static async start(options: LeaderOptions): Promise<OracleLeader> {
     const args = ["leader", "--dir", options.dir, ...shapeArguments(options)];
     if (options.listen !== undefined) args.push("--listen", options.listen);
-    const run = launch(options.version, args);
+    const run = launch(options.version, args, options.launcher);
     const greeting = await run.answer(ANSWER_DEADLINE_MS);
     return new OracleLeader(run, options.dir, text(greeting, "listening"));
   }
@@ -254,6 +260,28 @@ export class OracleFollower extends OracleSession {
   async waitdigest(wanted: string, timeoutMs: number, count?: number): Promise<Digest> {
     const command = `waitdigest ${wanted} ${timeoutMs} ${count ?? ""}`;
     return toDigest(await this.ask(command, timeoutMs + ANSWER_DEADLINE_MS));
+  }
+}
+
+/** A network of a given round trip before a leader. */
+export class OracleDelay implements AsyncDisposable {
+  readonly #run: OracleProcess;
+  /** HOST:PORT */
+  readonly address: string;
+
+  private constructor(run: OracleProcess, address: string) {
+    this.#run = run;
+    this.address = address;
+  }
+
+  static async start(leader: string, roundTripMs: number): Promise<OracleDelay> {
+    const words = ["delayproxy", "--leader", leader, "--rtt-ms", String(roundTripMs)];
+    const run = launch("0.15.0", words);
+    return new OracleDelay(run, text(await run.answer(ANSWER_DEADLINE_MS), "listening"));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#run.kill();
   }
 }
 

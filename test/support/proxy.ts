@@ -87,6 +87,11 @@ export class Proxy implements AsyncDisposable {
     for (const pair of this.#pairs) pair.end("reset");
   }
 
+  /** As `resetAll`, the connections of one shard only. */
+  resetShard(shard: number): void {
+    for (const pair of this.#pairs) if (pair.record.shard === shard) pair.end("reset");
+  }
+
   /** From now on nothing passes on the connections of now, and nobody is told. */
   freezeAll(): void {
     for (const pair of this.#pairs) pair.freeze();

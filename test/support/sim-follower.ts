@@ -8,6 +8,7 @@ import type { Net } from "../../src/io/net.ts";
 import type { FollowerReport, ShardSnapshot } from "../../src/replica/follower-types.ts";
 import { PlainApplier } from "../../src/replica/apply/plain-applier.ts";
 import { ShardFollower } from "../../src/replica/shard-follower.ts";
+import type { ShardMessage } from "../../src/replica/shard-messages.ts";
 import type { StartShard } from "../../src/replica/threads/start-shard.ts";
 import { Supervisor } from "../../src/replica/supervisor.ts";
 import type { SharedSettings } from "../../src/replica/supervisor-types.ts";
@@ -29,8 +30,8 @@ export interface SimFollowerOptions {
   readonly seed?: number;
   /** Takes the directory's lock; nothing unless told. */
   readonly lock?: () => void;
-  /** Sees each report at the moment a shard makes it. */
-  readonly observe?: (report: FollowerReport) => void;
+  /** Sees each message at the moment a shard sends it. */
+  readonly observe?: (message: ShardMessage) => void;
 }
 
 const SETTINGS: Omit<SharedSettings, "port"> = {
@@ -126,7 +127,11 @@ export class SimFollower {
 
   /** The thread of one shard dies, as an uncaught error would make it. */
   killThread(shard: number, reason: string): void {
-    for (const thread of this.#threads) if (thread.shard === shard) thread.die(reason);
+    for (const thread of this.#threads) {
+      if (thread.shard !== shard) continue;
+      this.#threads.delete(thread);
+      thread.die(reason);
+    }
   }
 
   readonly #startShard: StartShard = (settings, received, died) => {
@@ -137,7 +142,9 @@ export class SimFollower {
     const sync = syncMs ?? (() => 1);
     thread.run(
       () =>
-        new ShardFollower(settings, thread.host, {
+        new ShardFollower(settings, {
+          send: thread.say,
+          heard: thread.heard,
           clock: thread.clock,
           disk,
           net: thread.netOf(net),

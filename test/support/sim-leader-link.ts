@@ -28,6 +28,8 @@ import type { SimLeader, SimShard } from "./sim-leader.ts";
 const RING_POLL_MS = 1;
 /** An idle generation 1 connection reads, and echoes, about once a second. */
 const ECHO_MS = 800;
+/** So long a generation 3 leader waits for a frame of its follower, at each look at its ring. */
+const FRAME_WAIT_MS = 20;
 /** Generations 2 and 3 take a moment to see that a stream's connection is gone. */
 const FREE_AGAIN_MS = 100;
 
@@ -45,6 +47,9 @@ export class SimLeaderLink {
   #phase: "handshake" | "scanning" | "waits-for-ack" | "caught-up" = "handshake";
   #sending = false;
   #heartbeatAtMs = 0;
+  /** Frames of the follower that it has not read, and what waits for the next one. */
+  #unread = 0;
+  #reading: { readonly done: () => void; readonly timer: Timer } | null = null;
   #over = false;
 
   constructor(leader: SimLeader, clock: Clock) {
@@ -80,6 +85,7 @@ export class SimLeaderLink {
       if (request !== null) this.#request(request);
     } else if (type === FRAME_ACK) this.#ack();
     else if (type === FRAME_HEARTBEAT) this.#heartbeat();
+    if (this.#phase === "caught-up") this.#frameCame();
   }
 
   #request(request: SyncRequest): void {
@@ -153,12 +159,58 @@ export class SimLeaderLink {
     this.#send(encodeCaughtUp({ shardId: this.#shardId, totalScanned: BigInt(this.#scanned) }));
     this.#heartbeatAtMs = this.#clock.nowMs() + this.#leader.periodMs();
     if (this.#shard.streaming !== this) return;
+    // What ran ahead of the scan lies unread.
+    this.#unread = this.#credit;
+    if (this.#leader.options.waitsForFrames === true) return this.#look();
     this.#beat();
     this.eventsWait();
   }
 
+  /** Sends what is in the ring, or a heartbeat that is due when there is nothing, and reads a frame behind either. */
+  #look(): void {
+    const shard = this.#shard;
+    if (shard.overflowed) return this.#refuse(ERROR_EVENTS_DROPPED);
+    const events = shard.ring.splice(0, 256);
+    if (events.length > 0) this.#send(batchFrame(this.#shardId, this.#leader.layout, events));
+    this.#read(() => {
+      if (events.length > 0) return this.#look();
+      const nowMs = this.#clock.nowMs();
+      if (nowMs >= this.#heartbeatAtMs) {
+        this.#heartbeatAtMs = nowMs + this.#leader.periodMs();
+        this.#send(encodeHeartbeat());
+      }
+      this.#after(RING_POLL_MS, () => this.#look());
+    });
+  }
+
+  #read(done: () => void): void {
+    if (this.#unread > 0) {
+      this.#unread--;
+      this.#after(0, done);
+      return;
+    }
+    const timer = this.#after(FRAME_WAIT_MS, () => {
+      this.#reading = null;
+      done();
+    });
+    this.#reading = { done, timer };
+  }
+
+  #frameCame(): void {
+    const reading = this.#reading;
+    this.#reading = null;
+    if (reading === null) {
+      this.#unread++;
+      return;
+    }
+    reading.timer.cancel();
+    this.#timers.delete(reading.timer);
+    this.#after(0, reading.done);
+  }
+
   /** Something is in the ring: it goes out at the next poll. */
   eventsWait(): void {
+    if (this.#leader.options.waitsForFrames === true) return;
     if (this.#phase !== "caught-up" || this.#sending || this.#over) return;
     this.#sending = true;
     this.#after(RING_POLL_MS, () => {
@@ -207,11 +259,12 @@ export class SimLeaderLink {
     }
   }
 
-  #after(ms: number, run: () => void): void {
+  #after(ms: number, run: () => void): Timer {
     const timer = this.#clock.after(ms, () => {
       this.#timers.delete(timer);
       if (!this.#over) run();
     });
     this.#timers.add(timer);
+    return timer;
   }
 }

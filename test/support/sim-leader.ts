@@ -30,6 +30,8 @@ export interface SimLeaderOptions {
   readonly port?: number;
   /** From one heartbeat to the next; 5 s unless given. */
   readonly periodMs?: () => number;
+  /** It reads one frame of ours a look at its ring, and waits up to 20 ms for it: generation 3 as it is under load. */
+  readonly waitsForFrames?: boolean;
 }
 
 /** What one shard of the leader has. */

@@ -16,6 +16,7 @@ export interface SimStageOptions {
   readonly shards?: number;
   readonly slots?: number;
   readonly periodMs?: () => number;
+  readonly waitsForFrames?: boolean;
   /** Connects that fail do so before anything else happens. */
   readonly failsAtOnce?: boolean;
 }
@@ -30,8 +31,8 @@ export class SimStage {
     const { generation = 3, shards = 1, slots = 1000, failsAtOnce = false } = options;
     this.net.failsAtOnce = failsAtOnce;
     const { net, clock } = this;
-    const { periodMs } = options;
-    const made = { net, clock, generation, shards, slots };
+    const { periodMs, waitsForFrames = false } = options;
+    const made = { net, clock, generation, shards, slots, waitsForFrames };
     this.leader = new SimLeader(periodMs === undefined ? made : { ...made, periodMs });
   }
 

@@ -9,13 +9,8 @@ import type { Disk } from "../../src/io/disk.ts";
 import type { Flusher } from "../../src/io/flusher.ts";
 import type { Link, Net } from "../../src/io/net.ts";
 import { runFlushJob } from "../../src/replica/threads/flush-job.ts";
-import type { FollowerHost, FollowerReport } from "../../src/replica/follower-types.ts";
 import type { ShardFollower } from "../../src/replica/shard-follower.ts";
-import {
-  type ShardCommand,
-  type ShardMessage,
-  ShardPort,
-} from "../../src/replica/threads/shard-port.ts";
+import type { ShardCommand, ShardMessage } from "../../src/replica/shard-messages.ts";
 import type { ShardThread } from "../../src/replica/threads/start-shard.ts";
 import type { NewFileOwner } from "../../src/store/ownership.ts";
 
@@ -25,12 +20,12 @@ export class SimThread implements ShardThread {
   readonly #machine: Clock;
   readonly #died: (reason: string) => void;
   readonly #links = new Set<Link>();
-  readonly #port: ShardPort;
+  readonly #received: (message: ShardMessage) => void;
   #follower: ShardFollower | null = null;
   lastFrameAtMs: number | null = null;
   #over = false;
-  /** Sees each report at the moment it is made. */
-  observe: (report: FollowerReport) => void = () => {};
+  /** Sees each message at the moment it is sent. */
+  observe: (message: ShardMessage) => void = () => {};
 
   constructor(
     shard: number,
@@ -46,21 +41,19 @@ export class SimThread implements ShardThread {
       wallMs: () => machine.wallMs(),
       after: (delayMs, run) => machine.after(delayMs, () => this.#turn(run)),
     };
-    this.#port = new ShardPort(
-      (message) => {
-        if (message.kind === "report") this.observe(message.report);
-        machine.after(0, () => this.#turn(() => received(message)));
-      },
-      (atMs) => {
-        this.lastFrameAtMs = atMs;
-      },
-    );
+    this.#received = received;
   }
 
-  /** Whom the shard's follower asks and tells. */
-  get host(): FollowerHost {
-    return this.#port.host;
-  }
+  /** The follower's word to its supervisor. */
+  readonly say = (message: ShardMessage): void => {
+    this.observe(message);
+    this.#machine.after(0, () => this.#turn(() => this.#received(message)));
+  };
+
+  /** A frame came. */
+  readonly heard = (atMs: number): void => {
+    this.lastFrameAtMs = atMs;
+  };
 
   /** Makes the follower in a turn of its own, and starts it. */
   run(make: () => ShardFollower): void {
@@ -110,9 +103,7 @@ export class SimThread implements ShardThread {
   }
 
   send(command: ShardCommand): void {
-    this.clock.after(0, () => {
-      if (this.#follower !== null) this.#port.take(this.#follower, command);
-    });
+    this.clock.after(0, () => this.#follower?.take(command));
   }
 
   kill(): void {

@@ -12,6 +12,7 @@ import { refuseLimits } from "../../replica/threads/process-needs.ts";
 import { ShardThreads } from "../../replica/threads/start-shard.ts";
 import { Supervisor } from "../../replica/supervisor.ts";
 import type { SharedSettings, SupervisorOptions } from "../../replica/supervisor-types.ts";
+import { readCopyState } from "../../store/copy-state.ts";
 import { writersOf } from "../../store/holders.ts";
 import { type HeldLock, takeLock } from "../../store/lock.ts";
 import { lookAtTarget, type ReplicaTarget } from "../../store/replica-dir.ts";
@@ -104,7 +105,9 @@ function follow(
         stopWatching();
         context.stop.removeEventListener("abort", stop);
         try {
-          resolve(endStatus({ context, display, error, timedOut, finished, once, supervisor }));
+          resolve(
+            endStatus({ context, display, error, timedOut, finished, following, supervisor }),
+          );
         } catch (thrown) {
           reject(thrown);
         }
@@ -181,13 +184,14 @@ interface Ending {
   readonly error: ArmdbError | null;
   readonly timedOut: boolean;
   readonly finished: boolean;
-  readonly once: boolean;
+  readonly following: Following;
   readonly supervisor: Supervisor;
 }
 
 /** Exit status of a follower that is over (cli.md: Exit codes). */
 function endStatus(ending: Ending): number {
-  const { context, display, error, timedOut, finished, once, supervisor } = ending;
+  const { context, display, error, timedOut, finished, following, supervisor } = ending;
+  const { once } = following;
   if (error !== null) {
     display.summary("failed");
     throw error;
@@ -208,8 +212,19 @@ function endStatus(ending: Ending): number {
       { hint: `armdb doctor ${supervisor.leader}` },
     );
   }
-  display.summary("stopped");
+  display.summary("stopped", { isIncomplete: isIncomplete(context, following, supervisor) });
   return once ? signalStatus(context.stop.reason) : 0;
+}
+
+/** By the state file, as everybody else sees it; where the directory was to be made and is not, nothing is complete. */
+function isIncomplete(
+  { disk }: Context,
+  { dir, target }: Following,
+  { geometry }: Supervisor,
+): boolean {
+  const complete =
+    geometry === null ? null : readCopyState(disk, dir, geometry.shardCount).complete;
+  return complete === false || (complete === null && target.kind === "new");
 }
 
 function divergedSlots({ snapshots }: Supervisor): number {

@@ -36,7 +36,10 @@ const spec: CommandSpec = {
   ],
   exits: [
     [0, "live: every shard follows the live stream"],
-    [4, "behind, stalled or diverged; or no follower runs and the first copy has not ended"],
+    [
+      4,
+      "behind, stalled or diverged; or no follower runs, and the first copy has not ended or slots differ",
+    ],
     [
       5,
       "stopped: no follower runs; or a process is there that gives no status, or may not be asked",

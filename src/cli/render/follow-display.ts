@@ -141,10 +141,10 @@ export class FollowDisplay {
           ({ shard, state, scanned, slots, occupied, appliedTotal }) => ({
             shard,
             state,
-            scanned: String(scanned),
-            slots,
-            occupied,
-            appliedTotal: String(appliedTotal),
+            scanned: String(scanned ?? 0),
+            slots: slots ?? 0,
+            occupied: occupied ?? 0,
+            appliedTotal: String(appliedTotal ?? 0),
           }),
         );
         out.json({ schema: 1, type: "progress", shards });
@@ -185,14 +185,17 @@ export class FollowDisplay {
     this.#context.messages.debug("closing every shard in good order");
   }
 
-  /** The last line. */
-  summary(verdict: "caught-up" | "stopped" | "diverged" | "failed" | "timed-out"): void {
+  /** The last line. `isIncomplete`: the first copy has not ended. */
+  summary(
+    verdict: "caught-up" | "stopped" | "diverged" | "failed" | "timed-out",
+    { isIncomplete }: { readonly isIncomplete: boolean } = { isIncomplete: false },
+  ): void {
     const { json, messages, out } = this.#context;
     this.close();
     const unclean = [...this.#unclean.values()].flat().sort((left, right) => left - right);
     const more = unclean.length === 0 ? {} : { unclean };
     if (json) out.json({ schema: 1, type: "summary", verdict, ...more });
-    else if (verdict === "stopped") messages.info(stopText(this.#unclean));
+    else if (verdict === "stopped") messages.info(stopText(this.#unclean, isIncomplete));
   }
 
   close(): void {
@@ -205,15 +208,19 @@ export class FollowDisplay {
 /** Shards that are named; of the others there is the number. */
 const SHARDS_NAMED_MAX = 10;
 
-function stopText(unclean: ReadonlyMap<string, readonly number[]>): string {
-  if (unclean.size === 0) return "Stopped in good order";
+function stopText(unclean: ReadonlyMap<string, readonly number[]>, isIncomplete: boolean): string {
+  const incomplete = "Stopped before the copy was complete; the same command goes on";
+  if (unclean.size === 0) return isIncomplete ? incomplete : "Stopped. Every shard is closed.";
   const groups = [...unclean].map(([reason, shards]) => {
     const named = shards.slice(0, SHARDS_NAMED_MAX).join(", ");
     const more = shards.length - Math.min(shards.length, SHARDS_NAMED_MAX);
     const word = shards.length === 1 ? "shard" : "shards";
     return `${word} ${named}${more > 0 ? ` and ${more} more` : ""} (${reason})`;
   });
-  return `Stopped; not closed clean: ${groups.join("; ")}`;
+  const which = groups.join("; ");
+  return isIncomplete
+    ? `${incomplete}. Not closed clean: ${which}`
+    : `Stopped; not closed clean: ${which}`;
 }
 
 /** In the words of compare. */
@@ -223,11 +230,12 @@ function wordOf({ slot, here, there }: DivergedSlot): DivergedWord {
 
 /** By the last slot of a scan: its records may lie anywhere in the shard. */
 function rowOf({ shard, state, scan, slots, occupied }: ShardSnapshot): ProgressRow {
+  const total = slots ?? 0;
   return {
     label: `shard ${shard}`,
     state,
-    done: scan === null ? occupied : scan.phase === "confirming" ? slots : scan.slot + 1,
-    total: scan === null ? 0 : slots,
+    done: scan === null ? (occupied ?? 0) : scan.phase === "confirming" ? total : scan.slot + 1,
+    total: scan === null ? 0 : total,
     unit: "slots",
   };
 }

@@ -9,22 +9,28 @@
 //   same version           same status, OCCUPIED        same crc: same; else protocol 2 takes, 1 notes `same-version`
 //   same version           FREE (protocol 2), L not FREE  take (a reset); a good copy is saved first
 //   same version           other status                 protocol 2 takes, 1 notes `same-version`; both dead: same
-//   any                    older version                skip; in a scan it is noted as `older`
+//   any                    older version                skip; a scan notes it as `older`
 
+import { DIFFERENCE_BYTES } from "../../wasm/cells.ts";
 import type { ProtocolVersion } from "../../wire/messages.ts";
 import type { BatchFacts, BatchProblem } from "../../wire/slot-batch.ts";
 import type { SlotTable } from "../../store/slot-table.ts";
 
-/** `live`: from a stream, where old events are normal. `scan`: from a catch-up, where every event is a comparison. */
-export type BatchPurpose = "live" | "scan";
+/**
+ * `live`: from a stream, where old events are normal. `scan`: from a catch-up, where every event is a comparison. `compare`: a scan
+ * of which what it takes is told too.
+ */
+export type BatchPurpose = "live" | "scan" | "compare";
 
-/** A slot in which a scan shows something other than here and not newer than here. */
-export interface ScanDifference {
-  readonly slot: number;
-  readonly kind: "older" | "same-version";
-  /** The leader's meta word. */
-  readonly leaderWord: number;
-}
+/** What a scan shows to be other than here: words of a slot each, in this order. */
+export const DIFFERENCE_WORDS = DIFFERENCE_BYTES / 4;
+export const DIFFERENCE_SLOT = 0;
+/** The meta word before the batch. */
+export const DIFFERENCE_HERE = 1;
+/** The leader's meta word. */
+export const DIFFERENCE_THERE = 2;
+/** DIFFERENCE_SAME_VERSION, DIFFERENCE_OLDER or, of a `compare`, DIFFERENCE_TAKEN. */
+export const DIFFERENCE_KIND = 3;
 
 export interface AppliedBatch extends BatchFacts {
   readonly kind: "applied";
@@ -36,7 +42,8 @@ export interface AppliedBatch extends BatchFacts {
   readonly cleared: number;
   /** Greatest version taken, -1 if none. */
   readonly versionMax: number;
-  readonly differences: readonly ScanDifference[];
+  /** DIFFERENCE_WORDS a slot; valid until the next batch. */
+  readonly differences: Uint32Array;
   /** The first slot that came with status 3, which protocol 1 takes for a delete; -1 if none. */
   readonly invalidSlot: number;
 }

@@ -2,56 +2,48 @@
 // live stream has not brought it 5 s later (cli.md: healed). Bounded; pure.
 
 import { DIFFERENCES_MAX } from "../../limits.ts";
-import { viewOf } from "../../bytes.ts";
-import { statusOf, type SlotLayout } from "../../format/slot.ts";
-import { BATCH_PREFIX_BYTES, eventBytes } from "../../wire/slot-batch.ts";
+import type { SlotLayout } from "../../format/slot.ts";
+import { DIFFERENCE_TAKEN } from "../../wasm/cells.ts";
 import type { ProtocolVersion } from "../../wire/messages.ts";
+import { batchSlots } from "../../wire/slot-batch.ts";
+import { DIFFERENCE_KIND, DIFFERENCE_SLOT, DIFFERENCE_WORDS } from "./batch-applier.ts";
 
 export const HEALED_AFTER_MS = 5_000;
 
 export class HealedWatch {
-  /** Slot to the time the scan wrote it, in order of time. */
-  readonly #written = new Map<number, number>();
+  /** Slot to the time at which the scan took it, in order of time. */
+  readonly #taken = new Map<number, number>();
 
-  get waiting(): number {
-    return this.#written.size;
+  /** Some slots' 5 s are not over. */
+  get isWaiting(): boolean {
+    return this.#taken.size > 0;
   }
 
-  /** The scan has written these slots. Past the bound they count as healed at once; returns how many did. */
-  wrote(slot: number, slots: number, nowMs: number): number {
+  /** What a batch of the scan took. Past the bound it counts as healed at once; returns how many slots did. */
+  took(differences: Uint32Array, nowMs: number): number {
     let atOnce = 0;
-    for (let index = 0; index < slots; index++) {
-      if (this.#written.size < DIFFERENCES_MAX) this.#written.set(slot + index, nowMs);
-      else atOnce++;
+    for (let at = 0; at < differences.length; at += DIFFERENCE_WORDS) {
+      if (differences[at + DIFFERENCE_KIND] !== DIFFERENCE_TAKEN) continue;
+      if (this.#taken.size >= DIFFERENCES_MAX) atOnce++;
+      else this.#taken.set(differences[at + DIFFERENCE_SLOT] as number, nowMs);
     }
     return atOnce;
   }
 
   /** A live batch that has passed its checks: what it brings was on its way, not lost. */
   streamBrought(payload: Uint8Array, layout: SlotLayout, protocol: ProtocolVersion): void {
-    if (this.#written.size === 0) return;
-    const view = viewOf(payload);
-    const count = view.getUint32(1, true);
-    let offset = BATCH_PREFIX_BYTES;
-    for (let event = 0; event < count; event++) {
-      this.#written.delete(view.getUint32(offset, true));
-      offset += eventBytes(statusOf(view.getUint32(offset + 4, true)), layout, protocol);
-    }
+    if (this.#taken.size === 0) return;
+    for (const slot of batchSlots(payload, layout, protocol)) this.#taken.delete(slot);
   }
 
   /** Takes out and counts the slots whose 5 s are over. */
   settle(nowMs: number): number {
-    return this.take(nowMs).length;
-  }
-
-  /** Takes out the slots whose 5 s are over. */
-  take(nowMs: number): number[] {
-    const slots: number[] = [];
-    for (const [slot, writtenAtMs] of this.#written) {
-      if (nowMs - writtenAtMs < HEALED_AFTER_MS) break;
-      this.#written.delete(slot);
-      slots.push(slot);
+    let settled = 0;
+    for (const [slot, takenAtMs] of this.#taken) {
+      if (nowMs - takenAtMs < HEALED_AFTER_MS) break;
+      this.#taken.delete(slot);
+      settled++;
     }
-    return slots;
+    return settled;
   }
 }

@@ -17,11 +17,12 @@ import {
 } from "../../format/slot.ts";
 import { viewOf } from "../../bytes.ts";
 import { batchEvents, type BatchFacts, checkBatch, type SlotEvent } from "../../wire/slot-batch.ts";
+import { DIFFERENCE_OLDER, DIFFERENCE_SAME_VERSION, DIFFERENCE_TAKEN } from "../../wasm/cells.ts";
 import type {
   ApplyOptions,
   BatchApplier,
   BatchOutcome,
-  ScanDifference,
+  BatchPurpose,
   WriteSink,
 } from "./batch-applier.ts";
 
@@ -132,8 +133,8 @@ export class PlainApplier implements BatchApplier {
     { events, slotFirst, slotLast, ascending }: BatchFacts,
     options: ApplyOptions,
   ): BatchOutcome {
-    const marks = options.purpose === "scan" ? this.#seen : this.#touched;
-    const differences: ScanDifference[] = [];
+    const marks = options.purpose === "live" ? this.#touched : this.#seen;
+    const differences: number[] = [];
     let taken = 0;
     let replaced = 0;
     let cleared = 0;
@@ -145,6 +146,8 @@ export class PlainApplier implements BatchApplier {
       if (event !== sent && invalidSlot < 0) invalidSlot = slot;
       marks[slot] = 1;
       const decision = this.#decide(event, options);
+      const kind = differenceOf(decision, options.purpose);
+      if (kind !== null) differences.push(slot, this.word(slot), meta, kind);
       if (decision === "take" || decision === "replace") {
         taken++;
         if (decision === "replace") replaced++;
@@ -152,13 +155,12 @@ export class PlainApplier implements BatchApplier {
         if (hadCopy && statusOf(meta) !== STATUS_OCCUPIED) cleared++;
         versionMax = Math.max(versionMax, versionOf(meta));
         this.#take(event);
-      } else if (decision !== "same" && options.purpose === "scan") {
-        differences.push({ slot, kind: decision, leaderWord: meta });
       }
     }
     return {
       ...{ kind: "applied", events, slotFirst, slotLast, ascending },
-      ...{ taken, replaced, cleared, versionMax, differences, invalidSlot },
+      ...{ taken, replaced, cleared, versionMax, invalidSlot },
+      differences: Uint32Array.from(differences),
     };
   }
 
@@ -233,6 +235,22 @@ export class PlainApplier implements BatchApplier {
     }
     this.#runs = [];
     this.#pendingBytes = 0;
+  }
+}
+
+/** As what an event is told; null: not at all. */
+function differenceOf(decision: Decision, purpose: BatchPurpose): number | null {
+  if (purpose === "live") return null;
+  switch (decision) {
+    case "same":
+      return null;
+    case "older":
+      return DIFFERENCE_OLDER;
+    case "same-version":
+      return DIFFERENCE_SAME_VERSION;
+    case "take":
+    case "replace":
+      return purpose === "compare" ? DIFFERENCE_TAKEN : null;
   }
 }
 

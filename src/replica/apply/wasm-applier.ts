@@ -24,16 +24,16 @@ import {
   EVENT_HEADER_BYTES,
   eventBytes,
 } from "../../wire/slot-batch.ts";
-import type {
-  ApplyOptions,
-  BatchApplier,
-  BatchOutcome,
-  ScanDifference,
-  WriteSink,
+import {
+  type ApplyOptions,
+  type BatchApplier,
+  type BatchOutcome,
+  DIFFERENCE_WORDS,
+  type WriteSink,
 } from "./batch-applier.ts";
 import { imageBytesMax, optionBits, type Places, placesOf, tableBytes } from "./wasm-places.ts";
 
-const NO_DIFFERENCES: readonly ScanDifference[] = [];
+const NO_DIFFERENCES = new Uint32Array(0);
 
 export class WasmApplier implements BatchApplier {
   readonly #shard: number;
@@ -273,19 +273,11 @@ export class WasmApplier implements BatchApplier {
     };
   }
 
-  #differences(): readonly ScanDifference[] {
+  #differences(): Uint32Array {
     const count = this.#cell(cells.DIFFERENCE_COUNT);
     if (count === 0) return NO_DIFFERENCES;
-    const differences: ScanDifference[] = [];
-    let cell = this.#places.differences / 4;
-    for (let index = 0; index < count; index++, cell += cells.DIFFERENCE_BYTES / 4) {
-      differences.push({
-        slot: this.#words[cell] as number,
-        kind: this.#words[cell + 2] === 1 ? "older" : "same-version",
-        leaderWord: this.#words[cell + 1] as number,
-      });
-    }
-    return differences;
+    const start = this.#places.differences / 4;
+    return this.#words.subarray(start, start + count * DIFFERENCE_WORDS);
   }
 
   #copiesReset(): number[] {

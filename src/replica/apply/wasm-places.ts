@@ -60,7 +60,8 @@ export function tableBytes(slotCount: number): number {
 export function optionBits(options: ApplyOptions): number {
   return (
     (options.protocol === 2 ? cells.OPTION_PROTOCOL_2 : 0) |
-    (options.purpose === "scan" ? cells.OPTION_SCAN : 0) |
+    (options.purpose === "live" ? 0 : cells.OPTION_SCAN) |
+    (options.purpose === "compare" ? cells.OPTION_TELL_TAKEN : 0) |
     (options.resetsSaved ? cells.OPTION_RESETS_SAVED : 0)
   );
 }

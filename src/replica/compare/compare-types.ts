@@ -1,28 +1,19 @@
-// What a shard tells of a comparison with its leader: plain data that crosses threads (shard-thread.ts). Used by
+// What a shard tells of a comparison with its leader: plain data that crosses threads (threads/shard-port.ts). Used by
 // difference-recorder.ts, which makes it, and by status/follower-compare.ts, which asks for it. Kinds of differences are not
 // named here: the audit does that.
 
-/** One difference of a slot, in columns of the same length; slots ascend. */
-export interface DifferenceColumns {
+/** A whole scan, held against what was here before: differences in columns of the same length; slots ascend. */
+export interface ComparedScan {
   readonly slots: Uint32Array;
   /**
    * Meta words before the scan mended anything, as the file had them; status 3 stands for bytes that cannot be trusted, 0
    * for a slot that is not there.
    */
   readonly here: Uint32Array;
-  /** The leader's meta words, 0 where it did not send the slot. */
+  /** The leader's meta words, 0 where it did not send the slot. With equal words the bytes differ. */
   readonly there: Uint32Array;
-  /** SAME_BYTES and MENDED. */
+  /** MENDED, or 0. */
   readonly flags: Uint8Array;
-}
-
-/** Key and value are the same on both sides. */
-export const SAME_BYTES = 1;
-/** The scan has made the slot the leader's. */
-export const MENDED = 2;
-
-/** A whole scan, held against what was here before. */
-export interface ComparedScan extends DifferenceColumns {
   /** Slots looked at. */
   readonly compared: number;
   /** Differences past the bound: counted, not kept. */
@@ -33,6 +24,9 @@ export interface ComparedScan extends DifferenceColumns {
    */
   readonly inFlightMax: number;
 }
+
+/** The scan has made the slot the leader's. */
+export const MENDED = 1;
 
 export type CompareEvent =
   | { readonly kind: "progress"; readonly done: number; readonly total: number }

@@ -37,8 +37,8 @@ export type LinkInput =
   /** The leader gave a sign of life after CaughtUp. */
   | OfLink<"whole">
   | OfLink<"heartbeat">
-  /** A live one; in a scan none is told. */
-  | OfLink<"batch", { events: number; full: boolean }>
+  /** A live one; in a scan none is told. `heldAtMs`: all that the leader had then is here; null: not known of the stream. */
+  | OfLink<"batch", { events: number; full: boolean; heldAtMs: number | null }>
   /** Once, and never after `close`. */
   | OfLink<"ended", { end: ConnectionEnd }>;
 

@@ -38,7 +38,7 @@ export function toMain(
     }
     case "batch":
       if (!("stream" in main)) return state;
-      return afterBatch(withStream(state, main, verdictOfBatch(), turn), input, nowMs);
+      return afterBatch(withStream(state, main, verdictOfBatch(), turn), main, input, nowMs);
     case "ended":
       return mainEnded(state, main, input.end, turn);
   }

@@ -2,7 +2,7 @@
 // or slots were seen that need another look. Strongest reason first; each joins what is owed already, and nothing but a
 // whole scan pays. Also here: the runs of full batches that hide a loss (wire.md, point 21), and the calendar. Pure.
 
-import type { Owed, OwedWhy, ShardState } from "./types.ts";
+import type { Connection, Owed, OwedWhy, ShardState } from "./types.ts";
 
 /** Strongest first. */
 export const OWED_WHYS: readonly OwedWhy[] = [
@@ -69,14 +69,18 @@ export function leftOf(owed: Owed | null, dialedAt: number): Owed | null {
   return owed !== null && dialedAt > owed.since ? null : owed;
 }
 
-/** A live batch came: begins, prolongs or ends a run. */
+/**
+ * A live batch came: begins, prolongs or ends a run. What a run hides was written after all was here last, which may be
+ * long before the run came through: at the earliest when the connection was dialed, whose scan shows the rest.
+ */
 export function afterBatch(
   state: ShardState,
-  batch: { readonly events: number; readonly full: boolean },
+  { beganAtMs }: Pick<Connection, "beganAtMs">,
+  batch: { readonly events: number; readonly full: boolean; readonly heldAtMs: number | null },
   nowMs: number,
 ): ShardState {
   if (state.run === null && !batch.full) return state;
-  const sinceMs = state.run?.sinceMs ?? nowMs;
+  const sinceMs = state.run?.sinceMs ?? Math.max(beganAtMs, batch.heldAtMs ?? beganAtMs);
   // The batch that is not full counts too: of a full ring it brings what is left over, so that smaller batches come to
   // 8,000.
   const events = (state.run?.events ?? 0) + batch.events;

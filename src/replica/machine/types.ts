@@ -37,7 +37,7 @@ export interface Owed {
   readonly why: OwedWhy;
   /** Number of the input at which the last of it arose. */
   readonly since: number;
-  /** When the first of it arose; of a loss, when the run of full batches began. Monotonic. */
+  /** When the first of it arose; of a loss, when all was here last before its run of full batches. Monotonic. */
   readonly sinceMs: number;
   /** Null: when the run of full batches has ended. */
   readonly notBeforeMs: number | null;

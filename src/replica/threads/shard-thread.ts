@@ -1,5 +1,5 @@
 // The thread of one shard: a ShardFollower with the machine's disk, network and clock. A thin adapter: what it is told and what it
-// says goes through its port (shard-port.ts).
+// says are messages.
 
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { assert } from "../../errors.ts";
@@ -11,8 +11,8 @@ import { realClock, realRandom } from "../../io/time.ts";
 import { createApplier } from "../apply/create-applier.ts";
 import type { FollowerSettings } from "../follower-types.ts";
 import { ShardFollower } from "../shard-follower.ts";
+import type { ShardCommand, ShardMessage } from "../shard-messages.ts";
 import { LastFrame } from "./last-frame.ts";
-import { type ShardCommand, type ShardMessage, ShardPort } from "./shard-port.ts";
 import { portFlusher } from "./thread-flusher.ts";
 
 /** What a thread is started for. */
@@ -33,10 +33,8 @@ const TIDY_AFTER_MS = 10_000;
 
 function send(message: ShardMessage): void {
   messages?.postMessage(message);
-  if (message.kind === "report" && message.report.kind === "ready") {
-    realClock.after(TIDY_AFTER_MS, () => Bun.shrink());
-  }
-  if (message.kind !== "report" || message.report.kind !== "ended") return;
+  if (message.kind === "ready") realClock.after(TIDY_AFTER_MS, () => Bun.shrink());
+  if (message.kind !== "ended") return;
   // Nothing keeps the thread alive after this.
   flushPort.close();
   messages?.close();
@@ -45,8 +43,9 @@ function send(message: ShardMessage): void {
 reportCrashes((reason) => send({ kind: "crashed", reason }));
 shortenTimeSlice();
 const lastFrame = new LastFrame(memory);
-const port = new ShardPort(send, (atMs) => lastFrame.note(atMs));
-const follower = new ShardFollower(settings, port.host, {
+const follower = new ShardFollower(settings, {
+  send,
+  heard: (atMs) => lastFrame.note(atMs),
   disk: realDisk,
   net: realNet,
   clock: realClock,
@@ -54,5 +53,5 @@ const follower = new ShardFollower(settings, port.host, {
   newFlusher: (directory) => portFlusher(flushPort, directory),
   newApplier: createApplier,
 });
-messages.on("message", (command: ShardCommand) => port.take(follower, command));
+messages.on("message", (command: ShardCommand) => follower.take(command));
 follower.start();

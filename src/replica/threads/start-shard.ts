@@ -5,9 +5,9 @@ import type { Worker } from "node:worker_threads";
 import { shardDirectory } from "../../format/routing.ts";
 import { startThread } from "../../io/threads.ts";
 import type { FollowerSettings } from "../follower-types.ts";
+import type { ShardCommand, ShardMessage } from "../shard-messages.ts";
 import { FlushPool } from "./flush-pool.ts";
 import { LastFrame } from "./last-frame.ts";
-import type { ShardCommand, ShardMessage } from "./shard-port.ts";
 import type { ShardThreadStart } from "./shard-thread.ts";
 
 export interface ShardThread {
@@ -65,7 +65,7 @@ function listenTo(
       die(message.reason);
       return;
     }
-    if (message.kind === "report" && message.report.kind === "ended") ended = true;
+    if (message.kind === "ended") ended = true;
     received(message);
   });
   thread.on("error", (error: Error) => die(`${error.name}: ${error.message}`));

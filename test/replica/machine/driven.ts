@@ -139,7 +139,7 @@ export class Driven {
   /** So many live batches, full or not. */
   batches(count: number, full = true, events = 256): this {
     for (let batch = 0; batch < count; batch++) {
-      this.take({ kind: "batch", link: this.link, events, full });
+      this.take({ kind: "batch", link: this.link, events, full, heldAtMs: this.nowMs });
     }
     return this;
   }

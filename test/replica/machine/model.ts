@@ -246,12 +246,13 @@ export class Model {
 
   #batch({ link, role }: ModelLink, { events, full }: Extract<Heard, { kind: "batch" }>): void {
     // A scan beside that got the stream at a new leader process takes nothing of it.
-    if (role === "beside") return this.#take({ kind: "batch", link, events: events.length, full });
+    const told = { kind: "batch", link, events: events.length, full, heldAtMs: null } as const;
+    if (role === "beside") return this.#take(told);
     const struck = events.filter((event) => this.replica.streamed(event));
     const last = events.at(-1)?.number ?? 0;
     this.leader.drops = this.replica.witnessed(this.leader.drops, last);
     this.#struck(struck.length);
-    this.#take({ kind: "batch", link, events: events.length, full });
+    this.#take(told);
   }
 
   get #main(): ModelLink | undefined {
