@@ -32,8 +32,6 @@ export class ShardFiles {
   #shardInfo: ShardInfo | null = null;
   /** To be made once the first frame has proved sound. */
   #toMake: ShardInfo | null = null;
-  /** The next whole scan writes what --accept-leader gave up. */
-  #hasAccepted = false;
 
   constructor(options: ShardFilesOptions) {
     this.#options = options;
@@ -128,8 +126,8 @@ export class ShardFiles {
     observer.scanWhole();
     const { leftovers, suspects, diverged } = body.judge.finish();
     for (const slot of leftovers) body.store.clearSlot(slot);
-    if (this.#hasAccepted) body.intake.recountVersions();
-    this.#hasAccepted = false;
+    if (body.doubtsVersions || leftovers.length > 0) body.intake.recountVersions();
+    body.doubtsVersions = false;
     body.markWorthClosing();
     body.durability.wrote();
     this.divergence?.judged(diverged);
@@ -141,9 +139,9 @@ export class ShardFiles {
   /** --accept-leader: what is listed as lost is saved and no longer trusted, so that the next scan decides. */
   acceptLeader(): void {
     const slots = this.divergence?.accept() ?? [];
-    this.need().intake.save(slots);
+    this.need().intake.save(slots, "accept-leader");
     this.divergence?.distrust(slots);
-    this.#hasAccepted = true;
+    this.need().doubtsVersions = true;
     this.#options.reports.accepted(slots.length);
   }
 }
