@@ -12,16 +12,20 @@ import type { ShardBody } from "./shard-body.ts";
 export class Divergence {
   readonly #body: ShardBody;
   #slots = new Map<number, DivergedSlot>();
+  /** Of an earlier run, and past the end of its list. */
+  #unlisted: number;
 
-  /** `saved`: what an earlier run listed. They are first looks: one scan confirms them. */
-  constructor(body: ShardBody, saved: readonly DivergedSlot[]) {
+  /** `saved`: what an earlier run listed, of so many. They are first looks: one scan confirms them. */
+  constructor(body: ShardBody, saved: readonly DivergedSlot[], total: number) {
     this.#body = body;
+    this.#unlisted = Math.max(0, total - saved.length);
     body.judge.remember(saved);
     for (const slot of saved) this.#slots.set(slot.slot, slot);
   }
 
   /** The verdict of a whole scan. */
   judged(diverged: readonly DivergedSlot[]): void {
+    this.#unlisted = 0;
     this.#slots = new Map(diverged.map((slot) => [slot.slot, slot]));
   }
 
@@ -39,7 +43,7 @@ export class Divergence {
         this.#slots.delete(slot);
       offset += eventBytes(statusOf(view.getUint32(offset + 4, true)), layout, protocol);
     }
-    return this.#slots.size === before ? null : this.#slots.size;
+    return this.#slots.size === before ? null : this.#slots.size + this.#unlisted;
   }
 
   /** Those that are left, as they were judged. */

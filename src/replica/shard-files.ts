@@ -63,11 +63,12 @@ export class ShardFiles {
   /** Opens what is there, or makes it with so many slots. */
   open(newSlotCount: number | null): void {
     const { settings, host, tools, reports, tell } = this.#options;
+    const { saved } = settings;
     const layout = layoutOf(settings.geometry ?? (this.#shardInfo as ShardInfo));
     const failed = (error: PlainError) => tell({ kind: "diskFailed", error });
     const body = new ShardBody(settings, layout, newSlotCount, tools, failed);
     this.body = body;
-    this.divergence = new Divergence(body, settings.saved.diverged);
+    this.divergence = new Divergence(body, saved.diverged, saved.machine.diverged);
     if (newSlotCount !== null) body.markWorthClosing();
     reports.opened(body, newSlotCount !== null);
     host.holds(body.store.held);

@@ -5,6 +5,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { viewOf } from "../../src/bytes.ts";
 import { CURSOR_BYTES, CURSOR_FIELDS, decodeCursor } from "../../src/format/cursor.ts";
 import { versionOf } from "../../src/format/slot.ts";
+import { DIVERGED_LISTED_MAX } from "../../src/limits.ts";
 import { SIM_DIR, type SimFollower } from "../support/sim-follower.ts";
 import { type Generation, GENERATIONS } from "../support/sim-leader.ts";
 import { SimStage } from "../support/sim-stage.ts";
@@ -74,6 +75,21 @@ describe.each(GENERATIONS)("--accept-leader (generation %d)", (generation) => {
     expect(accepting.log).toContain(
       "1 slot is saved in armdb-reset-0.log; the next scan takes the leader's record",
     );
+  });
+
+  test("gives up in one run what differs, also where the state file lists a part of it only", () => {
+    const slots = DIVERGED_LISTED_MAX + 200;
+    const stage = new SimStage({ generation, slots });
+    for (let slot = 0; slot < slots; slot++) stage.leader.put(0, slot, 1);
+    once(stage, false);
+    stage.leader.stop();
+    for (let slot = 0; slot < slots; slot++) stage.leader.forget(0, slot);
+    stage.leader.start();
+    expect(once(stage, false).shard().divergedSlots).toBe(slots);
+    const accepting = once(stage, true);
+    expect(accepting.shard().divergedSlots).toBe(0);
+    expect(saved(stage).length).toBe(slots);
+    stage.expectEqual();
   });
 
   test("a cursor that is ahead of its shard is put right by the next whole scan", () => {
