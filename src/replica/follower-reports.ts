@@ -136,8 +136,12 @@ export class FollowerReports {
   }
 
   accepted(slots: number): void {
-    const text = `${slots} slots are saved in armdb-reset-${this.#shard}.log; the next scan takes the leader's`;
-    this.log("warn", text);
+    const [are, records] = slots === 1 ? ["slot is", "record"] : ["slots are", "records"];
+    const file = `armdb-reset-${this.#shard}.log`;
+    this.log(
+      "warn",
+      `${slots} ${are} saved in ${file}; the next scan takes the leader's ${records}`,
+    );
   }
 
   /** A frame came; with a live batch, what it brought. */
@@ -166,9 +170,10 @@ export class FollowerReports {
     const slots = savedTotal - this.#resetsTold;
     if (slots === 0) return;
     this.#resetsTold = savedTotal;
+    const were = slots === 1 ? "slot that was" : "slots that were";
     this.log(
       "warn",
-      `the leader reset ${slots} slots that were good here: saved in armdb-reset-${this.#shard}.log`,
+      `the leader reset ${slots} ${were} good here: saved in armdb-reset-${this.#shard}.log`,
     );
   }
 

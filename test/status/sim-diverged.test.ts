@@ -2,8 +2,10 @@
 // stop, a kill and a restart; slots that wait for their second look are not live.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { DIVERGED_LISTED_MAX } from "../../src/limits.ts";
 import { healthReasons } from "../../src/status/health.ts";
 import type { StatusDocument } from "../../src/status/status-types.ts";
+import { FRAME_CAUGHT_UP } from "../../src/wire/messages.ts";
 import { Dice } from "../support/dice.ts";
 import type { SimFollower } from "../support/sim-follower.ts";
 import { GENERATIONS } from "../support/sim-leader.ts";
@@ -70,6 +72,34 @@ for (const generation of GENERATIONS) {
     });
   });
 }
+
+describe("more slots than are listed", () => {
+  test("are counted over a restart, and a newer event strikes off the one that it is for", () => {
+    const slots = DIVERGED_LISTED_MAX + 200;
+    const stage = new SimStage({ generation: 3, slots });
+    for (let slot = 0; slot < slots; slot++) {
+      stage.leader.put(0, slot, 1);
+      stage.leader.put(0, slot, 2);
+    }
+    const settings = { resyncMs: 60_000 };
+    const first = stage.follow({ settings });
+    stage.until("caught up", () => first.ready, 20_000);
+    stage.leader.stop();
+    for (let slot = 0; slot < slots; slot++) stage.leader.set(0, slot, 1, 1);
+    stage.leader.start();
+    stage.until("diverged", () => first.shard().divergedSlots === slots, 200_000);
+    first.kill();
+    stage.disk.killed();
+    const second = stage.follow({ settings });
+    // Behind CaughtUp, and before anybody has vouched for the scan.
+    const lastFrame = () => stage.net.open[0]?.accepted.sends.at(-1)?.[0];
+    stage.until("caught up", () => lastFrame() === FRAME_CAUGHT_UP, 20_000);
+    expect(second.shard().divergedSlots).toBe(slots);
+    for (let put = 0; put < 2; put++) stage.leader.put(0, 7, put);
+    stage.until("struck", () => second.shard().divergedSlots < slots, 2_000);
+    expect(second.shard().divergedSlots).toBe(slots - 1);
+  });
+});
 
 describe("slots that wait for their second look", () => {
   test("make the shard scanning, with their number: not live", () => {
