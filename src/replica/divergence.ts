@@ -12,10 +12,13 @@ import type { ShardBody } from "./shard-body.ts";
 export class Divergence {
   readonly #body: ShardBody;
   #slots = new Map<number, DivergedSlot>();
+  /** Of an earlier run, past its list: they count until a whole scan. */
+  #unlisted: number;
 
-  /** `saved`: what an earlier run listed. They are first looks: one scan confirms them. */
-  constructor(body: ShardBody, saved: readonly DivergedSlot[]) {
+  /** `saved`: what an earlier run listed of `total`. They are first looks: one scan confirms them. */
+  constructor(body: ShardBody, saved: readonly DivergedSlot[], total: number) {
     this.#body = body;
+    this.#unlisted = Math.max(0, total - saved.length);
     body.judge.remember(saved);
     for (const slot of saved) this.#slots.set(slot.slot, slot);
   }
@@ -23,6 +26,7 @@ export class Divergence {
   /** The verdict of a whole scan. */
   judged(diverged: readonly DivergedSlot[]): void {
     this.#slots = new Map(diverged.map((slot) => [slot.slot, slot]));
+    this.#unlisted = 0;
   }
 
   /** A live batch was applied: how many slots are left, null when it overwrote none of them. */
@@ -39,7 +43,7 @@ export class Divergence {
         this.#slots.delete(slot);
       offset += eventBytes(statusOf(view.getUint32(offset + 4, true)), layout, protocol);
     }
-    return this.#slots.size === before ? null : this.#slots.size;
+    return this.#slots.size === before ? null : this.#slots.size + this.#unlisted;
   }
 
   /** Those that are left, as they were judged. */

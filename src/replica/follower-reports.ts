@@ -119,6 +119,11 @@ export class FollowerReports {
     this.#host.report({ kind: "diverged", shard: this.#shard, slots, total: diverged.length });
   }
 
+  /** Newer events explained some: these are left. */
+  struck(left: readonly DivergedSlot[]): void {
+    this.counts.diverged = left.slice(0, DIVERGED_LISTED_MAX);
+  }
+
   accepted(slots: number): void {
     const text = `${slots} slots are saved in armdb-reset-${this.#shard}.log; the next scan takes the leader's`;
     this.log("warn", text);

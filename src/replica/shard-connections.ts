@@ -180,7 +180,9 @@ export class ShardConnections implements ConnectionOwner<Connection> {
     reports.heard(from, batch);
     observer.streamBatch(payload, from.protocol, batch.events);
     this.#healed.streamBrought(payload, layout, from.protocol);
-    const left = files.divergence?.afterLive(payload, layout, from.protocol) ?? null;
+    const { divergence } = files;
+    const left = divergence?.afterLive(payload, layout, from.protocol) ?? null;
+    if (left !== null) reports.struck(divergence?.slots ?? []);
     tell({ kind: "batch", link: from.number, events: batch.events, full });
     if (left !== null) tell({ kind: "struck", diverged: left });
   }

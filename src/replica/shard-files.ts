@@ -69,7 +69,11 @@ export class ShardFiles {
     const failed = (error: PlainError) => tell({ kind: "diskFailed", error });
     const body = new ShardBody(settings, layout, newSlotCount, tools, failed);
     this.body = body;
-    this.divergence = new Divergence(body, settings.saved.diverged);
+    this.divergence = new Divergence(
+      body,
+      settings.saved.diverged,
+      settings.saved.machine.diverged,
+    );
     if (newSlotCount !== null) body.markWorthClosing();
     reports.opened(body, newSlotCount !== null);
     host.holds(body.store.held);

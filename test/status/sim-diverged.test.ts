@@ -5,6 +5,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { healthReasons } from "../../src/status/health.ts";
 import { StatusSource } from "../../src/status/status-source.ts";
 import type { StatusDocument } from "../../src/status/status-types.ts";
+import { FRAME_CAUGHT_UP } from "../../src/wire/messages.ts";
 import { Dice } from "../support/dice.ts";
 import type { SimFollower } from "../support/sim-follower.ts";
 import { GENERATIONS } from "../support/sim-leader.ts";
@@ -74,6 +75,49 @@ for (const generation of GENERATIONS) {
     });
   });
 }
+
+describe("a diverged slot that the leader has overwritten", () => {
+  const listed = (stage: SimStage, follower: SimFollower) =>
+    documentOf(stage, follower).shards[0]?.diverged.map(({ slot }) => slot);
+
+  test.each(GENERATIONS)("is struck off the number and the list (generation %d)", (generation) => {
+    const { stage, follower } = diverged(generation);
+    if (generation === 1)
+      stage.until("a stream", () => follower.shard().streaming === "live", 90_000);
+    expect(listed(stage, follower)).toEqual([3, 4, 5, 9]);
+    // Newer than what is here: from version 1 to 3.
+    for (const seed of [7, 8]) stage.leader.put(0, 4, seed);
+    stage.clock.advance(2_000);
+    expect(documentOf(stage, follower).shards[0]?.divergedSlots).toBe(3);
+    expect(listed(stage, follower)).toEqual([3, 5, 9]);
+  });
+
+  test("leaves the others of a long list in the count, before the first scan of a run has judged them", () => {
+    const slots = 1_500;
+    const stage = new SimStage({ generation: 3, slots });
+    for (let slot = 0; slot < slots; slot++)
+      for (const seed of [1, 2]) stage.leader.put(0, slot, seed);
+    const first = stage.follow();
+    stage.until("ready", () => first.ready, 20_000);
+    stage.leader.stop();
+    for (let slot = 0; slot < slots; slot++) stage.leader.set(0, slot, 1, 1);
+    stage.leader.start();
+    stage.until("diverged", () => first.shard().divergedSlots === slots, 60_000);
+    first.kill();
+    stage.disk.killed();
+    const second = stage.follow();
+    const isCaughtUp = () =>
+      stage.net.open.some(({ accepted }) => accepted.sends.at(-1)?.[0] === FRAME_CAUGHT_UP);
+    stage.until("CaughtUp is on its way", isCaughtUp, 10_000);
+    for (const seed of [7, 8]) stage.leader.put(0, 4, seed);
+    const counts = new Set<number>();
+    for (let passedMs = 0; passedMs < 150; passedMs++) {
+      stage.clock.advance(1);
+      if (second.shard().scansDone === 0) counts.add(second.shard().divergedSlots);
+    }
+    expect([...counts]).toEqual([slots - 1]);
+  });
+});
 
 describe("slots that wait for their second look", () => {
   test("make the shard scanning, with their number: not live", () => {
