@@ -36,6 +36,8 @@ export class FollowerReports {
   #snapshotAtMs = Number.NEGATIVE_INFINITY;
   #firstDialAtMs: number | null = null;
   #resetsTold = 0;
+  /** Of the last whole scan, until they are told. */
+  #divergedUntold = 0;
   /** Of the last whole scan: what its report adds to the machine's. */
   #lastScan = { scanned: 0n, taken: 0 };
 
@@ -114,9 +116,16 @@ export class FollowerReports {
 
   judged(diverged: readonly DivergedSlot[]): void {
     this.counts.diverged = diverged.slice(0, DIVERGED_LISTED_MAX);
-    if (diverged.length === 0) return;
+    this.#divergedUntold = diverged.length;
+  }
+
+  /** What was judged is known to the machine, and saved where it changed: what is told here outlasts a kill. */
+  tellJudged(): void {
+    const total = this.#divergedUntold;
+    this.#divergedUntold = 0;
+    if (total === 0) return;
     const slots = this.counts.diverged;
-    this.#host.report({ kind: "diverged", shard: this.#shard, slots, total: diverged.length });
+    this.#host.report({ kind: "diverged", shard: this.#shard, slots, total });
   }
 
   /** Newer events explained some: these are left. */

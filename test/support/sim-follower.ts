@@ -33,6 +33,8 @@ export interface SimFollowerOptions {
   readonly lock?: () => void;
   /** Sees each report at the moment a shard makes it. */
   readonly observe?: (report: FollowerReport) => void;
+  /** Sees each report at the moment at which it is told outside. */
+  readonly told?: (report: FollowerReport) => void;
 }
 
 const SETTINGS: Omit<SharedSettings, "port"> = {
@@ -77,7 +79,10 @@ export class SimFollower {
       shared: { ...SETTINGS, port, ...options.settings },
       connectionsPerDay: options.connectionsPerDay === undefined ? 1000 : options.connectionsPerDay,
       lock: options.lock ?? (() => {}),
-      reported: (report) => void this.reports.push(report),
+      reported: (report) => {
+        this.reports.push(report);
+        options.told?.(report);
+      },
       allReady: () => {
         this.ready = true;
         if (options.settings?.once === true) this.supervisor.stop();
