@@ -46,6 +46,8 @@ export class FollowerReports {
   #snapshotAtMs = Number.NEGATIVE_INFINITY;
   #firstDialAtMs: number | null = null;
   #resetsTold = 0;
+  /** Of the last whole scan, until they are told. */
+  #divergedUntold = 0;
   /** Of the last whole scan: what its report adds to the machine's. */
   #lastScan = { scanned: 0n, taken: 0 };
 
@@ -125,9 +127,15 @@ export class FollowerReports {
 
   judged(judge: ScanJudge): void {
     this.struck(judge);
-    const { diverged: slots } = this.counts;
-    const total = judge.divergedCount;
-    if (total > 0) this.#send({ kind: "diverged", shard: this.#shard, slots, total });
+    this.#divergedUntold = judge.divergedCount;
+  }
+
+  /** What was judged is known to the machine, and saved where it changed: what is told here outlasts a kill. */
+  tellJudged(): void {
+    const total = this.#divergedUntold;
+    this.#divergedUntold = 0;
+    if (total === 0) return;
+    this.#send({ kind: "diverged", shard: this.#shard, slots: this.counts.diverged, total });
   }
 
   /** Newer events have overwritten some that were diverged. */

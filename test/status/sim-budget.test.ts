@@ -46,7 +46,7 @@ test("a scan that a loss owes and the limit holds back shows: until when, with a
   stage.until("live", () => follower.states().at(-1) === "live", 10_000);
   const source = new StatusSource({
     ...{ supervisor: follower.supervisor, clock: stage.clock, host: "db", port: 7400, pid: 1 },
-    ...{ connectionsPerDay: 3, sync: "group", foundSavedAtMs: null },
+    ...{ connectionsPerDay: 3, sync: "group", found: null },
   });
   const lostAtMs = stage.clock.nowMs();
   for (let write = 0; write < 20_000; write++) stage.leader.put(0, write % 400, write);

@@ -25,6 +25,6 @@ export function progressLimitMs(
   const scanning = shards.filter(({ scan }) => scan !== null);
   return Math.max(
     timeoutMs,
-    ...scanning.map(({ slots }) => scanStallMs({ ...of, slotCount: slots })),
+    ...scanning.map(({ slots }) => scanStallMs({ ...of, slotCount: slots ?? 0 })),
   );
 }
