@@ -104,7 +104,9 @@ export const FINDING_KINDS = {
     "a later crate may have writes in its log that these files do not have yet",
   ),
   "lock-held": note("another process has the database open: what was read may have changed since"),
-  "reset-saved": note("slots that a leader's reset removed here are kept in that file"),
+  "reset-saved": note(
+    "slots that a leader's reset or --accept-leader removed here are kept in that file",
+  ),
   "state-unreadable": note(
     "whether the first copy has ended is not known here; a follower writes the file anew",
   ),

@@ -1,14 +1,16 @@
 // The other files of a database directory: what later crates and interrupted work leave behind, what is not armdb's
-// (format.md: What later versions put beside it; cli.md: Files of ours in DIR). Used by verify and inspect. Pure.
+// (format.md: What later versions put beside it; cli.md: Files of ours in DIR). Used by verify. Reads reset logs alone.
 
 import { CURSOR_FILE, CURSOR_TEMP_FILE } from "../format/cursor.ts";
 import { DB_META_FILE } from "../format/db-meta.ts";
 import { SHARD_FILE } from "../format/shard-header.ts";
 import { LOCK_FILE } from "../store/holders.ts";
 import { STATE_FILE, STATE_TEMP_FILE } from "../store/state-file.ts";
+import type { Disk } from "../io/disk.ts";
 import { SIDECAR_FILE, SIDECAR_TEMP_FILE } from "../format/versions-sidecar.ts";
 import { type DatabaseDirectory, shardNumbers } from "./directory.ts";
 import type { FindingList } from "./findings.ts";
+import { savedSlotsText } from "./reset-logs.ts";
 
 /** What a name in the database directory or a shard directory is. */
 type NameMeaning = "ours" | "migration" | "txlog" | "reset" | "left-over" | "unexpected";
@@ -47,13 +49,18 @@ function meaningOfRootName(name: string): NameMeaning {
 }
 
 /** Notes on every file that is not part of a healthy database at rest, and on a lock that is held. */
-export function checkStrayFiles(directory: DatabaseDirectory, findings: FindingList): void {
+export function checkStrayFiles(
+  disk: Disk,
+  directory: DatabaseDirectory,
+  findings: FindingList,
+): void {
+  const saved = (names: readonly string[]) => savedSlotsText(disk, directory.path, names);
   if (directory.lock !== null) {
     const { pid, kind } = directory.lock;
     const message = `${LOCK_FILE} is held ${kind === "shared" ? "shared " : ""}by process ${pid === null ? "outside this container" : pid}`;
     findings.add({ kind: "lock-held", file: LOCK_FILE, message });
   }
-  reportNames(directory.entries, meaningOfRootName, null, "", findings);
+  reportNames(directory.entries, meaningOfRootName, null, "", saved, findings);
   for (const shard of directory.extraShards) {
     const name = `shard_${String(shard).padStart(3, "0")}`;
     const message = `${name} is past the last of ${directory.routing.shardCount} shards`;
@@ -61,7 +68,7 @@ export function checkStrayFiles(directory: DatabaseDirectory, findings: FindingL
   }
   for (const look of directory.shards) {
     const meaning = (name: string) => SHARD_NAMES[name] ?? "unexpected";
-    reportNames(look.entries, meaning, look.shard, `${look.name}/`, findings);
+    reportNames(look.entries, meaning, look.shard, `${look.name}/`, saved, findings);
   }
 }
 
@@ -70,6 +77,7 @@ function reportNames(
   meaningOf: (name: string) => NameMeaning,
   shard: number | null,
   prefix: string,
+  saved: (names: readonly string[]) => string,
   findings: FindingList,
 ): void {
   const of = (...meanings: NameMeaning[]) =>
@@ -91,7 +99,8 @@ function reportNames(
   };
   report("migration-half-way", of("migration"), "left by a migration");
   report("txlog-present", of("txlog"), "log of a later crate");
-  report("reset-saved", of("reset"), "slots removed by a reset");
+  const resets = of("reset");
+  if (resets.length > 0) report("reset-saved", resets, saved(resets));
   report("unexpected-file", of("left-over", "unexpected"), "not part of the database");
 }
 

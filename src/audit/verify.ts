@@ -113,7 +113,7 @@ export async function verifyDirectory(
     return reportOf(plan, result);
   });
   checkStateFile(directory, findings);
-  checkStrayFiles(directory, findings);
+  checkStrayFiles(tools.disk, directory, findings);
   const scanned = [...results.values()];
   const stopped = scanned.some((result) => result.stopped) || tools.stop.aborted;
   if (stopped)

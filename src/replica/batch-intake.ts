@@ -6,7 +6,7 @@ import { STATUS_INVALID, statusOf, versionOf } from "../format/slot.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import { requireNames } from "../store/held-files.ts";
-import { saveResetSlots } from "../store/reset-log.ts";
+import { type SavedBy, saveResetSlots } from "../store/reset-log.ts";
 import type { NewFileOwner } from "../store/ownership.ts";
 import type { ShardStore } from "../store/shard-store.ts";
 import type { ProtocolVersion } from "../wire/messages.ts";
@@ -68,7 +68,7 @@ export class BatchIntake {
       outcome = applier.apply(payload, { protocol, purpose, resetsSaved: false });
     }
     if (outcome.kind === "save-first") {
-      this.save(outcome.slots);
+      this.save(outcome.slots, "leader");
       outcome = applier.apply(payload, { protocol, purpose, resetsSaved: true });
     }
     if (outcome.kind === "problem") {
@@ -84,7 +84,7 @@ export class BatchIntake {
   }
 
   /** Saves what these slots hold, durably, before something clears them. */
-  save(slots: readonly number[]): void {
+  save(slots: readonly number[], by: SavedBy): void {
     if (slots.length === 0) return;
     const { disk, clock, dir, owner, store } = this.#options;
     this.writePending();
@@ -92,11 +92,11 @@ export class BatchIntake {
     const saved = function* () {
       for (const slot of slots) yield { slot, bytes: store.readSlot(slot) };
     };
-    saveResetSlots(disk, dir, store.shard, store.layout, owner, clock.wallMs(), saved());
-    this.resetsSaved += slots.length;
+    saveResetSlots(disk, dir, store.shard, store.layout, owner, clock.wallMs(), by, saved());
+    if (by === "leader") this.resetsSaved += slots.length;
   }
 
-  /** --accept-leader let versions go back: what was seen before is not here any more. */
+  /** Versions went back, or an earlier run's cursor is not sure: what is not here any more was not seen. */
   recountVersions(): void {
     const { applier } = this.#options;
     let greatest = 0;
@@ -104,7 +104,7 @@ export class BatchIntake {
       const word = applier.word(slot);
       if (statusOf(word) !== STATUS_INVALID) greatest = Math.max(greatest, versionOf(word));
     }
-    this.maxVersionSeen = greatest;
+    this.maxVersionSeen = Math.min(this.maxVersionSeen, greatest);
   }
 
   /** Hands everything applied to the system; from then on it counts as applied. */

@@ -46,6 +46,8 @@ export class FollowerReports {
   #snapshotAtMs = Number.NEGATIVE_INFINITY;
   #firstDialAtMs: number | null = null;
   #resetsTold = 0;
+  /** Of the last whole scan, until they are told. */
+  #divergedUntold = 0;
   /** Of the last whole scan: what its report adds to the machine's. */
   #lastScan = { scanned: 0n, taken: 0 };
 
@@ -125,9 +127,15 @@ export class FollowerReports {
 
   judged(judge: ScanJudge): void {
     this.struck(judge);
-    const { diverged: slots } = this.counts;
-    const total = judge.divergedCount;
-    if (total > 0) this.#send({ kind: "diverged", shard: this.#shard, slots, total });
+    this.#divergedUntold = judge.divergedCount;
+  }
+
+  /** What was judged is known to the machine, and saved where it changed: what is told here outlasts a kill. */
+  tellJudged(): void {
+    const total = this.#divergedUntold;
+    this.#divergedUntold = 0;
+    if (total === 0) return;
+    this.#send({ kind: "diverged", shard: this.#shard, slots: this.counts.diverged, total });
   }
 
   /** Newer events have overwritten some that were diverged. */
@@ -136,8 +144,12 @@ export class FollowerReports {
   }
 
   accepted(slots: number): void {
-    const text = `${slots} slots are saved in armdb-reset-${this.#shard}.log; the next scan takes the leader's`;
-    this.log("warn", text);
+    const [are, records] = slots === 1 ? ["slot is", "record"] : ["slots are", "records"];
+    const file = `armdb-reset-${this.#shard}.log`;
+    this.log(
+      "warn",
+      `${slots} ${are} saved in ${file}; the next scan takes the leader's ${records}`,
+    );
   }
 
   /** A frame came; with a live batch, what it brought. */
@@ -166,9 +178,10 @@ export class FollowerReports {
     const slots = savedTotal - this.#resetsTold;
     if (slots === 0) return;
     this.#resetsTold = savedTotal;
+    const were = slots === 1 ? "slot that was" : "slots that were";
     this.log(
       "warn",
-      `the leader reset ${slots} slots that were good here: saved in armdb-reset-${this.#shard}.log`,
+      `the leader reset ${slots} ${were} good here: saved in armdb-reset-${this.#shard}.log`,
     );
   }
 

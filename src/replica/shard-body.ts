@@ -34,7 +34,10 @@ export class ShardBody {
   readonly #tools: ShardBodyTools;
   readonly #shard: number;
   readonly #flusher: Flusher;
-  #cursorSavedFor: bigint;
+  /** What the cursor says that is saved. */
+  #saved: { readonly appliedTotal: bigint; readonly maxVersionSeen: number } | null;
+  /** The cursor is an earlier run's, or --accept-leader let versions go back: the next whole scan counts anew. */
+  doubtsVersions: boolean;
   #worthClosing = false;
   #closed = false;
   /** Once it is closed without an error: why its files are not clean; null: they are. */
@@ -79,7 +82,8 @@ export class ShardBody {
       appliedTotal: greaterOf(cursor?.appliedTotal ?? 0n, saved.counted.appliedTotal ?? 0n),
       maxVersionSeen: cursor?.maxVersionSeen ?? 0,
     });
-    this.#cursorSavedFor = cursor === null ? -1n : cursor.appliedTotal;
+    this.#saved = cursor;
+    this.doubtsVersions = cursor !== null;
     this.judge = new ScanJudge(this.applier);
     this.#flusher = tools.newFlusher(directory);
     this.durability = new Durability({
@@ -100,8 +104,10 @@ export class ShardBody {
   /** The cursor of what is written by now; null when it says what is saved already. */
   #cursorToSave(): Uint8Array | null {
     const { appliedTotal, maxVersionSeen } = this.intake;
-    if (appliedTotal === this.#cursorSavedFor) return null;
-    this.#cursorSavedFor = appliedTotal;
+    const saved = this.#saved;
+    if (saved?.appliedTotal === appliedTotal && saved.maxVersionSeen === maxVersionSeen)
+      return null;
+    this.#saved = { appliedTotal, maxVersionSeen };
     const lastAckAtMs = BigInt(Math.trunc(this.#tools.clock.wallMs()));
     return encodeCursor({ shardId: this.#shard, appliedTotal, maxVersionSeen, lastAckAtMs });
   }

@@ -31,8 +31,6 @@ export class ShardFiles {
   #toMake: ShardInfo | null = null;
   /** To be made once what all shards share is there. */
   #making: ShardInfo | null = null;
-  /** The next whole scan writes what --accept-leader gave up. */
-  #hasAccepted = false;
 
   constructor(options: ShardFilesOptions) {
     this.#options = options;
@@ -130,10 +128,14 @@ export class ShardFiles {
   judge(link: number): void {
     const { reports, tellNext } = this.#options;
     const body = this.need();
-    const { judge, store } = body;
-    const suspects = judge.finish(link, (slot) => store.clearSlot(slot));
-    if (this.#hasAccepted) body.intake.recountVersions();
-    this.#hasAccepted = false;
+    const { judge, store, intake } = body;
+    let cleared = 0;
+    const suspects = judge.finish(link, (slot) => {
+      store.clearSlot(slot);
+      cleared++;
+    });
+    if (body.doubtsVersions || cleared > 0) intake.recountVersions();
+    body.doubtsVersions = false;
     body.markWorthClosing();
     body.durability.wrote();
     reports.judged(judge);
@@ -143,11 +145,11 @@ export class ShardFiles {
 
   /** --accept-leader: what is listed as lost is saved and no longer trusted, so that the next scan decides. */
   acceptLeader(): void {
-    const { judge, intake } = this.need();
-    const slots = judge.divergedSlots;
-    intake.save(slots);
-    judge.distrust(slots);
-    this.#hasAccepted = true;
+    const body = this.need();
+    const slots = body.judge.divergedSlots;
+    body.intake.save(slots, "accept-leader");
+    body.judge.distrust(slots);
+    body.doubtsVersions = true;
     this.#options.reports.accepted(slots.length);
   }
 }

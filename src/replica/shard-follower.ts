@@ -147,6 +147,7 @@ export class ShardFollower {
     const [state, actions] = step(this.#state, input);
     this.#state = state;
     for (const action of actions) this.#guarded(() => this.#perform(action));
+    if (told.kind === "judged") this.#reports.tellJudged();
     if (state.main.at === "over") this.#files.over();
   }
 

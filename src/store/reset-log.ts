@@ -1,4 +1,4 @@
-// Keeps what a leader's reset clears (wire.md: What else a follower needs): one JSON line a slot in
+// Keeps what a leader's reset clears (wire.md: What else a follower needs) and what --accept-leader gives up: one JSON line a slot in
 // DIR/armdb-reset-SHARD.log, durable before the slot is cleared. `armdb verify` tells of it (reset-saved).
 
 import { join } from "node:path";
@@ -11,6 +11,9 @@ import type { NewFileOwner } from "./ownership.ts";
 function resetLogFile(shard: number): string {
   return `armdb-reset-${shard}.log`;
 }
+
+/** Whose doing it was that a slot went away. Lines of an earlier armdb do not say. */
+export type SavedBy = "leader" | "accept-leader";
 
 export interface SavedSlot {
   readonly slot: number;
@@ -25,6 +28,7 @@ export function saveResetSlots(
   layout: SlotLayout,
   owner: NewFileOwner,
   savedAtMs: number,
+  by: SavedBy,
   slots: Iterable<SavedSlot>,
 ): void {
   const path = join(dir, resetLogFile(shard));
@@ -35,7 +39,7 @@ export function saveResetSlots(
     let offset = file.size();
     for (const { slot, bytes } of slots) {
       const { version, key, value } = decodeSlot(bytes, layout);
-      const line = { savedAtMs, shard, slot, version, key: toHex(key), value: toHex(value) };
+      const line = { savedAtMs, shard, slot, version, by, key: toHex(key), value: toHex(value) };
       const text = Buffer.from(`${JSON.stringify(line)}\n`);
       file.write(text, offset);
       offset += text.length;

@@ -121,6 +121,11 @@ describe("createParsedArguments()", () => {
     expect(args.texts("tag")).toEqual(["a"]);
   });
 
+  test("knows what somebody said, and what is the default", () => {
+    const args = parse("--window 64");
+    expect([args.isGiven("window"), args.isGiven("buffer")]).toEqual([true, false]);
+  });
+
   test("gives both ends of a range", () => {
     const args = createParsedArguments(new Map(), resolve(LOOK, { line: "--slots 3..8" }));
     expect(args.range("slots")).toEqual({ first: 3, last: 8 });

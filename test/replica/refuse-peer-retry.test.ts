@@ -2,10 +2,16 @@
 // says reaches a terminal raw; and only what brings the scan forward counts as progress for --timeout.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { encodeHeartbeat, encodeShardInfo } from "../../src/wire/messages.ts";
+import { packMeta, slotLayout, STATUS_OCCUPIED } from "../../src/format/slot.ts";
+import { encodeHeartbeat, encodeShardInfo, type ShardInfo } from "../../src/wire/messages.ts";
 import { Armdb, replicateOnce, runArmdb } from "../support/armdb.ts";
 import { BAD_LEADER_INFO, dataTreeOf, RealScriptedLeader } from "../support/bad-leader.ts";
-import { type BadInput, heartbeatScript } from "../support/leader-scripts.ts";
+import {
+  type BadInput,
+  batchFrame,
+  heartbeatScript,
+  scriptedSlot,
+} from "../support/leader-scripts.ts";
 import type { Script } from "../support/scripted-leader.ts";
 import { TempRoot, treeOf } from "../support/temp.ts";
 
@@ -105,6 +111,63 @@ describe("replicate with a wrong peer", () => {
     );
   }
 });
+
+describe("replicate --once at a leader whose scan gets nowhere", () => {
+  let temp: TempRoot;
+  beforeAll(() => {
+    temp = new TempRoot("refuse-scan");
+  });
+  afterAll(() => temp[Symbol.dispose]());
+
+  const info = { ...BAD_LEADER_INFO, shardCount: 1 };
+  /** What it sends each time, by how often it has. */
+  const scans: readonly (readonly [string, (time: number) => Uint8Array, RegExp])[] = [
+    [
+      "sends the same batch again and again",
+      () => batchOf(info, 1, 2, 3),
+      /a scan out of order: slot 1 after slot 3/,
+    ],
+    ["sends empty batches", () => batchOf(info), /catching up/],
+    ["sends heartbeats alone", () => encodeHeartbeat(), /creating its files/],
+    [
+      "sends more than there is",
+      (time) => batchOf(info, ...Array.from({ length: 10 }, (_, slot) => 10 * time + slot)),
+      /110 events in a scan of 100 slots/,
+    ],
+  ];
+  for (const [what, send, reason] of scans) {
+    test.concurrent(
+      `which ${what}: 12 after --timeout, with the reason`,
+      async () => {
+        using leader = new RealScriptedLeader(function* (peer) {
+          yield* peer.request();
+          peer.send(encodeShardInfo(info));
+          for (let time = 0; peer.ended === null; time++) {
+            peer.send(send(time));
+            yield* peer.pause(20);
+          }
+        });
+        const words = ["--timeout", "2500ms"];
+        const dir = temp.fresh("new");
+        const run = await replicateOnce(leader.address, dir, words, { limitMs: 30_000 });
+        expect(run.status).toBe(12);
+        expect(run.error?.["message"]).toMatch(reason);
+      },
+      TEST_LIMIT_MS,
+    );
+  }
+});
+
+function batchOf(info: ShardInfo, ...slots: readonly number[]): Uint8Array {
+  const layout = slotLayout(info.keyLen, info.valueLen);
+  const made = slots.map((slot) => {
+    const key = new Uint8Array(info.keyLen);
+    key[0] = slot;
+    const meta = packMeta(STATUS_OCCUPIED, 1);
+    return scriptedSlot(slot, meta, layout, key, new Uint8Array(info.valueLen));
+  });
+  return batchFrame(0, layout, made);
+}
 
 /** Controls, and what turns the direction of text around. */
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;

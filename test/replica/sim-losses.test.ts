@@ -95,6 +95,27 @@ test("a scan beside the stream that stands still is given up, and made again", (
   expect(follower.shard()).toMatchObject({ state: "live", owed: null, reconnects: 0 });
 });
 
+// Its leader has given the stream away: the verdict on that comes while the second look is owed.
+test.each([false, true])(
+  "a second look over a round trip of 300 ms comes after a second, whatever the stream's verdict (--once: %p)",
+  (once) => {
+    const { stage, follower } = followed(1);
+    follower.supervisor.stop();
+    stage.until("ended", () => follower.ended !== undefined, 10_000);
+    stage.leader.set(0, 7, 1, 99);
+    stage.net.onConnection = ({ toConnector, toListener }) => {
+      toConnector.delayMs = 150;
+      toListener.delayMs = 150;
+    };
+    const next = stage.follow({ settings: { ...SETTINGS, once } });
+    const seen = () => next.reports.length > 0 && next.reportsOf("diverged").length > 0;
+    stage.until("diverged", seen, 4_000);
+    expect(next.shard()).toMatchObject({ divergedSlots: 1, scansDone: 2 });
+    if (once) stage.until("ended", () => next.ended === null, 1_000);
+    else expect(next.shard().owed).toBeNull();
+  },
+);
+
 describe.each(GENERATIONS)(
   "a scan that the leader of generation %d cut short unnoticed",
   (generation) => {

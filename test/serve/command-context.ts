@@ -110,6 +110,7 @@ function argumentsOf(
   };
   return {
     argument: (name) => positionals[name] ?? null,
+    isGiven: (name) => options[name] !== undefined,
     flag: (name) => options[name] === true,
     text: textOf,
     texts: (name) => [textOf(name)].filter((text) => text !== null),

@@ -46,6 +46,7 @@ export class PlannedStream {
   #cutPending = false;
   #finishing = false;
   #frozen = false;
+  #held = false;
   #waiting = 0;
   #gather: Uint8Array[] = [];
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
@@ -96,8 +97,19 @@ export class PlannedStream {
     this.#queuedBytes = 0;
   }
 
+  /** Nothing passes until `release`: the bytes wait, as on a network that stands still. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    this.pump();
+  }
+
   /** Writes what the outlet takes, at the planned pace. */
   pump(): void {
+    if (this.#held) return;
     while (!this.#frozen && this.#queue.length > 0 && this.#timers.size === this.#waiting) {
       const head = this.#queue[0] as Uint8Array;
       const limit = this.#plan.bytesPerSecond === undefined ? this.#plan.pieceBytesMax : 1;

@@ -49,6 +49,7 @@ export class Proxy implements AsyncDisposable {
   /** Where leaders are looked for; may be changed when one came back elsewhere. */
   leaderPort: number;
   #plan: ProxyPlan;
+  #standsStill = false;
 
   private constructor(leaderPort: number, plan: ProxyPlan) {
     this.leaderPort = leaderPort;
@@ -92,6 +93,17 @@ export class Proxy implements AsyncDisposable {
     for (const pair of this.#pairs) if (pair.record.shard === shard) pair.end("reset");
   }
 
+  /** Nothing passes until `goOn`, on connections that are made meanwhile either; then all that waited does. */
+  standStill(): void {
+    this.#standsStill = true;
+    for (const pair of this.#pairs) pair.hold();
+  }
+
+  goOn(): void {
+    this.#standsStill = false;
+    for (const pair of this.#pairs) pair.release();
+  }
+
   /** From now on nothing passes on the connections of now, and nobody is told. */
   freezeAll(): void {
     for (const pair of this.#pairs) pair.freeze();
@@ -117,6 +129,7 @@ export class Proxy implements AsyncDisposable {
     const plan = typeof this.#plan === "function" ? this.#plan(number) : this.#plan;
     const pair = new Pair(follower, plan, record, () => void this.#pairs.delete(pair));
     this.#pairs.add(pair);
+    if (this.#standsStill) pair.hold();
     follower.data = new Side(pair, true);
     Bun.connect<Side>({
       hostname: "127.0.0.1",
@@ -195,6 +208,16 @@ class Pair {
     }
     this.#leader = leader;
     this.toLeader.pump();
+  }
+
+  hold(): void {
+    this.toLeader.hold();
+    this.toFollower.hold();
+  }
+
+  release(): void {
+    this.toLeader.release();
+    this.toFollower.release();
   }
 
   freeze(): void {

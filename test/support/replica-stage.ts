@@ -53,9 +53,13 @@ export class ReplicaStage implements AsyncDisposable {
     return this.#temp.fresh(name);
   }
 
-  /** A leader on `dir`, a new one unless told. */
-  async leader(dir: string = this.path("leader"), listen?: string): Promise<OracleLeader> {
-    const { version, shape } = this;
+  /** A leader on `dir`, a new one unless told, of the stage's program unless told. */
+  async leader(
+    dir: string = this.path("leader"),
+    listen?: string,
+    version: OracleVersion = this.version,
+  ): Promise<OracleLeader> {
+    const { shape } = this;
     const at = listen === undefined ? {} : { listen };
     const leader = await OracleLeader.start({ ...shape, version, dir, ...at });
     this.#running.push(leader);

@@ -32,6 +32,8 @@ export interface SimFollowerOptions {
   readonly lock?: () => void;
   /** Sees each message at the moment a shard sends it. */
   readonly observe?: (message: ShardMessage) => void;
+  /** Sees each report at the moment at which it is told outside. */
+  readonly told?: (report: FollowerReport) => void;
 }
 
 const SETTINGS: Omit<SharedSettings, "port"> = {
@@ -78,7 +80,10 @@ export class SimFollower {
       shared: { ...SETTINGS, port, ...options.settings },
       connectionsPerDay: options.connectionsPerDay === undefined ? 1000 : options.connectionsPerDay,
       lock: options.lock ?? (() => {}),
-      reported: (report) => void this.reports.push(report),
+      reported: (report) => {
+        this.reports.push(report);
+        options.told?.(report);
+      },
       allReady: () => {
         this.ready = true;
         if (options.settings?.once === true) this.supervisor.stop();

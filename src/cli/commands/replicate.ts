@@ -20,6 +20,7 @@ import { type Command, type Context, signalStatus } from "../command.ts";
 import { formatCount } from "../surface/numbers.ts";
 import { FollowDisplay } from "../render/follow-display.ts";
 import { FollowerFace, type FollowerPlace } from "./follower-services.ts";
+import { progressLimitMs } from "./progress-limit.ts";
 import { replicateSpec } from "./replicate-spec.ts";
 
 export const replicateCommand: Command = { spec: replicateSpec, run };
@@ -78,7 +79,7 @@ function follow(
   const display = new FollowDisplay(context, { leader: args.argument("LEADER") ?? "", dir, once });
   const threads = new ShardThreads();
   return new Promise((resolve, reject) => {
-    let timedOut = false;
+    let timedOut: string | null = null;
     let finished = false;
     const supervisor = new Supervisor({
       ...{ disk, clock, net, target },
@@ -120,7 +121,7 @@ function follow(
       supervisor.stop();
     };
     const stopWatching = watchProgress(context, once, supervisor, () => {
-      timedOut = true;
+      timedOut = withoutProgress(supervisor);
       supervisor.stop();
     });
     context.stop.addEventListener("abort", stop, { once: true });
@@ -182,7 +183,8 @@ interface Ending {
   readonly context: Context;
   readonly display: FollowDisplay;
   readonly error: ArmdbError | null;
-  readonly timedOut: boolean;
+  /** What it says then; null: it did not. */
+  readonly timedOut: string | null;
   readonly finished: boolean;
   readonly following: Following;
   readonly supervisor: Supervisor;
@@ -203,14 +205,11 @@ function endStatus(ending: Ending): number {
       throw differs(diverged, context.args.text("data") ?? "DIR", supervisor.leader);
     return 0;
   }
-  if (timedOut) {
+  if (timedOut !== null) {
     display.summary("timed-out");
-    const reason = supervisor.snapshots.find((shard) => shard.lastError !== null)?.lastError;
-    throw new ArmdbError(
-      "leader-unreachable",
-      `No progress with ${supervisor.leader}${reason === undefined ? "" : `: ${reason}`}`,
-      { hint: `armdb doctor ${supervisor.leader}` },
-    );
+    throw new ArmdbError("leader-unreachable", timedOut, {
+      hint: `armdb doctor ${supervisor.leader}`,
+    });
   }
   display.summary("stopped", { isIncomplete: isIncomplete(context, following, supervisor) });
   return once ? signalStatus(context.stop.reason) : 0;
@@ -227,6 +226,14 @@ function isIncomplete(
   return complete === false || (complete === null && target.kind === "new");
 }
 
+/** What is said when --timeout is over: the first trouble, or what is still waited for. */
+function withoutProgress({ leader, snapshots }: Supervisor): string {
+  const waiting = snapshots.filter(({ ready }) => !ready);
+  const trouble = waiting.find(({ lastError }) => lastError !== null)?.lastError;
+  const reason = trouble ?? waiting[0]?.activity;
+  return `No progress with ${leader}${reason === undefined ? "" : `: ${reason}`}`;
+}
+
 function divergedSlots({ snapshots }: Supervisor): number {
   return snapshots.reduce((sum, shard) => sum + shard.divergedSlots, 0);
 }
@@ -239,7 +246,7 @@ function differs(slots: number, dir: string, leader: string): ArmdbError {
   });
 }
 
-/** With --once: calls back when nothing has moved for --timeout. Returns what ends the watch. */
+/** With --once: calls back when nothing has moved for as long as progress-limit.ts says. Returns what ends the watch. */
 function watchProgress(
   context: Context,
   once: boolean,
@@ -248,7 +255,8 @@ function watchProgress(
 ): () => void {
   const timeoutMs = context.args.durationMs("timeout");
   if (!once || timeoutMs === null) return () => {};
-  const { clock } = context;
+  const { args, clock } = context;
+  const timeout = { timeoutMs, isGiven: args.isGiven("timeout") };
   // Only what a scan brings further than before counts: a leader that merely talks, or begins again and again, does not.
   const furthest = new Map<number, number>();
   let movedAtMs = clock.nowMs();
@@ -260,7 +268,8 @@ function watchProgress(
       furthest.set(shard, figure);
       movedAtMs = clock.nowMs();
     }
-    if (clock.nowMs() - movedAtMs >= timeoutMs) late();
+    const limitMs = progressLimitMs(timeout, supervisor.geometry, supervisor.snapshots);
+    if (clock.nowMs() - movedAtMs >= limitMs) late();
     else timer = clock.after(Math.min(250, timeoutMs), look);
   };
   look();

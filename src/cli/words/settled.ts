@@ -9,6 +9,8 @@ import type { OptionValue } from "./values.ts";
 export interface ParsedArguments {
   /** A positional argument, null when it is optional and absent. */
   argument(name: string): string | null;
+  /** Somebody said it: it is not the default. */
+  isGiven(option: string): boolean;
   flag(name: string): boolean;
   /** Text or choice; null when absent and without default. */
   text(name: string): string | null;
@@ -26,9 +28,13 @@ export function createParsedArguments(
   positionals: ReadonlyMap<string, string | null>,
   resolved: readonly ResolvedOption[],
 ): ParsedArguments {
-  const values = (name: string, ...kinds: OptionSpec["kind"][]): readonly OptionValue[] => {
+  const find = (name: string): ResolvedOption => {
     const found = resolved.find((candidate) => candidate.option.name === name);
     assert(found !== undefined, `option --${name} is in no table`);
+    return found;
+  };
+  const values = (name: string, ...kinds: OptionSpec["kind"][]): readonly OptionValue[] => {
+    const found = find(name);
     assert(kinds.includes(found.option.kind), `option --${name} is a ${found.option.kind}`);
     return found.values;
   };
@@ -41,6 +47,7 @@ export function createParsedArguments(
       assert(positionals.has(name), `argument ${name} is in no table`);
       return positionals.get(name) ?? null;
     },
+    isGiven: (name) => find(name).source.kind !== "default",
     flag(name) {
       const value = values(name, "flag")[0];
       return value?.kind === "flag" && value.on;

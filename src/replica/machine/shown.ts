@@ -56,9 +56,9 @@ export function activityOf(state: ShardState, nowMs: number): string {
     case "making":
       return "creating its files";
     case "scanning":
-      return "catching up";
+      return lookingAgain(state, "catching up");
     case "confirming":
-      return "making sure that it was whole";
+      return lookingAgain(state, "making sure that it was whole");
     case "streaming":
       return streamingText(state, main.stream.is);
   }
@@ -73,7 +73,7 @@ function restingText({ why, untilMs }: Resting, cause: string | null, nowMs: num
 function streamingText(state: ShardState, stream: "probing" | "polling" | "live"): string {
   const { suspects, diverged, beside, settings } = state;
   if (stream === "probing") return "asking for the live stream";
-  if (suspects > 0) return `${suspects} ${suspects === 1 ? "slot looks" : "slots look"} different`;
+  if (suspects > 0) return suspectsText(suspects);
   if (diverged > 0)
     return `${diverged} ${diverged === 1 ? "slot differs" : "slots differ"} from the leader`;
   const isScanning = beside.at === "scanning" || beside.at === "confirming";
@@ -85,6 +85,15 @@ function streamingText(state: ShardState, stream: "probing" | "polling" | "live"
   return settings.once
     ? "one scan: no live stream available"
     : "rescanning: no live stream available";
+}
+
+function suspectsText(suspects: number): string {
+  return `${suspects} ${suspects === 1 ? "slot looks" : "slots look"} different`;
+}
+
+/** Of a scan: which slots are to be looked at again by it goes first. */
+function lookingAgain({ suspects }: ShardState, text: string): string {
+  return suspects === 0 ? text : `${suspectsText(suspects)}; ${text}`;
 }
 
 export function reportedState(state: ShardState, nowMs: number): Report {

@@ -35,9 +35,13 @@ export function judged(state: ShardState, input: InputOf<"judged">, turn: Turn):
   return schedule(lookAgain(settled, turn.nowMs), turn.nowMs);
 }
 
-/** --accept-leader: what is listed as lost is saved and not trusted any more, so that the next scan decides. */
+/**
+ * --accept-leader: what is listed as lost is saved and not trusted any more, so that the next scan decides. Once in a
+ * run, so what still waits for its second look is waited for: an earlier run lists the first of its slots only.
+ */
 function accept(state: ShardState, turn: Turn): ShardState {
   if (!state.accepting || state.diverged === 0) return state;
+  if (state.suspects > 0 && state.settlingScans < SETTLING_SCANS_MAX) return state;
   turn.actions.push({ kind: "acceptLeader" });
   return owe({ ...state, accepting: false }, "accept", turn.nowMs);
 }

@@ -150,6 +150,19 @@ describe("a judged scan", () => {
     expect(machine.done).not.toContain("acceptLeader");
   });
 
+  test("lists for --accept-leader all that differs: what waits for its second look is waited for, three scans at most", () => {
+    const machine = started({ acceptLeader: true }).streaming(200, 1_000);
+    expect([machine.done, machine.state.owed?.why]).toEqual([["save"], "settle"]);
+    machine.wait(1_000).wait(150).streaming(0, 1_200);
+    expect(machine.done).toContain("acceptLeader");
+    const busy = started({ acceptLeader: true });
+    const done = [0, 1, 2, 3].map((scan) => {
+      if (scan > 0) busy.wait(1_000).wait(150);
+      return busy.streaming(1, 10).done.includes("acceptLeader");
+    });
+    expect(done).toEqual([false, false, false, true]);
+  });
+
   test("owes another after a gap on protocol 2, unless the leader tells of drops", () => {
     const machine = started({ followedBefore: true }).streaming();
     expect(machine.state.owed).toMatchObject({

@@ -34,6 +34,14 @@ describe("the state", () => {
   test("is scanning while slots wait for their second look", () => {
     const machine = live(2).take({ kind: "rescan" }).wait(150).streaming(2);
     expect([machine.word, activity(machine)]).toEqual(["scanning", "2 slots look different"]);
+    machine.wait(1_150).scanning();
+    expect([machine.word, activity(machine)]).toEqual([
+      "scanning",
+      "2 slots look different; catching up",
+    ]);
+    expect(activity(machine.caughtUp())).toBe(
+      "2 slots look different; making sure that it was whole",
+    );
   });
 
   test("has words for each stage of a connection", () => {
