@@ -85,6 +85,11 @@ export class ShardCrew {
     });
   }
 
+  /** The files of every shard that was begun are whole. */
+  get areAllMade(): boolean {
+    return this.#slots.every(({ exists }, shard) => exists || this.#options.isMade(shard));
+  }
+
   /** The first failed shard's error, by number. */
   get error(): PlainError | null {
     return this.#slots.find((slot) => slot.error !== null)?.error ?? null;

@@ -99,7 +99,7 @@ export class Supervisor {
       ...{ disk, clock, dir: shared.dir, leader: this.leader, found: target.state },
       missing: target.kind === "existing" ? target.missingShards : [],
       connectionsAtMs: () => this.#budget.madeAtMs,
-      now: () => this.#stateNow(this.#areAllMade()),
+      now: () => this.#stateNow(this.#crew.areAllMade),
       hasFitted: () => this.#hasFitted,
       names: () => this.#files.names,
       warn: (text) => options.reported({ kind: "log", shard: null, level: "warn", text }),
@@ -312,12 +312,5 @@ export class Supervisor {
   #stateNow(created: boolean): StateNow {
     const snapshots = this.#crew.slots.map((slot) => slot.snapshot);
     return { protocol: this.#protocol, created, owner: this.#owner, snapshots };
-  }
-
-  #areAllMade(): boolean {
-    const { disk, shared } = this.#options;
-    return this.#crew.slots.every(
-      ({ exists }, shard) => exists || shardIsMade(disk, shared.dir, shard),
-    );
   }
 }

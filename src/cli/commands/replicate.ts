@@ -20,6 +20,7 @@ import { type Command, type Context, signalStatus } from "../command.ts";
 import { formatCount } from "../surface/numbers.ts";
 import { FollowDisplay } from "../render/follow-display.ts";
 import { FollowerFace, type FollowerPlace } from "./follower-services.ts";
+import { divergedSlots, endStatus } from "./follower-end.ts";
 import { progressLimitMs } from "./progress-limit.ts";
 import { replicateSpec } from "./replicate-spec.ts";
 
@@ -76,6 +77,7 @@ function follow(
 ): Promise<number> {
   const { args, clock, disk, net } = context;
   const { dir, once, target, connectionsPerDay } = following;
+  const isNew = target.kind === "new";
   const display = new FollowDisplay(context, { leader: args.argument("LEADER") ?? "", dir, once });
   const threads = new ShardThreads();
   return new Promise((resolve, reject) => {
@@ -105,13 +107,8 @@ function follow(
         threads.stop();
         stopWatching();
         context.stop.removeEventListener("abort", stop);
-        try {
-          resolve(
-            endStatus({ context, display, error, timedOut, finished, following, supervisor }),
-          );
-        } catch (thrown) {
-          reject(thrown);
-        }
+        const end = { context, display, error, timedOut, finished, dir, once, isNew, supervisor };
+        resolve(Promise.try(() => endStatus(end)));
       },
     });
     const face = new FollowerFace(context, placeOf(context, following), supervisor);
@@ -129,7 +126,7 @@ function follow(
     if (context.json && !once) context.out.whenClosed(stop);
     try {
       // An existing directory is locked at the start, and a second follower on it is told of that first.
-      if (target.kind === "new") face.listen();
+      if (isNew) face.listen();
       supervisor.start();
       if (context.stop.aborted) stop();
     } catch (thrown) {
@@ -179,71 +176,12 @@ function placeOf(
   return { host, port, dir, connectionsPerDay, sync: syncOf(args), found: target.state };
 }
 
-interface Ending {
-  readonly context: Context;
-  readonly display: FollowDisplay;
-  readonly error: ArmdbError | null;
-  /** What it says then; null: it did not. */
-  readonly timedOut: string | null;
-  readonly finished: boolean;
-  readonly following: Following;
-  readonly supervisor: Supervisor;
-}
-
-/** Exit status of a follower that is over (cli.md: Exit codes). */
-function endStatus(ending: Ending): number {
-  const { context, display, error, timedOut, finished, following, supervisor } = ending;
-  const { once } = following;
-  if (error !== null) {
-    display.summary("failed");
-    throw error;
-  }
-  if (once && finished) {
-    const diverged = divergedSlots(supervisor);
-    display.summary(diverged > 0 ? "diverged" : "caught-up");
-    if (diverged > 0)
-      throw differs(diverged, context.args.text("data") ?? "DIR", supervisor.leader);
-    return 0;
-  }
-  if (timedOut !== null) {
-    display.summary("timed-out");
-    throw new ArmdbError("leader-unreachable", timedOut, {
-      hint: `armdb doctor ${supervisor.leader}`,
-    });
-  }
-  display.summary("stopped", { isIncomplete: isIncomplete(context, following, supervisor) });
-  return once ? signalStatus(context.stop.reason) : 0;
-}
-
-/** By the state file, as everybody else sees it; where the directory was to be made and is not, nothing is complete. */
-function isIncomplete(
-  { disk }: Context,
-  { dir, target }: Following,
-  { geometry }: Supervisor,
-): boolean {
-  const complete =
-    geometry === null ? null : readCopyState(disk, dir, geometry.shardCount).complete;
-  return complete === false || (complete === null && target.kind === "new");
-}
-
 /** What is said when --timeout is over: the first trouble, or what is still waited for. */
 function withoutProgress({ leader, snapshots }: Supervisor): string {
   const waiting = snapshots.filter(({ ready }) => !ready);
   const trouble = waiting.find(({ lastError }) => lastError !== null)?.lastError;
   const reason = trouble ?? waiting[0]?.activity;
   return `No progress with ${leader}${reason === undefined ? "" : `: ${reason}`}`;
-}
-
-function divergedSlots({ snapshots }: Supervisor): number {
-  return snapshots.reduce((sum, shard) => sum + shard.divergedSlots, 0);
-}
-
-function differs(slots: number, dir: string, leader: string): ArmdbError {
-  const are =
-    slots === 1 ? "slot differs from the leader and is" : "slots differ from the leader and are";
-  return new ArmdbError("differs", `${formatCount(slots)} ${are} kept`, {
-    hint: `armdb compare ${dir} ${leader}`,
-  });
 }
 
 /** With --once: calls back when nothing has moved for as long as progress-limit.ts says. Returns what ends the watch. */

@@ -1,0 +1,66 @@
+// With what status and which last words a follower ends. Used by replicate.ts.
+
+import { ArmdbError } from "../../errors.ts";
+import type { Supervisor } from "../../replica/supervisor.ts";
+import { readCopyState } from "../../store/copy-state.ts";
+import { type Context, signalStatus } from "../command.ts";
+import type { FollowDisplay } from "../render/follow-display.ts";
+import { formatCount } from "../surface/numbers.ts";
+
+export interface Ending {
+  readonly context: Context;
+  readonly display: FollowDisplay;
+  readonly error: ArmdbError | null;
+  /** What it says then; null: it did not. */
+  readonly timedOut: string | null;
+  readonly finished: boolean;
+  readonly dir: string;
+  readonly once: boolean;
+  /** There was no directory before. */
+  readonly isNew: boolean;
+  readonly supervisor: Supervisor;
+}
+
+/** Exit status of a follower that is over (cli.md: Exit codes). */
+export function endStatus(ending: Ending): number {
+  const { context, display, error, timedOut, finished, dir, once, supervisor } = ending;
+  if (error !== null) {
+    display.summary("failed");
+    throw error;
+  }
+  if (once && finished) {
+    const diverged = divergedSlots(supervisor);
+    display.summary(diverged > 0 ? "diverged" : "caught-up");
+    if (diverged > 0) throw differs(diverged, dir, supervisor.leader);
+    return 0;
+  }
+  if (timedOut !== null) {
+    display.summary("timed-out");
+    throw new ArmdbError("leader-unreachable", timedOut, {
+      hint: `armdb doctor ${supervisor.leader}`,
+    });
+  }
+  display.summary("stopped", { isIncomplete: isIncomplete(ending) });
+  return once ? signalStatus(context.stop.reason) : 0;
+}
+
+/** By the state file, as everybody else sees it; where the directory was to be made and is not, nothing is complete. */
+function isIncomplete({ context, dir, isNew, supervisor }: Ending): boolean {
+  const { geometry } = supervisor;
+  const complete =
+    geometry === null ? null : readCopyState(context.disk, dir, geometry.shardCount).complete;
+  return complete === false || (complete === null && isNew);
+}
+
+/** Of all shards. */
+export function divergedSlots({ snapshots }: Supervisor): number {
+  return snapshots.reduce((sum, shard) => sum + shard.divergedSlots, 0);
+}
+
+function differs(slots: number, dir: string, leader: string): ArmdbError {
+  const are =
+    slots === 1 ? "slot differs from the leader and is" : "slots differ from the leader and are";
+  return new ArmdbError("differs", `${formatCount(slots)} ${are} kept`, {
+    hint: `armdb compare ${dir} ${leader}`,
+  });
+}
