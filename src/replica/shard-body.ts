@@ -26,8 +26,7 @@ export interface ShardBodyTools {
 }
 
 export class ShardBody {
-  readonly store: ShardStore;
-  readonly applier: BatchApplier;
+  readonly store: ShardStore<BatchApplier>;
   readonly intake: BatchIntake;
   readonly judge: ScanJudge;
   readonly durability: Durability;
@@ -53,11 +52,7 @@ export class ShardBody {
   ) {
     const { dir, shard, owner } = settings;
     const options: ShardStoreOptions = { ...tools, dir, shard, layout, owner };
-    let applier: BatchApplier | null = null;
-    const newTable = (slotCount: number) => {
-      applier = tools.newApplier(shard, layout, slotCount);
-      return applier;
-    };
+    const newTable = (slotCount: number) => tools.newApplier(shard, layout, slotCount);
     const directory = join(dir, shardDirectory(shard));
     const cursorPath = join(directory, CURSOR_FILE);
     const cursorBytes = readSmallFile(tools.disk, cursorPath, CURSOR_BYTES);
@@ -66,7 +61,6 @@ export class ShardBody {
       newSlotCount === null
         ? ShardStore.open(options, newTable)
         : ShardStore.create(options, newSlotCount, newTable);
-    this.applier = applier as unknown as BatchApplier;
     this.#tools = tools;
     this.#shard = shard;
     this.intake = new BatchIntake({
@@ -74,12 +68,11 @@ export class ShardBody {
       dir,
       owner,
       store: this.store,
-      applier: this.applier,
       appliedTotal: cursor?.appliedTotal ?? 0n,
       maxVersionSeen: cursor?.maxVersionSeen ?? 0,
     });
     this.#cursorSavedFor = cursor === null ? -1n : cursor.appliedTotal;
-    this.judge = new ScanJudge(this.applier);
+    this.judge = new ScanJudge(this.store.table);
     this.#flusher = tools.newFlusher(directory);
     this.durability = new Durability({
       clock: tools.clock,

@@ -18,14 +18,13 @@ export function snapshotOf(
 ): Omit<ShardSnapshot, "progress"> {
   const { last, leader, settings } = state;
   const scan = scanShown(state, nowMs);
-  const counters = body?.store.counters;
   return {
     shard: settings.shard,
     state: stateWord(state),
     activity: activityOf(state, nowMs),
     protocol: leader.protocol,
     slots: body?.store.slotCount ?? 0,
-    occupied: body?.applier.occupied ?? 0,
+    occupied: body?.store.table.occupied ?? 0,
     scanned: counts.scanned,
     scansDone: state.counts.scans,
     bytesReceived: counts.bytesReceived,
@@ -49,8 +48,8 @@ export function snapshotOf(
     oldestUnsyncedAtMs: body?.store.oldestUnsyncedAtMs ?? null,
     ready: isReady(state),
     maxVersionSeen: body?.intake.maxVersionSeen ?? 0,
-    slowWrites: counters?.slowWrites ?? 0,
-    slowestWriteMs: counters?.slowestWriteMs ?? 0,
+    slowWrites: body?.store.slowWrites ?? 0,
+    slowestWriteMs: body?.store.slowestWriteMs ?? 0,
     scanningShare: counts.scanningShare,
     lastError: counts.lastError,
     complete: state.complete,

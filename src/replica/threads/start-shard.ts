@@ -10,8 +10,6 @@ export interface ShardThread {
   send(command: ShardCommand): void;
   /** When it last heard from its leader, as of now; null: not yet. */
   readonly lastFrameAtMs: number | null;
-  /** Ends it without more words. */
-  kill(): void;
 }
 
 /** How a thread is started; `died` is called when it ended without an `ended` report. */
@@ -49,6 +47,5 @@ export const startShard: StartShard = (settings, received, died) => {
     get lastFrameAtMs() {
       return lastFrame.atMs;
     },
-    kill: () => void thread.terminate(),
   };
 };
