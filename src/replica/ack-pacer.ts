@@ -32,14 +32,16 @@ export interface AckLimits {
   readonly limitRateBytes: number | null;
 }
 
+export interface AckPacerOptions extends AckLimits {
+  readonly clock: Clock;
+  readonly link: ShardLink;
+  readonly intake: BatchIntake;
+  readonly durability: Durability;
+}
+
 /** Sends a link's acks when they are due: at once, when durable (--sync batch), or paced (--limit-rate). */
 export class AckPacer implements AckSender {
-  readonly #clock: Clock;
-  readonly #link: ShardLink;
-  readonly #intake: BatchIntake;
-  readonly #durability: Durability;
-  readonly #waitForSync: boolean;
-  readonly #limitRateBytes: number | null;
+  readonly #options: AckPacerOptions;
   #due = 0;
   #delayed = 0;
   #bytesPaced = 0;
@@ -48,20 +50,8 @@ export class AckPacer implements AckSender {
   #liveAckAtMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
-  constructor(
-    options: AckLimits & {
-      readonly clock: Clock;
-      readonly link: ShardLink;
-      readonly intake: BatchIntake;
-      readonly durability: Durability;
-    },
-  ) {
-    this.#clock = options.clock;
-    this.#link = options.link;
-    this.#intake = options.intake;
-    this.#durability = options.durability;
-    this.#waitForSync = options.waitForSync;
-    this.#limitRateBytes = options.limitRateBytes;
+  constructor(options: AckPacerOptions) {
+    this.#options = options;
   }
 
   /**
@@ -69,17 +59,14 @@ export class AckPacer implements AckSender {
    * 1.7 times as long on one machine, and a round trip for each batch over a network.
    */
   sendAhead(): void {
-    this.#link.sendAcks(
-      this.#link.session.windowAcks,
-      this.#intake.appliedTotal,
-      this.#intake.maxVersionSeen,
-    );
+    this.#send(this.#options.link.session.windowAcks);
   }
 
   /** One batch of this many payload bytes has been applied. */
   applied(payloadBytes: number): void {
-    if (this.#link.session.ackIsDue()) this.#due++;
-    if (this.#limitRateBytes !== null && this.#link.session.phase === "scanning") {
+    const { link, limitRateBytes } = this.#options;
+    if (link.session.ackIsDue()) this.#due++;
+    if (limitRateBytes !== null && link.session.phase === "scanning") {
       this.#bytesPaced += payloadBytes;
     }
   }
@@ -96,18 +83,20 @@ export class AckPacer implements AckSender {
     if (count === 0) return;
     this.#due = 0;
     // Durable first, then paced: a limit on the rate holds with a sync before each ack too.
-    if (this.#waitForSync) this.#durability.whenDurable(() => this.#pace(count));
+    const { waitForSync, durability } = this.#options;
+    if (waitForSync) durability.whenDurable(() => this.#pace(count));
     else this.#pace(count);
   }
 
   #isLiveOfProtocol1(): boolean {
-    const { phase, protocol } = this.#link.session;
-    return phase === "streaming" && protocol === 1 && !this.#waitForSync;
+    const { link, waitForSync } = this.#options;
+    const { phase, protocol } = link.session;
+    return phase === "streaming" && protocol === 1 && !waitForSync;
   }
 
   /** One ack for all that came since the last, or none yet. */
   #joinedLiveAcks(): number {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#options.clock.nowMs();
     if (nowMs - this.#liveAckAtMs < LIVE_ACK_INTERVAL_MS) return 0;
     this.#liveAckAtMs = nowMs;
     return 1;
@@ -121,7 +110,7 @@ export class AckPacer implements AckSender {
       return;
     }
     this.#delayed += count;
-    this.#timer ??= this.#clock.after(delayMs, () => {
+    this.#timer ??= this.#options.clock.after(delayMs, () => {
       this.#timer = null;
       const waiting = this.#delayed;
       this.#delayed = 0;
@@ -130,15 +119,17 @@ export class AckPacer implements AckSender {
   }
 
   #delayMs(): number {
-    if (this.#limitRateBytes === null || this.#link.session.phase !== "scanning") return 0;
-    const nowMs = this.#clock.nowMs();
+    const { clock, link, limitRateBytes } = this.#options;
+    if (limitRateBytes === null || link.session.phase !== "scanning") return 0;
+    const nowMs = clock.nowMs();
     this.#pacedSinceMs ??= nowMs;
-    const dueMs = this.#pacedSinceMs + (this.#bytesPaced / this.#limitRateBytes) * 1000;
+    const dueMs = this.#pacedSinceMs + (this.#bytesPaced / limitRateBytes) * 1000;
     return Math.min(dueMs - nowMs, ACK_DELAY_MS_MAX);
   }
 
   #send(count: number): void {
-    this.#link.sendAcks(count, this.#intake.appliedTotal, this.#intake.maxVersionSeen);
+    const { link, intake } = this.#options;
+    link.sendAcks(count, intake.appliedTotal, intake.maxVersionSeen);
   }
 
   stop(): void {

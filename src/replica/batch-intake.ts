@@ -23,8 +23,7 @@ export interface BatchIntakeOptions {
   readonly clock: Clock;
   readonly dir: string;
   readonly owner: NewFileOwner;
-  readonly store: ShardStore;
-  readonly applier: BatchApplier;
+  readonly store: ShardStore<BatchApplier>;
   /** Where the cursor of an earlier run stood. */
   readonly appliedTotal: bigint;
   readonly maxVersionSeen: number;
@@ -58,7 +57,8 @@ export class BatchIntake {
     protocol: ProtocolVersion,
     purpose: BatchPurpose,
   ): AppliedBatch | RefusedBatch {
-    const { applier, store } = this.#options;
+    const { store } = this.#options;
+    const applier = store.table;
     let outcome = applier.apply(payload, { protocol, purpose, resetsSaved: false });
     if (outcome.kind === "grow") {
       const reason = store.slotProblem(outcome.slotMax);
@@ -98,7 +98,7 @@ export class BatchIntake {
 
   /** Versions went back, or an earlier run's cursor is not sure: what is not here any more was not seen. */
   recountVersions(): void {
-    const { applier } = this.#options;
+    const applier = this.#options.store.table;
     let greatest = 0;
     for (let slot = 0; slot < applier.slotCount; slot++) {
       const word = applier.word(slot);

@@ -5,8 +5,7 @@
 import { type PlainError, toPlainError } from "../errors.ts";
 import type { Clock, Timer } from "../io/clock.ts";
 import type { Disk, HeldName } from "../io/disk.ts";
-import type { ShardSnapshot } from "./follower-types.ts";
-import type { ShardThread } from "./threads/start-shard.ts";
+import type { ShardSlot } from "./shard-crew.ts";
 import {
   type HeldShard,
   headerTrouble,
@@ -24,17 +23,9 @@ export interface FileWatchOptions {
   readonly clock: Clock;
   readonly dir: string;
   /** By number. */
-  shards(): readonly WatchedShard[];
+  shards(): readonly ShardSlot[];
   /** A shard without a thread was ended. */
   ended(): void;
-}
-
-/** What the supervisor has of a shard. */
-export interface WatchedShard {
-  readonly thread: ShardThread | null;
-  readonly snapshot: ShardSnapshot | null;
-  ended: boolean;
-  error: PlainError | null;
 }
 
 export class FileWatch {
@@ -114,7 +105,7 @@ export class FileWatch {
   }
 
   /** Nothing more is written to these. */
-  #lose(shards: readonly WatchedShard[], error: PlainError): void {
+  #lose(shards: readonly ShardSlot[], error: PlainError): void {
     for (const shard of shards) {
       if (shard.ended) continue;
       if (shard.thread !== null) shard.thread.send({ kind: "lost", error });

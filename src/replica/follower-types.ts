@@ -4,22 +4,12 @@
 import type { PlainError } from "../errors.ts";
 import type { SavedShard } from "./machine/inputs.ts";
 import type { OwedShown, Progress, ScanShown } from "./machine/shown.ts";
-import type { ScanWhy } from "./machine/types.ts";
+import type { ScanWhy, StateWord } from "./machine/types.ts";
 import type { Geometry } from "../store/geometry.ts";
 import type { NewFileOwner } from "../store/ownership.ts";
 import type { ProtocolVersion } from "../wire/messages.ts";
 
-/** cli.md: status. */
-export type ShardState =
-  | "connecting"
-  | "scanning"
-  | "live"
-  | "polling"
-  | "waiting"
-  | "stalled"
-  | "diverged"
-  | "failed"
-  | "stopped";
+export type ShardState = StateWord;
 
 /** When written data is made durable (cli.md: --sync). */
 export type SyncPolicy = "group" | "batch" | "off";

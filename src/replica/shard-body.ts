@@ -26,8 +26,7 @@ export interface ShardBodyTools {
 }
 
 export class ShardBody {
-  readonly store: ShardStore;
-  readonly applier: BatchApplier;
+  readonly store: ShardStore<BatchApplier>;
   readonly intake: BatchIntake;
   readonly judge: ScanJudge;
   readonly durability: Durability;
@@ -56,11 +55,7 @@ export class ShardBody {
   ) {
     const { dir, shard, owner, saved } = settings;
     const options: ShardStoreOptions = { ...tools, dir, shard, layout, owner };
-    let applier: BatchApplier | null = null;
-    const newTable = (slotCount: number) => {
-      applier = tools.newApplier(shard, layout, slotCount);
-      return applier;
-    };
+    const newTable = (slotCount: number) => tools.newApplier(shard, layout, slotCount);
     const directory = join(dir, shardDirectory(shard));
     const cursorPath = join(directory, CURSOR_FILE);
     const cursorBytes = readSmallFile(tools.disk, cursorPath, CURSOR_BYTES);
@@ -69,7 +64,6 @@ export class ShardBody {
       newSlotCount === null
         ? ShardStore.open(options, newTable)
         : ShardStore.create(options, newSlotCount, newTable);
-    this.applier = applier as unknown as BatchApplier;
     this.#tools = tools;
     this.#shard = shard;
     this.intake = new BatchIntake({
@@ -77,14 +71,13 @@ export class ShardBody {
       dir,
       owner,
       store: this.store,
-      applier: this.applier,
       // The cursor may be older than what a thread that died had said.
       appliedTotal: greaterOf(cursor?.appliedTotal ?? 0n, saved.counted.appliedTotal ?? 0n),
       maxVersionSeen: cursor?.maxVersionSeen ?? 0,
     });
     this.#saved = cursor;
     this.doubtsVersions = cursor !== null;
-    this.judge = new ScanJudge(this.applier);
+    this.judge = new ScanJudge(this.store.table);
     this.#flusher = tools.newFlusher(directory);
     this.durability = new Durability({
       clock: tools.clock,

@@ -6,7 +6,7 @@ import type { DivergedSlot } from "./follower-types.ts";
 
 export class ShardCounts {
   readonly #clock: Clock;
-  readonly startedAtMs: number;
+  readonly #startedAtMs: number;
   #bytesEarlier = 0;
   #scanningMs = 0;
   #scanSinceMs: number | null = null;
@@ -25,7 +25,7 @@ export class ShardCounts {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.startedAtMs = clock.nowMs();
+    this.#startedAtMs = clock.nowMs();
   }
 
   opened(connection: Connection): void {
@@ -73,6 +73,6 @@ export class ShardCounts {
   get scanningShare(): number {
     const nowMs = this.#clock.nowMs();
     const now = this.#scanSinceMs === null ? 0 : nowMs - this.#scanSinceMs;
-    return (this.#scanningMs + now) / Math.max(1, nowMs - this.startedAtMs);
+    return (this.#scanningMs + now) / Math.max(1, nowMs - this.#startedAtMs);
   }
 }

@@ -42,7 +42,7 @@ export class ShardFiles {
 
   /** No slot here is occupied: a leader need not send deleted ones. */
   get isEmpty(): boolean {
-    return this.body === null || this.body.applier.occupied === 0;
+    return this.body === null || this.body.store.table.occupied === 0;
   }
 
   need(): ShardBody {

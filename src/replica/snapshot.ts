@@ -24,7 +24,7 @@ export function snapshotOf(
     activity: activityOf(state, nowMs),
     protocol: leader.protocol,
     slots: body?.store.slotCount ?? null,
-    occupied: body?.applier.occupied ?? null,
+    occupied: body?.store.table.occupied ?? null,
     scanned: counts.scanned,
     ...countedOf(state, counts, saved.counted, body),
     tornLoaded: body?.store.loaded.torn ?? null,
@@ -39,7 +39,7 @@ export function snapshotOf(
     oldestUnsyncedAtMs: body?.store.oldestUnsyncedAtMs ?? null,
     ready: isReady(state),
     maxVersionSeen: body?.intake.maxVersionSeen ?? null,
-    slowestWriteMs: body?.store.counters.slowestWriteMs ?? null,
+    slowestWriteMs: body?.store.slowestWriteMs ?? null,
     scanningShare: counts.scanningShare,
     lastError: counts.lastError,
     complete: state.complete,
@@ -69,7 +69,7 @@ function countedOf(
     connections: before.connections + steps.connections,
     scansDone: before.scansDone + steps.scans,
     bytesReceived: before.bytesReceived + counts.bytesReceived,
-    slowWrites: before.slowWrites + (store?.counters.slowWrites ?? 0),
+    slowWrites: before.slowWrites + (store?.slowWrites ?? 0),
   };
 }
 

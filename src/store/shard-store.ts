@@ -41,16 +41,10 @@ export interface ShardStoreOptions {
   readonly tap?: ShardTap;
 }
 
-/** What a store has done, for status. */
-export interface StoreCounters {
-  readonly slowWrites: number;
-  readonly slowestWriteMs: number;
-}
-
-export class ShardStore {
+export class ShardStore<Table extends SlotTable = SlotTable> {
   readonly shard: number;
   readonly layout: SlotLayout;
-  readonly table: SlotTable;
+  readonly table: Table;
   /** False when the file system could not reserve blocks: a later write may meet ENOSPC. */
   readonly reserved: boolean;
   /** What loading found; zeros for a new shard. */
@@ -62,8 +56,8 @@ export class ShardStore {
   #markedDirty: boolean;
   /** Something was written to it since it was opened. */
   isChanged = false;
-  #slowWrites = 0;
-  #slowestWriteMs = 0;
+  slowWrites = 0;
+  slowestWriteMs = 0;
   #firstUnsyncedAtMs: number | null = null;
   #syncStartedWith: number | null = null;
   #syncing = false;
@@ -71,7 +65,7 @@ export class ShardStore {
   private constructor(
     options: ShardStoreOptions,
     file: DiskFile,
-    table: SlotTable,
+    table: Table,
     state: { markedDirty: boolean; reserved: boolean; loaded: LoadedCounts },
   ) {
     this.shard = options.shard;
@@ -89,11 +83,11 @@ export class ShardStore {
    * Makes a new shard of exactly `slotCount` never-used slots, durable. A leftover of a creation that was cut
    * short (no slots beyond zero) is taken over.
    */
-  static create(
+  static create<Table extends SlotTable>(
     options: ShardStoreOptions,
     slotCount: number,
-    newTable: (slotCount: number) => SlotTable,
-  ): ShardStore {
+    newTable: (slotCount: number) => Table,
+  ): ShardStore<Table> {
     const { disk, dir, shard, layout, owner } = options;
     const directory = join(dir, shardDirectory(shard));
     if (disk.facts(directory) === null) {
@@ -128,7 +122,10 @@ export class ShardStore {
    * Opens an existing shard: first an fsync and a drop of the page cache (a killed predecessor's writes may be
    * in memory only, and what counts is what the disk holds), then every slot is read.
    */
-  static open(options: ShardStoreOptions, newTable: (slotCount: number) => SlotTable): ShardStore {
+  static open<Table extends SlotTable>(
+    options: ShardStoreOptions,
+    newTable: (slotCount: number) => Table,
+  ): ShardStore<Table> {
     const { disk, dir, shard, layout } = options;
     const directory = join(dir, shardDirectory(shard));
     const file = disk.open(join(directory, SHARD_FILE), "write");
@@ -151,10 +148,6 @@ export class ShardStore {
 
   get slotCount(): number {
     return this.table.slotCount;
-  }
-
-  get counters(): StoreCounters {
-    return { slowWrites: this.#slowWrites, slowestWriteMs: this.#slowestWriteMs };
   }
 
   /** Monotonic time of the oldest write that no sync has covered, or null when all is durable. */
@@ -249,8 +242,8 @@ export class ShardStore {
 
   #noteWrite(startMs: number): void {
     const tookMs = this.#options.clock.nowMs() - startMs;
-    if (tookMs > SLOW_WRITE_MS) this.#slowWrites++;
-    this.#slowestWriteMs = Math.max(this.#slowestWriteMs, tookMs);
+    if (tookMs > SLOW_WRITE_MS) this.slowWrites++;
+    this.slowestWriteMs = Math.max(this.slowestWriteMs, tookMs);
   }
 
   /** Clears the clean flag, durably, before the first slot write: with flag 1 the crate would believe a stale sidecar. */
@@ -297,11 +290,11 @@ export class ShardStore {
       this.#file.write(Uint8Array.of(1), HEADER_FIELDS.cleanShutdown.offset);
       this.#file.syncData();
     }
-    if (cursor !== null) this.saveCursor(cursor);
+    if (cursor !== null) this.#saveCursor(cursor);
     this.#file.close();
   }
 
-  saveCursor(cursor: Uint8Array): void {
+  #saveCursor(cursor: Uint8Array): void {
     const { disk, dir, shard, owner } = this.#options;
     // The sidecar of a large shard takes a while.
     requireNames(disk, this.held.names);

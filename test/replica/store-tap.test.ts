@@ -59,15 +59,14 @@ function stageWithTap(tap: ShardTap): StoreStage {
 }
 
 /** Applies a batch as a follower does; what is refused changes nothing. */
-function take(store: ShardStore, payload: Uint8Array, dice: Dice): void {
-  const applier = store.table as BatchApplier;
+function take(store: ShardStore<BatchApplier>, payload: Uint8Array, dice: Dice): void {
   const purpose = dice.pick<BatchPurpose>(["live", "scan"]);
   const options: ApplyOptions = { protocol: 2, purpose, resetsSaved: true };
-  const outcome = applier.apply(payload, options);
+  const outcome = store.table.apply(payload, options);
   if (outcome.kind !== "grow" || outcome.slotMax > 10_000) return;
   store.writePending();
   store.growFor(outcome.slotMax);
-  applier.apply(payload, options);
+  store.table.apply(payload, options);
 }
 
 describe("the tap of a shard store", () => {

@@ -106,6 +106,7 @@ export class SimThread implements ShardThread {
     this.clock.after(0, () => this.#follower?.take(command));
   }
 
+  /** Nothing more is heard of it. */
   kill(): void {
     this.#over = true;
     for (const link of this.#links) link.close();

@@ -30,11 +30,11 @@ export class StoreStage {
     this.disk.calls.length = 0;
   }
 
-  create(slotCount: number): ShardStore {
+  create(slotCount: number): ShardStore<BatchApplier> {
     return ShardStore.create(this.options, slotCount, newTable);
   }
 
-  open(): ShardStore {
+  open(): ShardStore<BatchApplier> {
     return ShardStore.open(this.options, newTable);
   }
 
@@ -51,10 +51,9 @@ function newTable(slotCount: number): BatchApplier {
 }
 
 /** Applies rows to a store's table; they are pending then. */
-export function applyRows(store: ShardStore, rows: readonly BatchRow[]): void {
-  const applier = store.table as BatchApplier;
+export function applyRows(store: ShardStore<BatchApplier>, rows: readonly BatchRow[]): void {
   const payload = batchPayload(STORE_SHARD, STORE_LAYOUT, 2, rows);
-  const outcome = applier.apply(payload, { protocol: 2, purpose: "scan", resetsSaved: true });
+  const outcome = store.table.apply(payload, { protocol: 2, purpose: "scan", resetsSaved: true });
   if (outcome.kind !== "applied") throw new Error(JSON.stringify(outcome));
 }
 

@@ -131,7 +131,7 @@ export class DifferenceRecorder implements ScanObserver {
     this.#timer?.cancel();
     this.#phase = "recording";
     this.#progressAtMs = this.#options.clock.nowMs();
-    const scan = new RecordedScan(body.applier, this.#spoilt, this.#differencesMax);
+    const scan = new RecordedScan(body.store.table, this.#spoilt, this.#differencesMax);
     const recording = { link, body, kind, scan, gap: this.#gapBefore(kind) };
     this.#recording = recording;
     const ifStill = (run: () => void) => {

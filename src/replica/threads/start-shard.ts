@@ -14,8 +14,6 @@ export interface ShardThread {
   send(command: ShardCommand): void;
   /** When it last heard from its leader, as of now; null: not yet. */
   readonly lastFrameAtMs: number | null;
-  /** Ends it without more words. */
-  kill(): void;
 }
 
 /** How a thread is started; `died` is called when it ended without an `ended` report. */
@@ -77,6 +75,5 @@ function listenTo(
     get lastFrameAtMs() {
       return lastFrame.atMs;
     },
-    kill: () => void thread.terminate(),
   };
 }
