@@ -6,6 +6,7 @@ import { ArmdbError } from "../../errors.ts";
 import { formatAddress, parseAddress } from "../../io/address.ts";
 import { probeLibc } from "../../io/libc.ts";
 import type { SyncPolicy } from "../../replica/follower-types.ts";
+import { ProgressWatch } from "../../replica/progress-watch.ts";
 import { createShardThreads } from "../../replica/threads/start-shard.ts";
 import { Supervisor } from "../../replica/supervisor.ts";
 import type { SharedSettings } from "../../replica/supervisor-types.ts";
@@ -218,23 +219,9 @@ function watchProgress(
 ): () => void {
   const timeoutMs = context.args.durationMs("timeout");
   if (!once || timeoutMs === null) return () => {};
-  const { clock } = context;
-  // Only what a scan brings further than before counts: a leader that merely talks, or begins again and again, does not.
-  const furthest = new Map<number, number>();
-  let movedAtMs = clock.nowMs();
-  let timer = clock.after(0, () => {});
-  const look = () => {
-    for (const { shard, progress, ready } of supervisor.snapshots) {
-      const figure = ready ? Number.POSITIVE_INFINITY : progress.scans * 1e12 + progress.slot + 1;
-      if (figure <= (furthest.get(shard) ?? 0)) continue;
-      furthest.set(shard, figure);
-      movedAtMs = clock.nowMs();
-    }
-    if (clock.nowMs() - movedAtMs >= timeoutMs) late();
-    else timer = clock.after(Math.min(250, timeoutMs), look);
-  };
-  look();
-  return () => timer.cancel();
+  const snapshots = () => supervisor.snapshots;
+  const watch = new ProgressWatch({ clock: context.clock, timeoutMs, snapshots, late });
+  return () => watch.stop();
 }
 
 function leaderOf(text: string | null): { host: string; port: number } {
