@@ -9,7 +9,8 @@ const LOOK_INTERVAL_MS = 250;
 
 export interface ProgressWatchOptions {
   readonly clock: Clock;
-  readonly timeoutMs: number;
+  /** How long it may stand still, as of now. */
+  limitMs(): number;
   /** The last of every shard that has one. */
   snapshots(): readonly Pick<ShardSnapshot, "shard" | "progress" | "ready">[];
   /** Called once. */
@@ -34,14 +35,14 @@ export class ProgressWatch {
   }
 
   #schedule(): void {
-    const { clock, timeoutMs } = this.#options;
-    const delayMs = Math.min(LOOK_INTERVAL_MS, timeoutMs);
+    const { clock, limitMs } = this.#options;
+    const delayMs = Math.min(LOOK_INTERVAL_MS, limitMs());
     const dueMs = clock.nowMs() + delayMs;
     this.#timer = clock.after(delayMs, () => this.#look(dueMs));
   }
 
   #look(dueMs: number): void {
-    const { clock, timeoutMs, snapshots, late } = this.#options;
+    const { clock, limitMs, snapshots, late } = this.#options;
     const nowMs = clock.nowMs();
     const isLate = nowMs - dueMs > LATE_MS;
     if (isLate) this.#movedAtMs += nowMs - dueMs;
@@ -51,7 +52,7 @@ export class ProgressWatch {
       this.#furthest.set(shard, figure);
       this.#movedAtMs = nowMs;
     }
-    if (nowMs - this.#movedAtMs < timeoutMs) return this.#schedule();
+    if (nowMs - this.#movedAtMs < limitMs()) return this.#schedule();
     this.#timer = null;
     late();
   }

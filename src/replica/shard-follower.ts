@@ -216,11 +216,17 @@ export class ShardFollower {
     this.#tickDueMs = clock.nowMs() + TICK_MS;
     this.#tick = clock.after(TICK_MS, () => {
       const lateMs = clock.nowMs() - this.#tickDueMs;
-      if (lateMs > LATE_MS) this.#tell({ kind: "heldUp", ms: lateMs });
+      if (lateMs > LATE_MS) this.#heldUp(lateMs);
       this.#connections.settleHealed();
       this.#reports.snapshot();
       if (this.#tick !== null) this.#scheduleTick();
     });
+  }
+
+  #heldUp(ms: number): void {
+    const slow = this.#files.body?.intake.slowWrite ?? null;
+    const byWrite = slow !== null && slow.endedAtMs >= this.#tickDueMs && slow.tookMs > ms / 2;
+    this.#tell({ kind: "heldUp", ms, byWrite });
   }
 
   #end(error: PlainError | null): void {

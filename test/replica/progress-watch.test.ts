@@ -15,7 +15,7 @@ class Watched {
   #shards = [{ shard: 0, progress: { scans: 0, slot: -1 }, ready: false }];
   readonly watch = new ProgressWatch({
     clock: this.held.clock,
-    timeoutMs: TIMEOUT_MS,
+    limitMs: () => TIMEOUT_MS,
     snapshots: () => this.#shards,
     late: () => void this.lateAtMs.push(this.clock.nowMs()),
   });

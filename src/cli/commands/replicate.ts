@@ -219,8 +219,8 @@ function watchProgress(
 ): () => void {
   const timeoutMs = context.args.durationMs("timeout");
   if (!once || timeoutMs === null) return () => {};
-  const snapshots = () => supervisor.snapshots;
-  const watch = new ProgressWatch({ clock: context.clock, timeoutMs, snapshots, late });
+  const [limitMs, snapshots] = [() => timeoutMs, () => supervisor.snapshots];
+  const watch = new ProgressWatch({ clock: context.clock, limitMs, snapshots, late });
   return () => watch.stop();
 }
 
