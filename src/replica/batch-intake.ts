@@ -5,6 +5,7 @@ import { assert } from "../errors.ts";
 import { STATUS_INVALID, statusOf, versionOf } from "../format/slot.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
+import { SLOW_WRITE_MS } from "../limits.ts";
 import { requireNames } from "../store/held-files.ts";
 import { type SavedBy, saveResetSlots } from "../store/reset-log.ts";
 import type { NewFileOwner } from "../store/ownership.ts";
@@ -44,6 +45,8 @@ export class BatchIntake {
   replacedTotal = 0;
   resetsSaved = 0;
   maxVersionSeen: number;
+  /** The last write that took long: when it ended, and how long that was. */
+  slowWrite: { readonly endedAtMs: number; readonly tookMs: number } | null = null;
 
   constructor(options: BatchIntakeOptions) {
     this.#options = options;
@@ -64,7 +67,8 @@ export class BatchIntake {
       const reason = store.slotProblem(outcome.slotMax);
       if (reason !== null) return { kind: "refused", reason: `The peer sent ${reason}` };
       this.writePending();
-      store.growFor(outcome.slotMax);
+      const { slotMax } = outcome;
+      this.#timed(() => store.growFor(slotMax));
       outcome = applier.apply(payload, { protocol, purpose, resetsSaved: false });
     }
     if (outcome.kind === "save-first") {
@@ -107,9 +111,18 @@ export class BatchIntake {
     this.maxVersionSeen = Math.min(this.maxVersionSeen, greatest);
   }
 
+  #timed(write: () => void): void {
+    const { clock } = this.#options;
+    const startMs = clock.nowMs();
+    write();
+    const endedAtMs = clock.nowMs();
+    const tookMs = endedAtMs - startMs;
+    if (tookMs > SLOW_WRITE_MS) this.slowWrite = { endedAtMs, tookMs };
+  }
+
   /** Hands everything applied to the system; from then on it counts as applied. */
   writePending(): void {
-    this.#options.store.writePending();
+    this.#timed(() => this.#options.store.writePending());
     this.appliedTotal += BigInt(this.#takenPending);
     this.#takenPending = 0;
   }

@@ -229,7 +229,7 @@ export class ShardFollower {
     this.#tickDueMs = clock.nowMs() + delayMs;
     this.#tick = clock.after(delayMs, () => {
       const lateMs = clock.nowMs() - this.#tickDueMs;
-      if (lateMs > LATE_MS) this.#tell({ kind: "heldUp", ms: lateMs });
+      if (lateMs > LATE_MS) this.#heldUp(lateMs);
       const isSettling = this.#connections.settleHealed();
       this.#reports.snapshot();
       if (this.#tick === null) return;
@@ -237,6 +237,12 @@ export class ShardFollower {
       this.#hasMoved = false;
       this.#scheduleTick(isIdle ? TICK_IDLE_MS : TICK_MS);
     });
+  }
+
+  #heldUp(ms: number): void {
+    const slow = this.#files.body?.intake.slowWrite ?? null;
+    const byWrite = slow !== null && slow.endedAtMs >= this.#tickDueMs && slow.tookMs > ms / 2;
+    this.#tell({ kind: "heldUp", ms, byWrite });
   }
 
   #end(error: PlainError | null): void {

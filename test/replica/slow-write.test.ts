@@ -45,6 +45,31 @@ describe("a write over 100 ms", () => {
   });
 });
 
+test("a write that held the shard up is said to have done so, and a pause is not", () => {
+  const stage = new SimStage();
+  stage.leader.put(0, 1, 1);
+  let heldMs = 0;
+  const clock: Clock = {
+    nowMs: () => stage.clock.nowMs() + heldMs,
+    wallMs: () => stage.clock.wallMs() + heldMs,
+    after: (delayMs, run) => stage.clock.after(delayMs, run),
+  };
+  const follower = stage.follow({ clock });
+  stage.until("live", () => follower.states().at(-1) === "live", 10_000);
+  stage.disk.faults = (call) => {
+    if (wordOf(call) === "write slots fixed.data") heldMs += 36_000;
+    return null;
+  };
+  stage.leader.put(0, 1, 2);
+  stage.clock.advance(5_000);
+  heldMs += 20_000;
+  stage.clock.advance(5_000);
+  expect(follower.log.filter((text) => text.includes("held up"))).toEqual([
+    "held up for 36 s (a write to its file took so long)",
+    "held up for 20 s (stopped or starved)",
+  ]);
+});
+
 const traceable =
   has("strace") &&
   need(

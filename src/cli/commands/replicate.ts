@@ -8,11 +8,11 @@ import { parseAddress } from "../../io/address.ts";
 import { processLimits } from "../../io/process-limits.ts";
 import { probeLibc } from "../../io/libc.ts";
 import type { SyncPolicy } from "../../replica/follower-types.ts";
+import { ProgressWatch } from "../../replica/progress-watch.ts";
 import { refuseLimits } from "../../replica/threads/process-needs.ts";
 import { ShardThreads } from "../../replica/threads/start-shard.ts";
 import { Supervisor } from "../../replica/supervisor.ts";
 import type { SharedSettings, SupervisorOptions } from "../../replica/supervisor-types.ts";
-import { readCopyState } from "../../store/copy-state.ts";
 import { writersOf } from "../../store/holders.ts";
 import { type HeldLock, takeLock } from "../../store/lock.ts";
 import { lookAtTarget, type ReplicaTarget } from "../../store/replica-dir.ts";
@@ -195,23 +195,10 @@ function watchProgress(
   if (!once || timeoutMs === null) return () => {};
   const { args, clock } = context;
   const timeout = { timeoutMs, isGiven: args.isGiven("timeout") };
-  // Only what a scan brings further than before counts: a leader that merely talks, or begins again and again, does not.
-  const furthest = new Map<number, number>();
-  let movedAtMs = clock.nowMs();
-  let timer = clock.after(0, () => {});
-  const look = () => {
-    for (const { shard, progress, ready } of supervisor.snapshots) {
-      const figure = ready ? Number.POSITIVE_INFINITY : progress.scans * 1e12 + progress.slot + 1;
-      if (figure <= (furthest.get(shard) ?? 0)) continue;
-      furthest.set(shard, figure);
-      movedAtMs = clock.nowMs();
-    }
-    const limitMs = progressLimitMs(timeout, supervisor.geometry, supervisor.snapshots);
-    if (clock.nowMs() - movedAtMs >= limitMs) late();
-    else timer = clock.after(Math.min(250, timeoutMs), look);
-  };
-  look();
-  return () => timer.cancel();
+  const snapshots = () => supervisor.snapshots;
+  const limitMs = () => progressLimitMs(timeout, supervisor.geometry, snapshots());
+  const watch = new ProgressWatch({ clock, limitMs, snapshots, late });
+  return () => watch.stop();
 }
 
 function leaderOf(text: string | null): { host: string; port: number } {

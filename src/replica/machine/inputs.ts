@@ -49,7 +49,7 @@ export type Input =
   /** A comparison wants a scan that begins after this. */
   | Is<"rescan">
   /** A timer came more than 2 s late: what lies in the sockets was not read yet. */
-  | Is<"heldUp", { ms: number }>
+  | Is<"heldUp", { ms: number; byWrite?: boolean }>
   | Is<"granted", { request: number }>
   /** Granted later. */
   | Is<"held", { request: number } & Held>

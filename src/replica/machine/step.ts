@@ -92,7 +92,7 @@ function take(state: ShardState, input: Input, turn: Turn): ShardState {
     case "rescan":
       return isEnding ? state : owe(state, "asked", turn.nowMs);
     case "heldUp":
-      return heldUp(state, input.ms, turn);
+      return heldUp(state, input, turn);
     case "granted":
     case "held":
       return toRequest(state, input, turn);
@@ -146,9 +146,14 @@ function toLink(state: ShardState, input: LinkInput, turn: Turn): ShardState {
   return state;
 }
 
-function heldUp(state: ShardState, ms: number, turn: Turn): ShardState {
+function heldUp(
+  state: ShardState,
+  { ms, byWrite = false }: InputOf<"heldUp">,
+  turn: Turn,
+): ShardState {
   const { main } = state;
-  const text = `held up for ${Math.round(ms / 1000)} s (stopped or starved)`;
+  const cause = byWrite ? "a write to its file took so long" : "stopped or starved";
+  const text = `held up for ${Math.round(ms / 1000)} s (${cause})`;
   turn.actions.push({ kind: "report", report: { kind: "log", level: "warn", text, heldUpMs: ms } });
   if (!("stream" in main)) return state;
   return withStream(state, main, verdictHeldUp(main.stream, turn.nowMs), turn);

@@ -1,0 +1,68 @@
+// --timeout of a copy that is to end: what counts as progress, and that our own pauses are not the leader's.
+
+import { describe, expect, test } from "bun:test";
+import { ProgressWatch } from "../../src/replica/progress-watch.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+import { MemoryNet } from "../support/memory-net.ts";
+import { SimProcess } from "../support/sim-process.ts";
+
+const TIMEOUT_MS = 5_000;
+
+class Watched {
+  readonly clock = new ManualClock(0);
+  readonly held = new SimProcess(this.clock, new MemoryNet(this.clock));
+  readonly lateAtMs: number[] = [];
+  #shards = [{ shard: 0, progress: { scans: 0, slot: -1 }, ready: false }];
+  readonly watch = new ProgressWatch({
+    clock: this.held.clock,
+    limitMs: () => TIMEOUT_MS,
+    snapshots: () => this.#shards,
+    late: () => void this.lateAtMs.push(this.clock.nowMs()),
+  });
+
+  reach(slot: number, scans = 0, ready = false): void {
+    this.#shards = [{ shard: 0, progress: { scans, slot }, ready }];
+  }
+}
+
+describe("a copy without progress", () => {
+  test("is late once, after the timeout", () => {
+    const { clock, lateAtMs } = new Watched();
+    clock.advance(60_000);
+    expect(lateAtMs).toEqual([TIMEOUT_MS]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test("is late where a scan begins again and comes no further", () => {
+    const watched = new Watched();
+    for (const slot of [100, 50, 100, -1, 100]) {
+      watched.reach(slot);
+      watched.clock.advance(2_000);
+    }
+    expect(watched.lateAtMs).toEqual([TIMEOUT_MS + 250]);
+  });
+
+  test("is not late with a slot beyond any before, a whole scan, or once it is ready", () => {
+    const watched = new Watched();
+    const reached = [[10], [20], [5, 1], [6, 1], [6, 1, true]] as const;
+    for (const [slot, scans, ready] of reached) {
+      watched.reach(slot, scans, ready);
+      watched.clock.advance(4_000);
+    }
+    expect(watched.lateAtMs).toEqual([]);
+    watched.watch.stop();
+    expect(watched.clock.pendingTimers).toBe(0);
+  });
+
+  test("is not late because it was held up: that time does not count", () => {
+    const { clock, held, lateAtMs } = new Watched();
+    clock.advance(3_000);
+    held.stop();
+    clock.advance(60_000);
+    held.goOn();
+    clock.advance(1_000);
+    expect(lateAtMs).toEqual([]);
+    clock.advance(5_000);
+    expect(lateAtMs.length).toBe(1);
+  });
+});
