@@ -105,7 +105,7 @@ class Run {
     if (status === 0) {
       for (const line of overviewLines(specs, out)) out.line(line);
     } else {
-      for (const line of overviewLines(specs, messages)) messages.raw(line);
+      for (const line of overviewLines(specs, messages)) messages.page(line);
       if (this.#voice.manner.json) {
         const hint = "armdb help lists the commands";
         messages.object(failureObject(new ArmdbError("usage", "There is no command", { hint })));

@@ -38,7 +38,24 @@ describe("Messages", () => {
   ] as const)("at level %s say %j", (level, lines) => {
     const sink = new MemorySink();
     sayAll(messagesOf(sink, { level }));
-    expect(sink.lines).toEqual([...lines]);
+    expect(sink.lines).toEqual(lines.map((line) => `2027-01-15T08:00:00Z ${line}`));
+  });
+
+  test("have no time on a terminal, and each of several lines has it elsewhere", () => {
+    const terminal = new MemorySink(true);
+    messagesOf(terminal).warn("w");
+    expect(terminal.text).toBe("warning: w\n");
+    const sink = new MemorySink();
+    const messages = messagesOf(sink);
+    messages.raw("armdb: one\ntwo");
+    messages.page("a line of help");
+    messages.object({ type: "error" });
+    expect(sink.lines).toEqual([
+      "2027-01-15T08:00:00Z armdb: one",
+      "2027-01-15T08:00:00Z two",
+      "a line of help",
+      '{"type":"error"}',
+    ]);
   });
 
   test("as JSON are one object a line with time and level", () => {
@@ -50,7 +67,7 @@ describe("Messages", () => {
     ]);
   });
 
-  test("to the journal begin with syslog's level", () => {
+  test("to the journal begin with syslog's level, and not with a time of ours", () => {
     const sink = new MemorySink();
     sayAll(messagesOf(sink, { journal: true, level: "debug" }));
     expect(sink.lines).toEqual(["<7>d", "<6>i", "<4>warning: w", "<3>error: e"]);

@@ -1,9 +1,11 @@
 // stderr for commands: levels, progress, questions, and the last words of a failed command. Text for people or, under
-// --log-format json, one object a line. Never a key's value: commands do not pass them here.
+// --log-format json, one object a line. Off a terminal each line of text begins with its time, but not in the journal, which
+// stamps lines itself. Never a key's value: commands do not pass them here.
 
 import type { Messages, Palette, Progress } from "./surface.ts";
 import type { Display } from "./display.ts";
 import { defuse, escapeJson } from "./escape.ts";
+import { formatStamp } from "./numbers.ts";
 import { createProgress } from "./progress.ts";
 import type { Sink } from "./streams.ts";
 
@@ -29,8 +31,10 @@ export interface MessagesOptions {
 /** Messages, and what run.ts writes besides. */
 export interface ProcessMessages extends Messages {
   readonly format: "text" | "json";
-  /** Text as it is, for the several lines of an error. */
+  /** One of the several lines of an error, without a word in front. */
   raw(text: string): void;
+  /** A line of a page that is no message, as help: never with a time. */
+  page(text: string): void;
   /** One object on stderr. */
   object(document: unknown): void;
   /** What tells the reader of stderr that so many lines before were dropped. */
@@ -98,6 +102,10 @@ class SinkMessages implements ProcessMessages {
   }
 
   raw(text: string): void {
+    this.#write(this.#textLine(text));
+  }
+
+  page(text: string): void {
     this.#write(`${defuse(text, this.#options.styled)}\n`);
   }
 
@@ -116,13 +124,22 @@ class SinkMessages implements ProcessMessages {
   }
 
   #formatted(level: Level, message: string, shown: string): string {
-    const { format, journal, styled, wallMs } = this.#options;
+    const { format, journal, wallMs } = this.#options;
     if (format === "json") {
       const document = { schema: 1, type: "log", ms: wallMs(), level, message };
       return `${escapeJson(JSON.stringify(document))}\n`;
     }
     const prefix = journal ? `<${JOURNAL_LEVEL[level]}>` : "";
-    return `${defuse(`${prefix}${shown}`, styled)}\n`;
+    return this.#textLine(`${prefix}${shown}`);
+  }
+
+  /** With the time in front where nobody else tells it. */
+  #textLine(text: string): string {
+    const { styled, journal, sink, wallMs } = this.#options;
+    const lines = defuse(text, styled);
+    if (sink.isTerminal || journal) return `${lines}\n`;
+    const time = formatStamp(wallMs());
+    return `${time} ${lines.replaceAll("\n", `\n${time} `)}\n`;
   }
 
   /** A stderr that is gone or full is no reason to fail: there is nobody to tell. */

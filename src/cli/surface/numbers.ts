@@ -65,3 +65,8 @@ export function formatTime(unixMs: number): string {
   if (!Number.isFinite(unixMs) || Math.abs(unixMs) > 8.64e15) return "an impossible time";
   return `${new Date(unixMs).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
+
+/** `2027-01-31T12:00:05Z` of unix ms: how a line of a log begins. */
+export function formatStamp(unixMs: number): string {
+  return `${new Date(unixMs).toISOString().slice(0, 19)}Z`;
+}
