@@ -63,6 +63,7 @@ class Run {
         // No word here may wait: the process ends now.
         if (!machine.streams.stderr.isBehind) {
           this.#voice.display?.end();
+          this.#voice.out.endDrawing();
           restoreCursor(machine.streams.stderr);
         }
         machine.endNow(status);

@@ -89,6 +89,7 @@ export function fakeMachine(
       stdinIsTerminal: false,
       journal: false,
       env: { HOME: "/home/somebody", ...options.env },
+      watchTerminal: () => () => {},
       nowMs: () => 0,
       wallMs: () => 1_800_000_000_000,
     },

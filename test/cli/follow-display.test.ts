@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { FollowDisplay } from "../../src/cli/render/follow-display.ts";
+import { glyphsOf } from "../../src/cli/surface/glyphs.ts";
 import { createMessages } from "../../src/cli/surface/messages.ts";
 import { createOutput } from "../../src/cli/surface/output.ts";
 import { createPalette } from "../../src/cli/surface/palette.ts";
@@ -15,7 +16,13 @@ function displayed(options: { readonly json: boolean }) {
   const stdout = new MemorySink();
   const stderr = new MemorySink();
   const palette = createPalette(false);
-  const out = createOutput({ sink: stdout, palette, styled: false, display: null });
+  const out = createOutput({
+    sink: stdout,
+    palette,
+    styled: false,
+    display: null,
+    watchTerminal: () => () => {},
+  });
   const messages = createMessages({
     sink: stderr,
     palette,
@@ -25,6 +32,8 @@ function displayed(options: { readonly json: boolean }) {
     format: "text",
     json: options.json,
     journal: false,
+    glyphs: glyphsOf({ LANG: "C.UTF-8" }),
+    pace: null,
     confirm: null,
     nowMs: () => clock.nowMs(),
     wallMs: () => clock.wallMs(),

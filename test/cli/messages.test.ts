@@ -1,6 +1,7 @@
 // stderr: levels, formats, the journal.
 
 import { describe, expect, test } from "bun:test";
+import { glyphsOf } from "../../src/cli/surface/glyphs.ts";
 import { createMessages, type MessagesOptions } from "../../src/cli/surface/messages.ts";
 import { createPalette } from "../../src/cli/surface/palette.ts";
 import { MemorySink } from "./fake-machine.ts";
@@ -15,6 +16,8 @@ function messagesOf(sink: MemorySink, more: Partial<MessagesOptions> = {}) {
     format: "text",
     json: false,
     journal: false,
+    glyphs: glyphsOf({ LANG: "C.UTF-8" }),
+    pace: null,
     confirm: null,
     nowMs: () => 0,
     wallMs: () => 1_800_000_000_000,

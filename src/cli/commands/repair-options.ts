@@ -9,6 +9,7 @@ import { formatAddress, parseAddress } from "../../io/address.ts";
 import { slotSizeOf } from "../../format/slot.ts";
 import { SHARDS_MAX, SLOT_BYTES_MAX } from "../../limits.ts";
 import type { Context } from "../command.ts";
+import { PROGRESS_OPTION } from "../words/pace.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { escapeText } from "../surface/escape.ts";
 
@@ -86,6 +87,7 @@ export const repairSpec: CommandSpec = {
       summary: "although another process has files of DIR open, or they changed since (--undo)",
       commandLineOnly: true,
     },
+    PROGRESS_OPTION,
   ],
   examples: [
     { command: "armdb repair ./replica", explains: "what would be done; writes nothing" },

@@ -94,8 +94,11 @@ async function watch(context: Context, around: StatusSurroundings, dir: string):
       if (json) out.json(document);
       else if (display === null) out.line(plainLine(document));
       else {
-        shown = linesOf(context, document, dir);
-        display.draw(screenOf(shown, out.columns, out.rows));
+        const draw = () => {
+          shown = linesOf(context, document, dir);
+          return screenOf(shown, out.columns, out.rows);
+        };
+        display.draw(draw);
       }
       if (!out.closed) await pause(context, intervalMs);
     }

@@ -2,12 +2,15 @@
 // --log-format json, one object a line. Off a terminal each line of text begins with its time, but not in the journal, which
 // stamps lines itself. Never a key's value: commands do not pass them here.
 
-import type { Messages, Palette, Progress } from "./surface.ts";
+import type { Messages, Palette, Progress, Telling } from "./surface.ts";
 import type { Display } from "./display.ts";
 import { defuse, escapeJson } from "./escape.ts";
+import type { Glyphs } from "./glyphs.ts";
 import { formatStamp } from "./numbers.ts";
 import { createProgress } from "./progress.ts";
+import type { Pace } from "./schedule.ts";
 import type { Sink } from "./streams.ts";
+import { createTelling } from "./telling.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
 
@@ -23,6 +26,9 @@ export interface MessagesOptions {
   readonly json: boolean;
   /** True when the journal reads stderr: lines begin with `<4>`. */
   readonly journal: boolean;
+  readonly glyphs: Glyphs;
+  /** `--progress`. */
+  readonly pace: Pace;
   readonly confirm: ((question: string) => Promise<boolean>) | null;
   nowMs(): number;
   wallMs(): number;
@@ -87,17 +93,21 @@ class SinkMessages implements ProcessMessages {
   }
 
   progress(title: string): Progress {
-    const { sink, display, palette, format, json, level } = this.#options;
+    return createProgress(title, this.telling(), () => this.#options.nowMs());
+  }
+
+  telling(): Telling {
+    const { sink, display, palette, glyphs, format, json, level, pace } = this.#options;
     const isQuiet = LEVELS.indexOf("info") < LEVELS.indexOf(level);
     const asObjects = format === "json" || (json && !sink.isTerminal);
-    return createProgress(title, {
-      display: isQuiet || format === "json" ? null : display,
-      palette,
+    return createTelling({
+      ...{ palette, glyphs, pace: isQuiet ? "off" : pace },
+      display: format === "json" ? null : display,
       columns: () => sink.columns(),
       rows: () => sink.rows(),
       nowMs: () => this.#options.nowMs(),
       line: (text) => this.info(text),
-      object: asObjects ? (document) => (isQuiet ? undefined : this.object(document)) : null,
+      object: asObjects ? (document) => this.object(document) : null,
     });
   }
 
@@ -144,8 +154,8 @@ class SinkMessages implements ProcessMessages {
 
   /** A stderr that is gone or full is no reason to fail: there is nobody to tell. */
   #write(text: string): void {
-    this.#options.display?.hide();
-    this.#options.sink.write(text);
-    this.#options.display?.show();
+    const { display, sink } = this.#options;
+    if (display === null) sink.write(text);
+    else display.around(text, sink);
   }
 }

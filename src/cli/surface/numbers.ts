@@ -49,10 +49,10 @@ function pad(number: number): string {
   return number.toString().padStart(2, "0");
 }
 
-/** `45%`; never 100% before the end. */
+/** `45 %`; never 100 % before the end. */
 export function formatShare(done: number, total: number): string {
   if (total <= 0) return "";
-  return `${done >= total ? 100 : Math.min(99, Math.floor((done / total) * 100))}%`;
+  return `${done >= total ? 100 : Math.min(99, Math.floor((done / total) * 100))} %`;
 }
 
 /** `1 shard`, `3 shards`. */
