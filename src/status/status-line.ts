@@ -5,14 +5,13 @@ import type { CatchUp } from "./catch-up-shown.ts";
 import type { StatusDocument } from "./status-types.ts";
 
 /**
- * `live: 4 of 4 shards live, lag 1.2 s`; `behind: 1 of 4 shards live, 3 scanning, never caught up, catch-up 2.6%, 26,000 records/s,
+ * `live: 4 of 4 shards live, lag 1.2 s`; `behind: 1 of 4 shards live, 3 scanning, never caught up, catch-up 2.6 %, 26,000 records/s,
  * 2 m left`; `waiting: no connection: ECONNREFUSED`, where every shard waits for the same.
  */
 export function statusLine(document: StatusDocument): string {
   const { shards, verdict } = document;
   if (verdict === "incomplete") return "stopped; the first copy is not complete";
   if (!document.running) return "stopped: no follower runs";
-  if (shards.length === 0) return `${verdict}: no shard is known yet`;
   if (shards.every(({ silentMs, activity }) => silentMs === null || activity === "starting")) {
     return "starting";
   }
@@ -39,25 +38,33 @@ function lagText({ shards }: StatusDocument): string {
   return `lag ${(worstMs / 1000).toFixed(1)} s`;
 }
 
+/** Before a leader's own words. */
+const LEADER_SAYS = "the leader says: ";
+/** A line of its own would be another notice. */
+const CONTROLS = /[\p{C}\p{Zl}\p{Zp}]+/gu;
+
 /** Why every shard waits; null when one does not. Without a leader's own words: they are not ours to pass on. */
 function waitText({ shards, connectionsNextAtMs }: StatusDocument): string | null {
   const [first] = shards;
   if (first === undefined || shards.some(({ state }) => state !== "waiting")) return null;
   const { activity } = first;
-  const isOurs = connectionsNextAtMs != null || activity?.startsWith("no connection") === true;
+  const isOurs = connectionsNextAtMs != null || activity?.includes(LEADER_SAYS) === false;
+  if (!isOurs || activity === null) return null;
   // The time of the next try would be another line each second.
-  return isOurs ? (activity?.replace(/; again in .*$/, "") ?? null) : null;
+  return activity.replaceAll(CONTROLS, " ").replace(/; again in .*$/, "");
 }
 
-/** `catch-up 2.6%, 26,000 records/s, 2 m left`; nothing where no scan runs. */
+/** `catch-up 2.6 %, 26,000 records/s, 2 m left`; nothing where no scan runs. */
 export function catchUpText(catchUp: CatchUp | null): string {
   if (catchUp === null) return "";
-  const { share, recordsPerSecond, leftMs } = catchUp;
+  const { share, recordsPerSecond, leftMs, leftIsMost } = catchUp;
   const parts = [
-    `catch-up ${(Math.floor(share * 1000) / 10).toFixed(1)}%`,
+    `catch-up ${(Math.floor(share * 1000) / 10).toFixed(1)} %`,
     `${recordsPerSecond.toLocaleString("en-US")} records/s`,
   ];
-  if (leftMs !== null && leftMs > 0) parts.push(`${leftText(leftMs)} left`);
+  if (leftMs !== null && leftMs > 0) {
+    parts.push(`${leftIsMost === true ? "at most " : ""}${leftText(leftMs)} left`);
+  }
   return parts.join(", ");
 }
 

@@ -112,7 +112,8 @@ function catchUpOf(value: unknown): CatchUp | null {
   const share = numberOf(fields?.["share"]);
   const recordsPerSecond = numberOf(fields?.["recordsPerSecond"]);
   if (share === null || recordsPerSecond === null) return null;
-  return { share, recordsPerSecond, leftMs: numberOf(fields?.["leftMs"]) };
+  const told = { share, recordsPerSecond, leftMs: numberOf(fields?.["leftMs"]) };
+  return fields?.["leftIsMost"] === true ? { ...told, leftIsMost: true } : told;
 }
 
 function divergedOf(value: unknown): DivergedEntry[] {

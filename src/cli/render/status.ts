@@ -135,7 +135,7 @@ function byNeed(left: ShardStatus, right: ShardStatus): number {
 function processLine(document: StatusDocument): string {
   const { pid, upMs, protocol, connectionsToday, connectionsPerDay } = document;
   const parts = [
-    `PID ${pid ?? "?"}, up ${formatDuration(upMs ?? 0)}`,
+    `PID ${pid ?? "?"}, up ${formatDuration(Math.round((upMs ?? 0) / 1000) * 1000)}`,
     protocol === null ? "protocol not known yet" : `protocol ${protocol}`,
   ];
   if (protocol === 1) {
