@@ -75,8 +75,8 @@ export class FollowerReports {
     }
   }
 
-  log(level: "debug" | "info" | "warn", text: string, more: { heldUpMs?: number } = {}): void {
-    this.#host.report({ kind: "log", shard: this.#shard, level, text, ...more });
+  log(level: "debug" | "info" | "warn", text: string): void {
+    this.#host.report({ kind: "log", shard: this.#shard, level, text });
   }
 
   // ---- connections and scans ----
@@ -175,11 +175,7 @@ export class FollowerReports {
         return this.log("debug", `a whole scan is owed: ${report.why}`);
       case "log":
         if (report.level === "warn") this.counts.lastError = report.text;
-        return this.log(
-          report.level,
-          report.text,
-          report.heldUpMs === undefined ? {} : { heldUpMs: report.heldUpMs },
-        );
+        return this.#host.report({ ...report, shard: this.#shard });
     }
   }
 

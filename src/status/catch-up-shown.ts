@@ -2,7 +2,6 @@
 // records may lie anywhere in it. Pure.
 
 import type { ShardSnapshot } from "../replica/follower-types.ts";
-import type { ScanStatus } from "./field-kinds.ts";
 
 export interface CatchUp {
   /** 0 to 1. */
@@ -43,7 +42,7 @@ export function catchUpOf({ scan, slots, scanned, occupied }: Scanned): CatchUp 
 /** What is needed of each shard. */
 export interface ShardCatchUp {
   readonly slots: number | null;
-  readonly scan: ScanStatus | null;
+  readonly scan: { readonly ms: number } | null;
   readonly catchUp: CatchUp | null;
   /** Whole scans of this run. */
   readonly scansTotal: number | null;

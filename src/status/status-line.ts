@@ -68,7 +68,8 @@ export function catchUpText(catchUp: CatchUp | null): string {
   return parts.join(", ");
 }
 
-function leftText(leftMs: number): string {
+/** `34 s`, `2 m`, `3 h 5 m`. */
+export function leftText(leftMs: number): string {
   const seconds = Math.ceil(leftMs / 1000);
   if (seconds < 60) return `${seconds} s`;
   const minutes = Math.round(seconds / 60);

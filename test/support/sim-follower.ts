@@ -33,6 +33,11 @@ export interface SimFollowerOptions {
   readonly lock?: () => void;
   /** Sees each report at the moment a shard makes it. */
   readonly observe?: (report: FollowerReport) => void;
+  /** Hears what the program shows; reports are then not kept. */
+  readonly shown?: {
+    reported(report: FollowerReport, supervisor: Supervisor): void;
+    allReady(supervisor: Supervisor): void;
+  };
 }
 
 const SETTINGS: Omit<SharedSettings, "port"> = {
@@ -77,9 +82,13 @@ export class SimFollower {
       shared: { ...SETTINGS, port, ...options.settings },
       connectionsPerDay: options.connectionsPerDay === undefined ? 1000 : options.connectionsPerDay,
       lock: options.lock ?? (() => {}),
-      reported: (report) => void this.reports.push(report),
+      reported: (report) => {
+        if (options.shown === undefined) this.reports.push(report);
+        else options.shown.reported(report, this.supervisor);
+      },
       allReady: () => {
         this.ready = true;
+        options.shown?.allReady(this.supervisor);
         if (options.settings?.once === true) this.supervisor.stop();
       },
       allEnded: (error) => {

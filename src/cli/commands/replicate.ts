@@ -14,14 +14,15 @@ import { type HeldLock, takeLock } from "../../store/lock.ts";
 import { lookAtTarget, type ReplicaTarget } from "../../store/replica-dir.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
 import { formatCount } from "../surface/numbers.ts";
-import { FollowDisplay } from "../render/follow-display.ts";
+import { FollowDisplay, type FollowDisplayOptions } from "../render/follow-display.ts";
 import { FollowerFace, type FollowerPlace } from "./follower-services.ts";
+import { paceOf } from "../words/pace.ts";
 import { replicateSpec } from "./replicate-spec.ts";
 
 export const replicateCommand: Command = { spec: replicateSpec, run };
 
 async function run(context: Context): Promise<number> {
-  const { args, disk, messages } = context;
+  const { args, disk } = context;
   const leader = leaderOf(args.argument("LEADER"));
   const dir = args.text("data");
   if (dir === null) {
@@ -37,11 +38,6 @@ async function run(context: Context): Promise<number> {
   const target = lookAtTarget(disk, dir);
   refuseForeign(context, dir, target);
   const once = args.flag("once");
-  if (once) {
-    messages.warn(
-      "--once takes the leader's live stream for the time of the scan; a leader before 0.2.0 has only one to give until it restarts",
-    );
-  }
   let held: HeldLock | null = null;
   try {
     return await follow(context, { ...leader, ...bounds, dir, once, target }, (lock) => {
@@ -69,10 +65,11 @@ function follow(
   following: Following,
   locked: (lock: HeldLock) => void,
 ): Promise<number> {
-  const { args, clock, disk, net } = context;
+  const { clock, disk, net } = context;
   const { dir, once, target, connectionsPerDay } = following;
-  const display = new FollowDisplay(context, { leader: args.argument("LEADER") ?? "", dir, once });
   return new Promise((resolve, reject) => {
+    const shardCount = () => supervisor.geometry?.shardCount ?? null;
+    const display = new FollowDisplay(context, displayOptions(context, following, shardCount));
     let timedOut = false;
     let finished = false;
     const supervisor = new Supervisor({
@@ -85,6 +82,7 @@ function follow(
         face.locked();
       },
       reported: (report) => display.reported(report, () => supervisor.snapshots),
+      learned: (protocol) => display.learned(protocol),
       allReady: () => {
         display.ready(divergedSlots(supervisor));
         face.ready();
@@ -130,6 +128,17 @@ function follow(
       reject(thrown);
     }
   });
+}
+
+function displayOptions(
+  { args }: Context,
+  { dir, once }: Following,
+  shardCount: () => number | null,
+): FollowDisplayOptions {
+  return {
+    ...{ leader: args.argument("LEADER") ?? "", dir, once, sync: syncOf(args), shardCount },
+    ...{ pace: paceOf(args), isVerbose: args.flag("verbose") },
+  };
 }
 
 /** What every shard is told. */
