@@ -7,7 +7,12 @@ import type { ScanEnd } from "../link/scan-types.ts";
 import { DIVERGED_LISTED_MAX } from "../limits.ts";
 import type { AppliedBatch } from "./apply/batch-applier.ts";
 import type { Connection } from "./connection.ts";
-import type { DivergedSlot, FollowerHost, FollowerSettings } from "./follower-types.ts";
+import type {
+  DivergedSlot,
+  FollowerHost,
+  FollowerReport,
+  FollowerSettings,
+} from "./follower-types.ts";
 import type { Report } from "./machine/actions.ts";
 import { NO_PROGRESS, progressOf } from "./machine/shown.ts";
 import type { ShardState } from "./machine/types.ts";
@@ -16,6 +21,8 @@ import { ShardCounts } from "./shard-counts.ts";
 import { snapshotOf } from "./snapshot.ts";
 
 const SNAPSHOT_INTERVAL_MS = 250;
+
+type CaughtUp = Extract<FollowerReport, { kind: "caught-up" }>;
 
 /** What a snapshot is made of, as it stands. */
 export interface ShardNow {
@@ -38,6 +45,9 @@ export class FollowerReports {
   #resetsTold = 0;
   /** Of the last whole scan: what its report adds to the machine's. */
   #lastScan = { scanned: 0n, taken: 0 };
+  #healedBefore = 0;
+  /** Of a scan beside the stream: told when it is known which of its slots the stream brings by itself. */
+  #waiting: CaughtUp | null = null;
 
   constructor(
     { shard, saved }: Pick<FollowerSettings, "shard" | "saved">,
@@ -91,6 +101,8 @@ export class FollowerReports {
   }
 
   scanBegan(connection: Connection): void {
+    this.#tellWaiting();
+    this.#healedBefore = this.counts.healed;
     this.counts.scanBegan();
     this.counts.scanned = 0;
     this.heard(connection, null);
@@ -187,19 +199,36 @@ export class FollowerReports {
     const { scanned, taken } = this.#lastScan;
     const { last } = this.#now().state;
     const sinceMs = scan === "first" ? (this.#firstDialAtMs ?? 0) : null;
-    this.#host.report({
-      kind: "caught-up",
-      shard: this.#shard,
-      scanned,
-      applied: BigInt(taken),
-      healed: scan === "beside" ? BigInt(taken) : 0n,
-      why,
+    const report: CaughtUp = {
+      ...{
+        kind: "caught-up",
+        shard: this.#shard,
+        scanned,
+        applied: BigInt(taken),
+        healed: 0n,
+        why,
+      },
       tookMs: sinceMs === null ? tookMs : (last?.caughtUpAtMs ?? 0) - sinceMs,
-    });
+    };
+    if (scan === "beside" && taken > 0) this.#waiting = report;
+    else this.#host.report(report);
     this.snapshot();
   }
 
+  /** So many slots of the last scan may still come by the stream. */
+  healing(left: number): void {
+    if (left === 0) this.#tellWaiting();
+  }
+
+  #tellWaiting(): void {
+    if (this.#waiting === null) return;
+    const healed = BigInt(this.counts.healed - this.#healedBefore);
+    this.#host.report({ ...this.#waiting, healed });
+    this.#waiting = null;
+  }
+
   ended(error: PlainError | null): void {
+    this.#tellWaiting();
     if (error !== null) this.counts.lastError = error.message;
     this.snapshot();
     const unclean = this.#now().body?.unclean ?? null;

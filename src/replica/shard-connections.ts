@@ -54,6 +54,7 @@ export class ShardConnections implements ConnectionOwner<Connection> {
   settleHealed(): void {
     const { reports, clock } = this.#options;
     reports.counts.healed += this.#healed.settle(clock.nowMs());
+    reports.healing(this.#healed.waiting);
   }
 
   // ---- what the machine asks for ----

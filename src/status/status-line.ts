@@ -56,7 +56,12 @@ function waitText({ shards, connectionsNextAtMs }: StatusDocument): string | nul
 
 /** `catch-up 2.6 %, 26,000 records/s, 2 m left`; nothing where no scan runs. */
 export function catchUpText(catchUp: CatchUp | null): string {
-  if (catchUp === null) return "";
+  return catchUpParts(catchUp).join(", ");
+}
+
+/** The same in parts, the most important first. */
+export function catchUpParts(catchUp: CatchUp | null): readonly string[] {
+  if (catchUp === null) return [];
   const { share, recordsPerSecond, leftMs, leftIsMost } = catchUp;
   const parts = [
     `catch-up ${(Math.floor(share * 1000) / 10).toFixed(1)} %`,
@@ -65,7 +70,7 @@ export function catchUpText(catchUp: CatchUp | null): string {
   if (leftMs !== null && leftMs > 0) {
     parts.push(`${leftIsMost === true ? "at most " : ""}${leftText(leftMs)} left`);
   }
-  return parts.join(", ");
+  return parts;
 }
 
 /** `34 s`, `2 m`, `3 h 5 m`. */

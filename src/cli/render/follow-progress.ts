@@ -5,7 +5,7 @@ import type { ShardSnapshot, ShardState, SyncPolicy } from "../../replica/follow
 import { type CatchUp, catchUpOf, catchUpOfAll } from "../../status/catch-up-shown.ts";
 import { lagMs } from "../../status/lag.ts";
 import { isRoutine } from "../../status/scan-words.ts";
-import { catchUpText, leftText } from "../../status/status-line.ts";
+import { catchUpParts, catchUpText, leftText } from "../../status/status-line.ts";
 import { escapeText } from "../surface/escape.ts";
 import { formatCount, formatCounted, formatDuration } from "../surface/numbers.ts";
 import type { Screen, ScreenRow, Telling } from "../surface/surface.ts";
@@ -102,7 +102,7 @@ export function followObject(shards: readonly ShardSnapshot[], shardCount: numbe
 /** The same for a terminal. */
 function followScreen(facts: FollowFacts): Screen {
   const { shards, shardCount } = facts;
-  const catchUp = catchUpText(catchUpOfFollower(shards, shardCount));
+  const catchUp = catchUpParts(catchUpOfFollower(shards, shardCount));
   const live = shards.filter(({ state }) => state === "live").length;
   const all = `${formatCount(live)} of ${formatCounted(shardCount, "shard")} live`;
   const isAllLive = live === shardCount;
@@ -110,7 +110,7 @@ function followScreen(facts: FollowFacts): Screen {
   const others = isAllLive ? "" : countsText(shards.filter(({ state }) => state !== "live"));
   return {
     title: "replicate",
-    parts: catchUp === "" ? [all, others, lag] : [catchUp, all, others],
+    parts: [...catchUp, all, others, lag],
     rows: shards.map((snapshot) => rowOf(snapshot, facts)),
   };
 }
