@@ -63,10 +63,9 @@ export function catchUpText(catchUp: CatchUp | null): string {
 export function catchUpParts(catchUp: CatchUp | null): readonly string[] {
   if (catchUp === null) return [];
   const { share, recordsPerSecond, leftMs, leftIsMost } = catchUp;
-  const parts = [
-    `catch-up ${(Math.floor(share * 1000) / 10).toFixed(1)} %`,
-    `${recordsPerSecond.toLocaleString("en-US")} records/s`,
-  ];
+  const parts = [`catch-up ${(Math.floor(share * 1000) / 10).toFixed(1)} %`];
+  // Then nothing comes any more.
+  if (share < 1) parts.push(`${recordsPerSecond.toLocaleString("en-US")} records/s`);
   if (leftMs !== null && leftMs > 0) {
     parts.push(`${leftIsMost === true ? "at most " : ""}${leftText(leftMs)} left`);
   }

@@ -104,8 +104,8 @@ async function watch(context: Context, around: StatusSurroundings, dir: string):
     }
   } finally {
     display?.end();
-    // What was last seen stays on the screen.
-    for (const line of shown) out.line(line);
+    // What was last seen stays on the screen, as much of it as fits.
+    for (const line of screenOf(shown, out.columns, out.rows)) out.line(line);
   }
   return stop.aborted ? signalStatus(stop.reason) : status;
 }
