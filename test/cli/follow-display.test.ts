@@ -117,8 +117,10 @@ describe("a whole scan in the log", () => {
       stage.display.reported({ ...whole, shard, why: "reconnect", applied: 2n }, () => []);
     }
     stage.clock.advance(10_000);
-    expect(stage.said().slice(1)).toEqual([
+    stage.display.ready(0);
+    expect(stage.said().slice(1, -1)).toEqual([
       "shards 0 to 254: rescan, because the connection was lost: 510 slots brought up to date",
+      "shards 0 to 254: caught up, 510,000 records received, 2,295 applied, 70 ms",
     ]);
   });
 });

@@ -6,7 +6,7 @@ import type { Clock, Timer } from "../../io/clock.ts";
 import type { FollowerReport, ShardSnapshot } from "../../replica/follower-types.ts";
 import { isRoutine, rescanText } from "../../status/scan-words.ts";
 import { escapeText } from "../surface/escape.ts";
-import { formatCount, formatDuration } from "../surface/numbers.ts";
+import { formatCount, formatCounted, formatDuration } from "../surface/numbers.ts";
 import { RateLimited } from "../surface/rate-limited.ts";
 import type { Messages } from "../surface/surface.ts";
 import { SaidReasons } from "./said-reasons.ts";
@@ -22,7 +22,7 @@ const GATHER_MS = 1_000;
 const GATHER_MORE_MS = 300_000;
 /** Shards that reconnect do so at different times; what their scans did can wait for each other. */
 const GATHER_SCANS_MS = 10_000;
-/** With more of them a shard is not told of by itself when it has caught up: progress counts them. */
+/** With more of them a shard is not told of by itself when it has caught up, but all are together. */
 const SHARDS_TOLD_MAX = 8;
 
 const SCANS = "rescan ";
@@ -58,6 +58,8 @@ export class FollowLog {
   readonly #whole = new WholeState();
   /** By what makes them one line. */
   readonly #gathered = new Map<string, Gathered>();
+  /** First scans of more shards than are told of by themselves. */
+  readonly #firsts: Whole[] = [];
   #timer: Timer | null = null;
   #timerAtMs = Number.POSITIVE_INFINITY;
   /** When to look at how all shards are together. */
@@ -123,11 +125,10 @@ export class FollowLog {
     line.shards.push(shard);
   }
 
-  #caughtUp({ shard, scanned, applied, tookMs }: Whole): void {
-    const records = `${formatCount(scanned)} ${scanned === 1n ? "record" : "records"} received`;
-    const text = `caught up, ${records}, ${formatCount(applied)} applied, ${formatDuration(tookMs)}`;
+  #caughtUp(report: Whole): void {
     const isTold = this.#options.shardCount() <= SHARDS_TOLD_MAX;
-    this.#now(shard, isTold ? "info" : "debug", text);
+    this.#now(report.shard, isTold ? "info" : "debug", caughtUpText([report]));
+    if (!isTold) this.#firsts.push(report);
   }
 
   snapshot(snapshot: ShardSnapshot): void {
@@ -141,6 +142,11 @@ export class FollowLog {
   /** Every shard has caught up, which is said by others: from here on what changes is news. */
   ready(): void {
     this.#say(Number.POSITIVE_INFINITY);
+    const all = this.#firsts.splice(0);
+    if (all.length > 0) {
+      const names = shardNames(all.map(({ shard }) => shard));
+      this.#options.messages.info(`${names}: ${caughtUpText(all)}`);
+    }
     this.#whole.begin(this.#options.clock.nowMs());
   }
 
@@ -211,6 +217,15 @@ export class FollowLog {
       this.#limited.say({ level, kind, of: shards, text: text() });
     }
   }
+}
+
+/** Of one shard, or of several together: as long as the longest took. */
+function caughtUpText(reports: readonly Whole[]): string {
+  const sum = (of: (report: Whole) => bigint) => reports.reduce((all, one) => all + of(one), 0n);
+  const [scanned, applied] = [sum((report) => report.scanned), sum((report) => report.applied)];
+  const took = formatDuration(Math.max(...reports.map(({ tookMs }) => tookMs)));
+  const records = formatCounted(scanned, "record");
+  return `caught up, ${records} received, ${formatCount(applied)} applied, ${took}`;
 }
 
 /** What lines that differ in figures have in common: the words before the first colon. */
