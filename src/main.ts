@@ -9,6 +9,7 @@ import { isJournal, processSink } from "./cli/surface/streams.ts";
 import { createVoice, guessManner, type Streams } from "./cli/voice.ts";
 import { realDisk } from "./io/real-disk.ts";
 import { realNet } from "./io/sockets.ts";
+import { watchTerminal } from "./io/terminal-signals.ts";
 import { realClock, realRandom } from "./io/time.ts";
 
 /** What the last words get to be read. */
@@ -26,6 +27,7 @@ const streams: Streams = {
   stdinIsTerminal: isatty(0),
   journal: isJournal(process.env),
   env: process.env,
+  watchTerminal: (events) => watchTerminal(realClock, events),
   nowMs: () => performance.now(),
   wallMs: () => Date.now(),
 };

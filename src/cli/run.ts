@@ -63,6 +63,7 @@ class Run {
         // No word here may wait: the process ends now.
         if (!machine.streams.stderr.isBehind) {
           this.#voice.display?.end();
+          this.#voice.out.endDrawing();
           restoreCursor(machine.streams.stderr);
         }
         machine.endNow(status);
@@ -105,7 +106,7 @@ class Run {
     if (status === 0) {
       for (const line of overviewLines(specs, out)) out.line(line);
     } else {
-      for (const line of overviewLines(specs, messages)) messages.raw(line);
+      for (const line of overviewLines(specs, messages)) messages.page(line);
       if (this.#voice.manner.json) {
         const hint = "armdb help lists the commands";
         messages.object(failureObject(new ArmdbError("usage", "There is no command", { hint })));

@@ -1,11 +1,14 @@
 // Builds what a run says things with (output, messages, colours, the display) from the common options. Built twice: first
 // from a tolerant look at argv, so that even a usage error comes out as asked, then from the options that hold.
 
+import { paceOf } from "./words/pace.ts";
 import type { ParsedArguments } from "./words/settled.ts";
-import { createDisplay, type Display } from "./surface/display.ts";
+import { createDisplay, type Display, type WatchTerminal } from "./surface/display.ts";
+import { glyphsOf } from "./surface/glyphs.ts";
 import { createMessages, type ProcessMessages } from "./surface/messages.ts";
 import { createOutput, type FlushedOutput } from "./surface/output.ts";
 import { createPalette, showsColor } from "./surface/palette.ts";
+import type { Pace } from "./surface/schedule.ts";
 import type { Sink } from "./surface/streams.ts";
 import { loadPrompts } from "./surface/terminal.ts";
 
@@ -18,6 +21,7 @@ export interface Streams {
   readonly stdinIsTerminal: boolean;
   readonly journal: boolean;
   readonly env: Environment;
+  readonly watchTerminal: WatchTerminal;
   /** Monotonic ms of this thread. */
   nowMs(): number;
   wallMs(): number;
@@ -30,6 +34,7 @@ export interface Manner {
   readonly verbose: boolean;
   readonly color: string;
   readonly logFormat: "text" | "json";
+  readonly pace: Pace;
 }
 
 export interface Voice {
@@ -47,6 +52,7 @@ export function mannerOf(args: ParsedArguments): Manner {
     verbose: args.flag("verbose"),
     color: args.text("color") ?? "auto",
     logFormat: args.text("log-format") === "json" ? "json" : "text",
+    pace: args.has("progress") ? paceOf(args) : null,
   };
 }
 
@@ -68,21 +74,23 @@ export function guessManner(argv: readonly string[], env: Environment): Manner {
     verbose: words.includes("--verbose") || words.includes("-v") || isOn(env["ARMDB_VERBOSE"]),
     color,
     logFormat: format === "json" ? "json" : "text",
+    pace: null,
   };
 }
 
 /** `stop` ends a question that is open. */
 export function createVoice(streams: Streams, manner: Manner, stop: AbortSignal): Voice {
-  const { stdout, stderr, env } = streams;
+  const { stdout, stderr, env, watchTerminal } = streams;
   const styledOut = showsColor({ choice: manner.color, env, isTerminal: stdout.isTerminal });
   const styledErr = showsColor({ choice: manner.color, env, isTerminal: stderr.isTerminal });
   const canDraw = stderr.isTerminal && env["TERM"] !== "dumb";
-  const display = canDraw ? createDisplay(stderr) : null;
+  const display = canDraw ? createDisplay(stderr, watchTerminal) : null;
   const out = createOutput({
     sink: stdout,
     palette: createPalette(styledOut),
     styled: styledOut,
     display: stdout.isTerminal ? display : null,
+    watchTerminal,
   });
   const canAsk = canPrompt(streams);
   const messages = createMessages({
@@ -94,6 +102,8 @@ export function createVoice(streams: Streams, manner: Manner, stop: AbortSignal)
     format: manner.logFormat,
     json: manner.json,
     journal: streams.journal,
+    glyphs: glyphsOf(env),
+    pace: manner.pace,
     confirm: canAsk ? (question) => confirm(question, display, stop) : null,
     nowMs: () => streams.nowMs(),
     wallMs: () => streams.wallMs(),

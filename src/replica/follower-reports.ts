@@ -8,7 +8,7 @@ import { DIVERGED_LISTED_MAX } from "../limits.ts";
 import type { AppliedBatch } from "./apply/batch-applier.ts";
 import type { ScanJudge } from "./apply/scan-judge.ts";
 import type { Connection } from "./connection.ts";
-import type { FollowerSettings, ShardSnapshot } from "./follower-types.ts";
+import type { FollowerReport, FollowerSettings, ShardSnapshot } from "./follower-types.ts";
 import type { Report } from "./machine/actions.ts";
 import { NO_PROGRESS, progressOf } from "./machine/shown.ts";
 import type { ShardState } from "./machine/types.ts";
@@ -25,6 +25,8 @@ export interface ReportTools {
   /** A frame came on the main connection; more often than anything is sent. */
   heard(atMs: number): void;
 }
+
+type CaughtUp = Extract<FollowerReport, { kind: "caught-up" }>;
 
 /** What a snapshot is made of, as it stands. */
 export interface ShardNow {
@@ -50,6 +52,9 @@ export class FollowerReports {
   #divergedUntold = 0;
   /** Of the last whole scan: what its report adds to the machine's. */
   #lastScan = { scanned: 0n, taken: 0 };
+  #healedBefore = 0;
+  /** Of a scan beside the stream: told when it is known which of its slots the stream brings by itself. */
+  #waiting: CaughtUp | null = null;
 
   constructor(
     { shard, saved }: Pick<FollowerSettings, "shard" | "saved">,
@@ -104,6 +109,8 @@ export class FollowerReports {
   }
 
   scanBegan(connection: Connection): void {
+    this.#tellWaiting();
+    this.#healedBefore = this.counts.healed;
     this.counts.scanBegan();
     this.counts.scanned = 0;
     this.heard(connection, null);
@@ -204,11 +211,7 @@ export class FollowerReports {
         return this.log("debug", `a whole scan is owed: ${report.why}`);
       case "log":
         if (report.level === "warn") this.counts.lastError = report.text;
-        return this.log(
-          report.level,
-          report.text,
-          report.heldUpMs === undefined ? {} : { heldUpMs: report.heldUpMs },
-        );
+        return this.#send({ ...report, shard: this.#shard });
     }
   }
 
@@ -220,19 +223,36 @@ export class FollowerReports {
     const { scanned, taken } = this.#lastScan;
     const { last } = this.#now().state;
     const sinceMs = scan === "first" ? (this.#firstDialAtMs ?? 0) : null;
-    this.#send({
-      kind: "caught-up",
-      shard: this.#shard,
-      scanned,
-      applied: BigInt(taken),
-      healed: scan === "beside" ? BigInt(taken) : 0n,
-      why,
+    const report: CaughtUp = {
+      ...{
+        kind: "caught-up",
+        shard: this.#shard,
+        scanned,
+        applied: BigInt(taken),
+        healed: 0n,
+        why,
+      },
       tookMs: sinceMs === null ? tookMs : (last?.caughtUpAtMs ?? 0) - sinceMs,
-    });
+    };
+    if (scan === "beside" && taken > 0) this.#waiting = report;
+    else this.#send(report);
     this.snapshot();
   }
 
+  /** So many slots of the last scan may still come by the stream. */
+  healing(left: number): void {
+    if (left === 0) this.#tellWaiting();
+  }
+
+  #tellWaiting(): void {
+    if (this.#waiting === null) return;
+    const healed = BigInt(this.counts.healed - this.#healedBefore);
+    this.#send({ ...this.#waiting, healed });
+    this.#waiting = null;
+  }
+
   ended(error: PlainError | null): void {
+    this.#tellWaiting();
     if (error !== null) this.counts.lastError = error.message;
     this.snapshot();
     const unclean = this.#now().body?.unclean ?? null;

@@ -4,7 +4,7 @@
 import type { PlainError } from "../errors.ts";
 import type { SavedShard } from "./machine/inputs.ts";
 import type { OwedShown, Progress, ScanShown } from "./machine/shown.ts";
-import type { ScanWhy, StateWord } from "./machine/types.ts";
+import type { Role, ScanWhy, StateWord } from "./machine/types.ts";
 import type { Geometry } from "../store/geometry.ts";
 import type { NewFileOwner } from "../store/ownership.ts";
 import type { ProtocolVersion } from "../wire/messages.ts";
@@ -162,6 +162,8 @@ export type FollowerReport =
       readonly shard: number | null;
       readonly level: "debug" | "info" | "warn";
       readonly text: string;
+      /** Why that connection is not there. */
+      readonly reasonOf?: Role;
       /** Of being held up: for how long. */
       readonly heldUpMs?: number;
     }

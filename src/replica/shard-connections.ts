@@ -57,7 +57,8 @@ export class ShardConnections implements ConnectionOwner<Connection> {
   settleHealed(): boolean {
     const { reports, clock } = this.#options;
     reports.counts.healed += this.#healed.settle(clock.nowMs());
-    return this.#healed.isWaiting;
+    reports.healing(this.#healed.waiting);
+    return this.#healed.waiting > 0;
   }
 
   // ---- what the machine asks for ----

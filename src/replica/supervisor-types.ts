@@ -5,6 +5,7 @@ import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Net } from "../io/net.ts";
 import type { ReplicaTarget } from "../store/replica-dir.ts";
+import type { ProtocolVersion } from "../wire/messages.ts";
 import type { FollowerReport, FollowerSettings } from "./follower-types.ts";
 import type { StartShard } from "./threads/start-shard.ts";
 
@@ -30,6 +31,8 @@ export interface SupervisorOptions {
   /** Takes the directory's lock; called once, before anything is written. */
   readonly lock: () => void;
   readonly reported: (report: FollowerReport) => void;
+  /** The first ShardInfo of this run fitted. */
+  readonly learned?: (protocol: ProtocolVersion) => void;
   /** Every shard has caught up and is durable. */
   readonly allReady: () => void;
   /** Every shard is over; the first error, by shard number, or null. */

@@ -209,6 +209,7 @@ export class Supervisor {
 
   /** A ShardInfo that fits. The first of a new directory: the other shards can start, and need not try the protocols again. */
   #learned(info: ShardInfo, protocol: ProtocolVersion): void {
+    if (!this.#hasFitted) this.#options.learned?.(protocol);
     this.#hasFitted = true;
     this.#protocol = protocol;
     if (this.#geometry !== null || this.#stopping) return;

@@ -12,6 +12,11 @@ const WHYS: Readonly<Record<string, string>> = {
   calendar: "it was time for one",
 };
 
+/** A scan that comes by itself, again and again: no news, unless it found something. */
+export function isRoutine(why: string): boolean {
+  return why === "calendar" || why === "settle";
+}
+
 /** A word that is not known, from another version, stands for itself. */
 export function scanWhyText(why: string): string {
   return Object.hasOwn(WHYS, why) ? (WHYS[why] ?? why) : why;

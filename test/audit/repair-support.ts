@@ -27,7 +27,7 @@ import { realDisk } from "../../src/io/real-disk.ts";
 import { realNet } from "../../src/io/sockets.ts";
 import { realClock, realRandom } from "../../src/io/time.ts";
 import { viewOf } from "../../src/bytes.ts";
-import { plainOutput } from "../support/plain-output.ts";
+import { plainMessages, plainOutput } from "../support/plain-output.ts";
 import { type FixtureName, type FixtureState, fixtureDirectory } from "../serve/fixtures.ts";
 import type { ManualClock } from "../support/manual-clock.ts";
 
@@ -224,14 +224,13 @@ function contextOf(
   const say = (level: string) => (text: string) => void said.push(`${level}: ${text}`);
   const { confirm } = around;
   const messages: Messages = {
-    isTerminal: false,
+    ...plainMessages,
     columns: 100,
     palette: plain,
     debug: say("debug"),
     info: say("info"),
     warn: say("warn"),
     error: say("error"),
-    progress: () => ({ update: () => {}, stop: () => {} }),
     confirm:
       confirm === undefined
         ? null

@@ -5,6 +5,7 @@ import { type Machine, runArmdb } from "../../src/cli/run.ts";
 import type { StopControl } from "../../src/cli/signals.ts";
 import type { Sink } from "../../src/cli/surface/streams.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
+import { withoutTimes } from "../support/line-times.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { MemoryNet } from "../support/memory-net.ts";
 
@@ -60,6 +61,7 @@ export interface FakeMachineOptions {
 export interface FinishedRun {
   readonly status: number;
   readonly stdout: string;
+  /** Without the times of its lines. */
   readonly stderr: string;
   /** Statuses with which the run would have ended the process at once. */
   readonly endedNow: readonly number[];
@@ -87,6 +89,7 @@ export function fakeMachine(
       stdinIsTerminal: false,
       journal: false,
       env: { HOME: "/home/somebody", ...options.env },
+      watchTerminal: () => () => {},
       nowMs: () => 0,
       wallMs: () => 1_800_000_000_000,
     },
@@ -112,5 +115,5 @@ export async function runFake(
 ): Promise<FinishedRun> {
   const { machine, stdout, stderr, endedNow } = fakeMachine(argv, options);
   const status = await runArmdb(machine);
-  return { status, stdout: stdout.text, stderr: stderr.text, endedNow };
+  return { status, stdout: stdout.text, stderr: withoutTimes(stderr.text), endedNow };
 }

@@ -1,6 +1,7 @@
 // stderr: levels, formats, the journal.
 
 import { describe, expect, test } from "bun:test";
+import { glyphsOf } from "../../src/cli/surface/glyphs.ts";
 import { createMessages, type MessagesOptions } from "../../src/cli/surface/messages.ts";
 import { createPalette } from "../../src/cli/surface/palette.ts";
 import { MemorySink } from "./fake-machine.ts";
@@ -15,6 +16,8 @@ function messagesOf(sink: MemorySink, more: Partial<MessagesOptions> = {}) {
     format: "text",
     json: false,
     journal: false,
+    glyphs: glyphsOf({ LANG: "C.UTF-8" }),
+    pace: null,
     confirm: null,
     nowMs: () => 0,
     wallMs: () => 1_800_000_000_000,
@@ -38,7 +41,24 @@ describe("Messages", () => {
   ] as const)("at level %s say %j", (level, lines) => {
     const sink = new MemorySink();
     sayAll(messagesOf(sink, { level }));
-    expect(sink.lines).toEqual([...lines]);
+    expect(sink.lines).toEqual(lines.map((line) => `2027-01-15T08:00:00Z ${line}`));
+  });
+
+  test("have no time on a terminal, and each of several lines has it elsewhere", () => {
+    const terminal = new MemorySink(true);
+    messagesOf(terminal).warn("w");
+    expect(terminal.text).toBe("warning: w\n");
+    const sink = new MemorySink();
+    const messages = messagesOf(sink);
+    messages.raw("armdb: one\ntwo");
+    messages.page("a line of help");
+    messages.object({ type: "error" });
+    expect(sink.lines).toEqual([
+      "2027-01-15T08:00:00Z armdb: one",
+      "2027-01-15T08:00:00Z two",
+      "a line of help",
+      '{"type":"error"}',
+    ]);
   });
 
   test("as JSON are one object a line with time and level", () => {
@@ -50,7 +70,7 @@ describe("Messages", () => {
     ]);
   });
 
-  test("to the journal begin with syslog's level", () => {
+  test("to the journal begin with syslog's level, and not with a time of ours", () => {
     const sink = new MemorySink();
     sayAll(messagesOf(sink, { journal: true, level: "debug" }));
     expect(sink.lines).toEqual(["<7>d", "<6>i", "<4>warning: w", "<3>error: e"]);

@@ -63,9 +63,9 @@ test.each([
   expect(formatDuration(durationMs)).toBe(text);
 });
 
-test("formatShare() is 100% at the end only", () => {
-  expect(formatShare(999_999, 1_000_000)).toBe("99%");
-  expect(formatShare(1_000_000, 1_000_000)).toBe("100%");
+test("formatShare() is 100 % at the end only", () => {
+  expect(formatShare(999_999, 1_000_000)).toBe("99 %");
+  expect(formatShare(1_000_000, 1_000_000)).toBe("100 %");
   expect(formatShare(5, 0)).toBe("");
 });
 

@@ -1,13 +1,18 @@
 // stdout: bursts, closed pipes, full disks, hostile text.
 
 import { describe, expect, test } from "bun:test";
-import { createDisplay } from "../../src/cli/surface/display.ts";
 import { createOutput } from "../../src/cli/surface/output.ts";
 import { createPalette } from "../../src/cli/surface/palette.ts";
 import { MemorySink } from "./fake-machine.ts";
 
 function outputOf(sink: MemorySink, styled = false) {
-  return createOutput({ sink, palette: createPalette(styled), styled, display: null });
+  return createOutput({
+    sink,
+    palette: createPalette(styled),
+    styled,
+    display: null,
+    watchTerminal: () => () => {},
+  });
 }
 
 describe("an Output", () => {
@@ -76,37 +81,5 @@ describe("an Output", () => {
     const styled = new MemorySink(true);
     outputOf(styled, true).line("\x1b[31mx\x1b[2J");
     expect(styled.text).toBe("\x1b[31mx\\x1b[2J\n");
-  });
-
-  test("makes the display step aside", () => {
-    const sink = new MemorySink(true);
-    const display = createDisplay(sink);
-    display.draw(["working"]);
-    sink.text = "";
-    const palette = createPalette(false);
-    createOutput({ sink, palette, styled: false, display }).line("a result");
-    expect(sink.text).toBe("\x1b[1A\r\x1b[Ja result\n\x1b[?25l\x1b[Jworking\n");
-  });
-});
-
-describe("a Display", () => {
-  test("draws over what it drew and gives the cursor back", () => {
-    const sink = new MemorySink(true);
-    const display = createDisplay(sink);
-    display.draw(["a", "b"]);
-    display.draw(["c"]);
-    display.end();
-    expect(sink.text).toBe(
-      "\x1b[?25l\x1b[Ja\nb\n\x1b[?25l\x1b[2A\r\x1b[Jc\n\x1b[1A\r\x1b[J\x1b[?25h",
-    );
-  });
-
-  test("writes nothing at all when nothing was drawn", () => {
-    const sink = new MemorySink(true);
-    const display = createDisplay(sink);
-    display.hide();
-    display.show();
-    display.end();
-    expect(sink.text).toBe("");
   });
 });

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import type { ProgressRow } from "../../src/cli/surface/surface.ts";
 import { createDisplay } from "../../src/cli/surface/display.ts";
+import { glyphsOf } from "../../src/cli/surface/glyphs.ts";
 import { createMessages } from "../../src/cli/surface/messages.ts";
 import { createPalette } from "../../src/cli/surface/palette.ts";
 import {
@@ -10,8 +11,11 @@ import {
   progressLine,
   progressScreen,
 } from "../../src/cli/surface/progress.ts";
+import type { Pace } from "../../src/cli/surface/schedule.ts";
+import { screenLines } from "../../src/cli/surface/progress-screen.ts";
 import { RateMeter } from "../../src/cli/surface/rate.ts";
-import { MemorySink } from "./fake-machine.ts";
+import { withoutTimes } from "../support/line-times.ts";
+import { MemorySink, runFake } from "./fake-machine.ts";
 
 const PLAIN = createPalette(false);
 
@@ -35,6 +39,12 @@ function facts(rows: readonly ProgressRow[], more: Partial<ProgressFacts> = {}):
   };
 }
 
+/** What a terminal of that size shows. */
+function linesOf(of: ProgressFacts, columns: number, rows: number, env = { LANG: "C.UTF-8" }) {
+  const style = { columns, rows, palette: PLAIN, glyphs: glyphsOf(env) };
+  return screenLines(progressScreen(of), style);
+}
+
 describe("progressScreen()", () => {
   const rows = [
     row(0, 500_000, 1_000_000),
@@ -43,7 +53,7 @@ describe("progressScreen()", () => {
   ];
 
   test.each([40, 80, 132])("at %d columns", (columns) => {
-    const lines = progressScreen(facts(rows), columns, 24, PLAIN);
+    const lines = linesOf(facts(rows), columns, 24);
     expect(lines.join("\n")).toMatchSnapshot();
   });
 
@@ -51,7 +61,7 @@ describe("progressScreen()", () => {
     const many = Array.from({ length: 255 }, (_, shard) => row(shard, shard * 1e6, 255e6));
     for (const columns of [20, 21, 30, 47, 64, 80, 200]) {
       for (const screenRows of [4, 10, 24]) {
-        const lines = progressScreen(facts(many), columns, screenRows, PLAIN);
+        const lines = linesOf(facts(many), columns, screenRows);
         expect(lines.length).toBeLessThan(Math.max(screenRows, 4));
         for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThan(columns);
       }
@@ -60,15 +70,27 @@ describe("progressScreen()", () => {
 
   test("shows what is not finished first when not all rows fit", () => {
     const many = Array.from({ length: 30 }, (_, shard) => row(shard, shard < 20 ? 10 : 5, 10));
-    const text = progressScreen(facts(many), 80, 12, PLAIN).join("\n");
+    const text = linesOf(facts(many), 80, 12).join("\n");
     expect(text).toContain("shard 20");
     expect(text).not.toContain("shard 0 ");
     expect(text).toContain("and 22 more");
   });
 
+  test.each([
+    [{ LC_ALL: "C", LANG: "de_DE.UTF-8" }, false],
+    [{}, false],
+    [{ LANG: "C.UTF-8", TERM: "vt100" }, false],
+    [{ LC_ALL: "", LC_CTYPE: "en_US.utf8", LANG: "C", TERM: "xterm-256color" }, true],
+  ] as const)("has signs that are not ASCII only where they can be shown: %j", (env, isWide) => {
+    const text = linesOf(facts(rows), 80, 24, { LANG: "C", ...env }).join("\n");
+    // biome-ignore lint: control characters are ASCII too
+    expect(/[^\x00-\x7f]/.test(text)).toBe(isWide);
+    if (!isWide) expect(text).toContain("##......");
+  });
+
   test("escapes foreign labels", () => {
     const hostile = { ...row(0, 1, 2), label: "\x1b[2J", state: "a\nb" };
-    const text = progressScreen(facts([hostile]), 80, 24, PLAIN).join("\n");
+    const text = linesOf(facts([hostile]), 80, 24).join("\n");
     expect(text).toContain("\\x1b[2J");
     expect(text).toContain("a\\nb");
   });
@@ -77,14 +99,20 @@ describe("progressScreen()", () => {
 test("progressLine() says all in one line", () => {
   const rows = [row(0, 500_000, 1_000_000), row(1, 1_000_000, 1_000_000, "live")];
   expect(progressLine(facts(rows))).toBe(
-    "catch-up: 75%, 1,500,000 of 2,000,000 slots, 150 k slots/s, 34 s left; 1 scanning, 1 live",
+    "catch-up: 75 %, 1,500,000 of 2,000,000 slots, 150 k slots/s, 34 s left; 1 scanning, 1 live",
   );
 });
 
 /** Drives a progress through the messages for `durationMs`, an update a second. */
-function drive(sink: MemorySink, durationMs: number, format: "text" | "json", json = false) {
+function drive(
+  sink: MemorySink,
+  durationMs: number,
+  format: "text" | "json",
+  json = false,
+  pace: Pace = null,
+) {
   let nowMs = 0;
-  const display = sink.isTerminal ? createDisplay(sink) : null;
+  const display = sink.isTerminal ? createDisplay(sink, () => () => {}) : null;
   const messages = createMessages({
     sink,
     palette: PLAIN,
@@ -94,6 +122,8 @@ function drive(sink: MemorySink, durationMs: number, format: "text" | "json", js
     format,
     json,
     journal: false,
+    glyphs: glyphsOf({ LANG: "C.UTF-8" }),
+    pace,
     confirm: null,
     nowMs: () => nowMs,
     wallMs: () => 0,
@@ -104,45 +134,69 @@ function drive(sink: MemorySink, durationMs: number, format: "text" | "json", js
 }
 
 describe("off a terminal", () => {
-  test("comes a plain line every 5 s, later every 30 s, without escape codes", () => {
+  test("comes a plain line after 5, 10, 20, 40, 60 s, then each minute, without escape codes", () => {
     const sink = new MemorySink();
     drive(sink, 180_000, "text");
-    // 12 in the first minute, then one each 30 s.
-    expect(sink.lines.length).toBe(16);
+    expect(sink.lines.length).toBe(7);
     expect(sink.text).not.toContain("\x1b");
-    expect(sink.lines[0]).toBe(
-      "verify: 0%, 5,000 of 1,000,000 slots, 1 k slots/s, 16 m 35 s left; 1 scanning",
+    expect(withoutTimes(sink.lines[0] ?? "")).toBe(
+      "verify: 0 %, 5,000 of 1,000,000 slots, 1 k slots/s, 16 m 35 s left; 1 scanning",
     );
   });
 
   test.each([
     ["json", false],
     ["text", true],
-  ] as const)("come objects with log format %s and json %p", (format, json) => {
+  ] as const)("comes an object each 5 s with log format %s and json %p", (format, json) => {
     const sink = new MemorySink();
-    drive(sink, 6000, format, json);
-    expect(sink.lines.map((line) => JSON.parse(line))).toEqual([
-      {
-        schema: 1,
-        type: "progress",
-        title: "verify",
-        unit: "slots",
-        done: "5000",
-        total: "1000000",
-        perSecond: 1000,
-        leftMs: 995_000,
-        ms: 5000,
-        rows: [{ label: "shard 0", state: "scanning", done: "5000", total: "1000000" }],
-      },
-    ]);
+    drive(sink, 16_000, format, json);
+    const objects = sink.lines.map((line) => JSON.parse(line));
+    expect(objects[0]).toEqual({
+      schema: 1,
+      type: "progress",
+      title: "verify",
+      unit: "slots",
+      done: "5000",
+      total: "1000000",
+      perSecond: 1000,
+      leftMs: 995_000,
+      ms: 5000,
+      rows: [{ label: "shard 0", state: "scanning", done: "5000", total: "1000000" }],
+    });
+    expect(objects.map(({ ms }) => ms)).toEqual([5_000, 10_000, 15_000]);
   });
 });
 
-test("on a terminal rows are drawn in place and removed at the end", () => {
-  const sink = new MemorySink(true);
-  drive(sink, 3000, "text");
-  expect(sink.text).toContain("\x1b[2A\r\x1b[J");
-  expect(sink.text.endsWith("\x1b[2A\r\x1b[J\x1b[?25h")).toBe(true);
+describe("--progress", () => {
+  test.each([true, false])("off tells nothing, on a terminal (%p) neither", (isTerminal) => {
+    const sink = new MemorySink(isTerminal);
+    drive(sink, 180_000, "text", false, "off");
+    expect(sink.text).toBe("");
+  });
+
+  test("with a time tells so often, and draws on a terminal as ever", () => {
+    const sink = new MemorySink();
+    drive(sink, 180_000, "text", false, { everyMs: 30_000 });
+    expect(sink.lines).toHaveLength(6);
+    const terminal = new MemorySink(true);
+    drive(terminal, 10_000, "text", false, { everyMs: 30_000 });
+    expect(terminal.text).toContain("verify");
+  });
+
+  test("is a time above 0, or off, from wherever it comes", async () => {
+    for (const given of [["--progress", "0"], ["--progress=soon"]]) {
+      const { status, stderr } = await runFake(["verify", "nowhere", ...given]);
+      expect([status, stderr]).toEqual([2, expect.stringContaining("--progress")]);
+    }
+    for (const text of ["off", "500ms", "2m"]) {
+      const { status } = await runFake(["verify", "nowhere"], { env: { ARMDB_PROGRESS: text } });
+      expect(status).toBe(10);
+    }
+    const config = await runFake(["config", "repair", "--json"], {
+      env: { ARMDB_PROGRESS: "10s" },
+    });
+    expect(config.stdout).toContain("ARMDB_PROGRESS");
+  });
 });
 
 describe("RateMeter", () => {

@@ -73,7 +73,13 @@ async function talk(answers: readonly Answer[]) {
   const clock = new ManualClock();
   const net = new MemoryNet(clock);
   const person = new Person(answers);
-  const out = createOutput({ sink, palette: createPalette(false), styled: false, display: null });
+  const out = createOutput({
+    sink,
+    palette: createPalette(false),
+    styled: false,
+    display: null,
+    watchTerminal: () => () => {},
+  });
   const stop = new AbortController().signal;
   const status = setUpFollower({ out, disk: realDisk, net, clock, stop, prompts: person });
   // Nobody listens: the refusal comes with the clock's next step.

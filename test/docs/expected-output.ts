@@ -1,5 +1,7 @@
 // Holds the output that a document shows against the output that came: numbers, hexadecimal digits and paths may differ, and
-// lines may break elsewhere; a line `...` stands for anything.
+// lines may break elsewhere; a line `...` stands for anything. A document shows what a terminal does: no times of lines.
+
+import { withoutTimes } from "../support/line-times.ts";
 
 /** The parts of the shown output that the real one does not have, in words that can be compared. */
 export function missingParts(shown: string, real: string, dir: string): readonly string[] {
@@ -11,7 +13,7 @@ export function missingParts(shown: string, real: string, dir: string): readonly
 }
 
 function comparable(text: string, dir: string): string {
-  return text
+  return withoutTimes(text)
     .replaceAll(`${dir}/root`, "")
     .replaceAll(`${dir}/`, "")
     .replace(/\b(0x)?[0-9a-f]{8,}\b/g, "HEX")

@@ -71,7 +71,8 @@ describe.if(oracleAvailable())("replicate outlives its leader", () => {
           const follower = await stage.follower(first.address, dir);
           const load = first.rate(10_000, 30, 2, KEYS).catch(() => null);
           const from = follower.mark;
-          await follower.line({ type: "progress" }, from);
+          // Somewhere in the load.
+          await Bun.sleep(1_000);
           await first.kill();
           await load;
           await follower.line({ type: "shard", shard: 0, state: "waiting" }, from);

@@ -168,7 +168,7 @@ describe("a first copy that ends by", () => {
       await using proxy = await Proxy.start(leaderPort, { toFollower });
       const dir = temp.fresh("copy");
       await using follower = Armdb.replicate(proxy.address, dir);
-      await follower.line({ type: "progress" });
+      await follower.line({ type: "shard", state: "scanning" });
       await interrupted(follower);
       expect((await verified(dir)).status).toBe(10);
       proxy.plan = {};

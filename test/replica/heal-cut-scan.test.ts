@@ -11,7 +11,17 @@ const LIMIT_MS = 120_000;
 const RECORDS = 60_000;
 const ONE_SHARD = { shards: 1, prefixBits: 0, key: 8, value: 16, growStep: 100_000 };
 /** Some seconds for a whole scan; the first second of it comes at once. */
-const SLOW = ["--once", "--limit-rate", "500KB", "--window", "0", "--timeout", "3s"];
+const SLOW = [
+  "--once",
+  "--limit-rate",
+  "500KB",
+  "--window",
+  "0",
+  "--timeout",
+  "3s",
+  "--progress",
+  "250ms",
+];
 
 /** Waits until each shard's scan has come so far. */
 async function scanned(follower: Armdb, shardCount: number, least: number): Promise<void> {

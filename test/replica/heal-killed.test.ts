@@ -12,7 +12,7 @@ const OPTIONS = ["--poll", "1s", "--resync", "2s"];
 const KILLS = 8;
 const MOMENTS: readonly LineMatch[] = [
   { type: "shard", state: "scanning" },
-  { type: "progress" },
+  ({ type, state }) => type === "shard" && (state === "live" || state === "polling"),
   { type: "caught-up" },
   { type: "ready" },
 ];

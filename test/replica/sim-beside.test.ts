@@ -2,6 +2,7 @@
 // whichever comes first, and only what stays different is called so.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { SimFollower } from "../support/sim-follower.ts";
 import { SimStage } from "../support/sim-stage.ts";
 
 // Simulated time is quick; a busy machine is not.
@@ -22,6 +23,11 @@ function live() {
 
 function states(follower: { states(): string[] }): string | undefined {
   return follower.states().at(-1);
+}
+
+/** What each whole scan is said to have healed. */
+function healedOf(follower: SimFollower): bigint[] {
+  return follower.reportsOf("caught-up").map(({ healed }) => healed);
 }
 
 describe("a scan beside the stream", () => {
@@ -48,8 +54,10 @@ describe("a scan beside the stream", () => {
       for (let slot = 0; slot < 50; slot++) stage.leader.put(0, slot, 2);
     };
     stage.until("a second scan", () => scans() === 2, 2 * RESYNC_MS);
+    expect(healedOf(follower)).toHaveLength(1);
     stage.clock.advance(10_000);
     expect(follower.shard().healedTotal).toBe(0);
+    expect(healedOf(follower)).toEqual([0n, 0n]);
     stage.expectEqual();
   });
 
@@ -61,6 +69,7 @@ describe("a scan beside the stream", () => {
     expect(follower.shard().healedTotal).toBe(0);
     stage.clock.advance(6_000);
     expect(follower.shard().healedTotal).toBe(50);
+    expect(healedOf(follower)).toEqual([0n, 50n]);
   });
 
   test("calls a slot diverged at the second look, keeps ours, and takes it back when it is explained", () => {

@@ -9,6 +9,7 @@ import { TempRoot } from "../support/temp.ts";
 
 const LIMIT_MS = 150_000;
 const NOTICED_MS = 20_000;
+const EACH_SECOND = ["--progress", "1s"];
 
 describe.if(networkSpaces())("a leader whose machine is gone during a silent scan", () => {
   test(
@@ -24,10 +25,15 @@ describe.if(networkSpaces())("a leader whose machine is gone during a silent sca
         stdout: "pipe",
       });
       const { port } = JSON.parse(await firstLine(leader.stdout)) as { port: number };
-      await using follower = Armdb.replicate(`127.0.0.1:${port}`, temp.fresh("replica"), [], {
-        launcher: inside,
-        limitMs: LIMIT_MS,
-      });
+      await using follower = Armdb.replicate(
+        `127.0.0.1:${port}`,
+        temp.fresh("replica"),
+        EACH_SECOND,
+        {
+          launcher: inside,
+          limitMs: LIMIT_MS,
+        },
+      );
       await follower.line({ type: "shard", state: "scanning" });
       // Longer than any deadline for a frame: 15 s.
       for (let second = 0; second < 18; second++) {

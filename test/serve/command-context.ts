@@ -6,7 +6,7 @@ import type { ParsedArguments } from "../../src/cli/words/settled.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { realNet } from "../../src/io/sockets.ts";
 import { realClock, realRandom } from "../../src/io/time.ts";
-import { plainOutput } from "../support/plain-output.ts";
+import { plainMessages, plainOutput } from "../support/plain-output.ts";
 
 const same = (text: string) => text;
 const plain: Palette = { bold: same, dim: same, red: same, green: same, yellow: same, cyan: same };
@@ -87,14 +87,13 @@ export class CommandRun {
       this.#wake();
     };
     return {
-      isTerminal: false,
+      ...plainMessages,
       columns: 80,
       palette: plain,
       debug: say("debug"),
       info: say("info"),
       warn: say("warn"),
       error: say("error"),
-      progress: () => ({ update: () => {}, stop: () => {} }),
       confirm: null,
     };
   }
@@ -109,6 +108,8 @@ function argumentsOf(
     return typeof value === "string" ? value : null;
   };
   return {
+    has: (name) => name in options,
+    isOff: () => false,
     argument: (name) => positionals[name] ?? null,
     isGiven: (name) => options[name] !== undefined,
     flag: (name) => options[name] === true,

@@ -4,6 +4,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { openNoticeSocket, type NoticeSocket } from "../../src/io/notify.ts";
 import { managerWishes, ServiceNotices } from "../../src/status/service-notices.ts";
+import { statusLine } from "../../src/status/status-line.ts";
 import type { StatusDocument } from "../../src/status/status-types.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { TempRoot } from "../support/temp.ts";
@@ -51,6 +52,43 @@ class Stage implements NoticeSocket {
     return this.sent.flatMap((text) => text.split("\n"));
   }
 }
+
+describe("a follower in one line", () => {
+  const waiting = { state: "waiting", caughtUp: false } as const;
+  const lineOf = (...snapshots: readonly (Parameters<typeof viewOf>[0] | null)[]) =>
+    statusLine(documentOf(snapshots.map((snapshot, shard) => viewOf(snapshot, { shard }))));
+
+  test("is starting until a shard has said anything", () => {
+    expect(lineOf()).toBe("starting");
+    expect(lineOf(null, null)).toBe("starting");
+    expect(lineOf(null, { state: "connecting" })).toStartWith("behind: 0 of 2 shards live");
+  });
+
+  test("says why it waits, without the time of the next try and without a leader's own words", () => {
+    const activity = "nothing listens at db1:7400; again in 2.3 s";
+    expect(lineOf({ ...waiting, activity })).toBe("waiting: nothing listens at db1:7400");
+    const said = "the leader says: x\nWATCHDOG=1; again in 2.3 s";
+    expect(lineOf({ ...waiting, activity: said })).toBe(
+      "behind: 0 of 1 shards live, 1 waiting, lag 2.0 s",
+    );
+    const odd = "an odd\nreason; again in 2.3 s";
+    expect(lineOf({ ...waiting, activity: odd })).toBe("waiting: an odd reason");
+  });
+
+  test("says how far a scan is, and for how long at most", () => {
+    const scan = {
+      ...({ link: 1, kind: "first", why: "first", phase: "scanning" } as const),
+      ...{ ms: 60_000, slot: 25_999 },
+    };
+    const scanning = { state: "scanning" as const, scan, slots: 1_000_000, shownAtMs: NOW_MS };
+    expect(lineOf({ ...scanning, scanned: 13_000, occupied: 13_000 })).toContain(
+      ", catch-up 2.6 %, 217 records/s, 37 m left",
+    );
+    expect(lineOf({ ...scanning, scanned: 26_000, occupied: 26_000 })).toContain(
+      ", catch-up 2.6 %, 433 records/s, at most 37 m left",
+    );
+  });
+});
 
 describe("the service manager", () => {
   test("is told the status at once, and again only when it changes", () => {

@@ -126,12 +126,12 @@ describe("what is owed, scanned and saved", () => {
   };
 
   test("is told as of now, not as of the last report", () => {
-    const told = viewOf({ owed, scan, scanned: 500, shownAtMs: NOW_MS - 700 });
+    const told = viewOf({ owed, scan, scanned: 100, shownAtMs: NOW_MS - 700 });
     expect(documentOf([told]).shards[0]).toMatchObject({
       owed: { why: "loss", sinceMs: 1_700, heldUntilMs: WALL_MS + 60_000 },
       scan: { kind: "beside", why: "loss", phase: "scanning", ms: 2_700, slot: 249 },
-      // 250 of 1000 slots in 2 s; 500 records.
-      catchUp: { share: 0.25, recordsPerSecond: 250, leftMs: 6_000 },
+      // 250 of 1000 slots in 2 s; 100 records.
+      catchUp: { share: 0.25, recordsPerSecond: 50, leftMs: 6_000, leftIsMost: false },
     });
   });
 
@@ -144,16 +144,45 @@ describe("what is owed, scanned and saved", () => {
   });
 
   test("of all shards: by slots, as fast as together and as long as the slowest", () => {
-    const small = viewOf({ slots: 1_000, scan, scanned: 500 });
-    const large = viewOf({ shard: 1, slots: 9_000, scan: { ...scan, slot: 899 }, scanned: 700 });
+    const small = viewOf({ slots: 1_000, scan, scanned: 100 });
+    const large = viewOf({ shard: 1, slots: 9_000, scan: { ...scan, slot: 899 }, scanned: 500 });
     expect(documentOf([small, large]).catchUp).toEqual({
       share: 0.115,
-      recordsPerSecond: 600,
+      recordsPerSecond: 300,
       leftMs: 18_000,
+      leftIsMost: false,
     });
-    // Shards that do not scan are all there.
+    // Shards that have scanned are all there.
     expect(documentOf([small, viewOf({ shard: 1 })]).catchUp?.share).toBe(0.625);
     expect(documentOf([viewOf()]).catchUp).toBeNull();
+  });
+
+  test("of all shards counts those whose turn has not come, also where nothing is known of them", () => {
+    const small = viewOf({ slots: 1_000, scan, scanned: 100 });
+    const later = viewOf({ shard: 1, slots: 0, scansDone: 0, state: "connecting" });
+    const starting = viewOf(null, { shard: 2 });
+    // A quarter of one of three shards in 2 s.
+    expect(documentOf([small, later, starting]).catchUp).toEqual({
+      share: 0.0833,
+      recordsPerSecond: 50,
+      leftMs: 22_000,
+      leftIsMost: false,
+    });
+  });
+
+  test("has a time left that is the most it can be where the records so far lie without gaps", () => {
+    const of = (scanned: number, occupied: number) =>
+      documentOf([viewOf({ scan, scanned, occupied })]).shards[0]?.catchUp;
+    expect(of(250, 250)).toMatchObject({ share: 0.25, leftMs: 6_000, leftIsMost: true });
+    // 300 were here before: a leader that fills the lowest free slot first has about as many.
+    expect(of(250, 300)).toEqual({
+      share: 0.25,
+      recordsPerSecond: 125,
+      leftMs: 400,
+      leftIsMost: false,
+    });
+    expect(of(125, 300)).toMatchObject({ leftMs: 6_000 });
+    expect(of(125, 300)?.leftIsMost).toBe(false);
   });
 
   test("complete is true when all shards are, false when one is not, else not known", () => {

@@ -2,6 +2,7 @@
 // reached. The program is that of program.ts: the executable the gate names, else the source.
 
 import { ArmdbLines, type Line, type LineMatch } from "./armdb-lines.ts";
+import { withoutTimes } from "./line-times.ts";
 import { programEnv, programWords } from "./program.ts";
 
 export type { Line, LineMatch } from "./armdb-lines.ts";
@@ -21,7 +22,7 @@ export interface ArmdbRun {
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly lines: readonly Line[];
-  /** All of stdout and of stderr. */
+  /** All of stdout, and of stderr without the times of its lines. */
   readonly stdout: string;
   readonly stderr: string;
   /** The error object of stderr, with --json (cli.md: Exit codes). */
@@ -80,8 +81,9 @@ export class Armdb implements AsyncDisposable {
     return this.#output.lines.length;
   }
 
+  /** So far, without the times of its lines. */
   get stderr(): string {
-    return this.#stderr;
+    return withoutTimes(this.#stderr);
   }
 
   /** The first line from `from` on that matches; an error when the program ends or the time is out before. */
@@ -114,7 +116,7 @@ export class Armdb implements AsyncDisposable {
       signal: this.#child.signalCode as NodeJS.Signals | null,
       lines,
       stdout: this.#stdout,
-      stderr: this.#stderr,
+      stderr: this.stderr,
       error: errors.at(-1) ?? null,
     };
   }

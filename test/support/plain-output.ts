@@ -1,6 +1,6 @@
-// What an Output of a test answers that is not about what it holds: no terminal, and a reader that stays.
+// What an Output and Messages of a test answer that are not about that: no terminal, and a reader that stays.
 
-import type { Output } from "../../src/cli/surface/surface.ts";
+import type { Messages, Output } from "../../src/cli/surface/surface.ts";
 
 export const plainOutput: Pick<Output, "rows" | "drawing" | "whenClosed"> = {
   rows: 24,
@@ -8,4 +8,17 @@ export const plainOutput: Pick<Output, "rows" | "drawing" | "whenClosed"> = {
     throw new Error("nothing is drawn off a terminal");
   },
   whenClosed: () => {},
+};
+
+/** And of the Messages of a test: progress that nobody looks at. */
+export const plainMessages: Pick<Messages, "isTerminal" | "progress" | "telling"> = {
+  isTerminal: false,
+  progress: () => ({ update: () => {}, stop: () => {} }),
+  telling: () => ({
+    isDrawn: false,
+    begin: () => {},
+    isDue: () => false,
+    tell: () => {},
+    end: () => {},
+  }),
 };

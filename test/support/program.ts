@@ -2,6 +2,7 @@
 // or on a pseudo-terminal that remembers its screen's text. The environment is empty but for PATH, and its home is not there.
 
 import { resolve } from "node:path";
+import { withoutTimes } from "./line-times.ts";
 
 /** The words that start armdb. */
 export function programWords(): readonly string[] {
@@ -24,6 +25,7 @@ export interface ProgramOptions {
 export interface ProgramResult {
   readonly status: number | null;
   readonly stdout: string;
+  /** Without the times of its lines. */
   readonly stderr: string;
 }
 
@@ -45,7 +47,7 @@ export async function runProgram(
   });
   const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
   await child.exited;
-  return { status: child.exitCode, stdout, stderr };
+  return { status: child.exitCode, stdout, stderr: withoutTimes(stderr) };
 }
 
 /** armdb on a pseudo-terminal. */

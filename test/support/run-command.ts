@@ -11,7 +11,7 @@ import type { Disk } from "../../src/io/disk.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { realNet } from "../../src/io/sockets.ts";
 import { realClock, realRandom } from "../../src/io/time.ts";
-import { plainOutput } from "./plain-output.ts";
+import { plainMessages, plainOutput } from "./plain-output.ts";
 
 export interface RunOptions {
   readonly disk?: Disk;
@@ -105,7 +105,7 @@ function captureOutput(lines: string[], documents: unknown[], options: RunOption
 function captureMessages(messages: string[], options: RunOptions): Messages {
   const say = (level: string) => (text: string) => void messages.push(`${level}: ${text}`);
   return {
-    isTerminal: false,
+    ...plainMessages,
     columns: options.columns ?? 100,
     palette: PLAIN_PALETTE,
     debug: say("debug"),

@@ -34,6 +34,11 @@ export interface SimFollowerOptions {
   readonly observe?: (message: ShardMessage) => void;
   /** Sees each report at the moment at which it is told outside. */
   readonly told?: (report: FollowerReport) => void;
+  /** Hears what the program shows; reports are then not kept. */
+  readonly shown?: {
+    reported(report: FollowerReport, supervisor: Supervisor): void;
+    allReady(supervisor: Supervisor): void;
+  };
 }
 
 const SETTINGS: Omit<SharedSettings, "port"> = {
@@ -81,11 +86,13 @@ export class SimFollower {
       connectionsPerDay: options.connectionsPerDay === undefined ? 1000 : options.connectionsPerDay,
       lock: options.lock ?? (() => {}),
       reported: (report) => {
-        this.reports.push(report);
         options.told?.(report);
+        if (options.shown === undefined) this.reports.push(report);
+        else options.shown.reported(report, this.supervisor);
       },
       allReady: () => {
         this.ready = true;
+        options.shown?.allReady(this.supervisor);
         if (options.settings?.once === true) this.supervisor.stop();
       },
       allEnded: (error) => {

@@ -158,6 +158,8 @@ export class SimLeaderLink {
     this.#phase = "caught-up";
     this.#send(encodeCaughtUp({ shardId: this.#shardId, totalScanned: BigInt(this.#scanned) }));
     this.#heartbeatAtMs = this.#clock.nowMs() + this.#leader.periodMs();
+    const { complains } = this.#leader;
+    if (complains !== null) this.#after(complains.afterMs, () => this.#refuse(complains.text()));
     if (this.#shard.streaming !== this) return;
     // What ran ahead of the scan lies unread.
     this.#unread = this.#credit;

@@ -12,6 +12,7 @@ import { ArmdbError } from "../../errors.ts";
 import { type Address, formatAddress, parseAddress } from "../../io/address.ts";
 import { lineSockets } from "../../io/unix-socket.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
+import { PROGRESS_OPTION } from "../words/pace.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { escapeText } from "../surface/escape.ts";
 import { compareDocument, differenceLine, summaryLines } from "../render/compare.ts";
@@ -52,6 +53,7 @@ const spec: CommandSpec = {
       summary: "the pause between rounds",
     },
     { name: "shard", kind: "integer", value: "N", summary: "only this shard" },
+    PROGRESS_OPTION,
   ],
   examples: [
     { command: "armdb compare ./replica db1:7400", explains: "is the replica the leader's copy?" },

@@ -10,6 +10,7 @@ import { slotSizeOf } from "../../format/slot.ts";
 import { SHARDS_MAX, SLOT_BYTES_MAX } from "../../limits.ts";
 import { requireWholeCopy } from "../../store/whole-copy.ts";
 import type { Context } from "../command.ts";
+import { PROGRESS_OPTION } from "../words/pace.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { escapeText } from "../surface/escape.ts";
 
@@ -88,6 +89,7 @@ export const repairSpec: CommandSpec = {
         "although another process has files of DIR open, they changed since (--undo), or the first copy into DIR2 has not ended (--from)",
       commandLineOnly: true,
     },
+    PROGRESS_OPTION,
   ],
   examples: [
     { command: "armdb repair ./replica", explains: "what would be done; writes nothing" },

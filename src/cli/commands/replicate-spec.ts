@@ -1,5 +1,6 @@
 // The table row of `armdb replicate`: arguments, options, examples, exit codes (cli.md: replicate).
 
+import { PROGRESS_OPTION } from "../words/pace.ts";
 import type { CommandSpec } from "../words/spec.ts";
 
 export const replicateSpec: CommandSpec = {
@@ -111,6 +112,7 @@ export const replicateSpec: CommandSpec = {
       summary: "follow although another process has files of DIR open for writing",
       commandLineOnly: true,
     },
+    PROGRESS_OPTION,
   ],
   examples: [
     {

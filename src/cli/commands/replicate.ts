@@ -18,16 +18,17 @@ import { type HeldLock, takeLock } from "../../store/lock.ts";
 import { lookAtTarget, type ReplicaTarget } from "../../store/replica-dir.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
 import { formatCount } from "../surface/numbers.ts";
-import { FollowDisplay } from "../render/follow-display.ts";
+import { FollowDisplay, type FollowDisplayOptions } from "../render/follow-display.ts";
 import { FollowerFace, type FollowerPlace } from "./follower-services.ts";
 import { divergedSlots, endStatus } from "./follower-end.ts";
 import { progressLimitMs } from "./progress-limit.ts";
+import { paceOf } from "../words/pace.ts";
 import { replicateSpec } from "./replicate-spec.ts";
 
 export const replicateCommand: Command = { spec: replicateSpec, run };
 
 async function run(context: Context): Promise<number> {
-  const { args, disk, messages } = context;
+  const { args, disk } = context;
   const leader = leaderOf(args.argument("LEADER"));
   const dir = args.text("data");
   if (dir === null) {
@@ -43,11 +44,6 @@ async function run(context: Context): Promise<number> {
   const target = lookAtTarget(disk, dir);
   refuseForeign(context, dir, target);
   const once = args.flag("once");
-  if (once) {
-    messages.warn(
-      "--once takes the leader's live stream for the time of the scan; a leader before 0.2.0 has only one to give until it restarts",
-    );
-  }
   let held: HeldLock | null = null;
   try {
     return await follow(context, { ...leader, ...bounds, dir, once, target }, (lock) => {
@@ -75,12 +71,13 @@ function follow(
   following: Following,
   locked: (lock: HeldLock) => void,
 ): Promise<number> {
-  const { args, clock, disk, net } = context;
+  const { clock, disk, net } = context;
   const { dir, once, target, connectionsPerDay } = following;
   const isNew = target.kind === "new";
-  const display = new FollowDisplay(context, { leader: args.argument("LEADER") ?? "", dir, once });
   const threads = new ShardThreads();
   return new Promise((resolve, reject) => {
+    const shardCount = () => supervisor.geometry?.shardCount ?? null;
+    const display = new FollowDisplay(context, displayOptions(context, following, shardCount));
     let timedOut: string | null = null;
     let finished = false;
     const supervisor = new Supervisor({
@@ -93,6 +90,7 @@ function follow(
         face.locked();
       },
       reported: (report) => display.reported(report, () => supervisor.snapshots),
+      learned: (protocol) => display.learned(protocol),
       allReady: () => {
         display.ready(divergedSlots(supervisor));
         face.ready();
@@ -146,6 +144,17 @@ function ofThisProcess(
     startThread: threads.start,
     startingMax: 2 * availableParallelism(),
     refusal: (shards) => refuseLimits(shards, processLimits()),
+  };
+}
+
+function displayOptions(
+  { args }: Context,
+  { dir, once }: Following,
+  shardCount: () => number | null,
+): FollowDisplayOptions {
+  return {
+    ...{ leader: args.argument("LEADER") ?? "", dir, once, sync: syncOf(args), shardCount },
+    ...{ pace: paceOf(args), isVerbose: args.flag("verbose") },
   };
 }
 

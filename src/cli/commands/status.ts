@@ -97,15 +97,18 @@ async function watch(context: Context, around: StatusSurroundings, dir: string):
       if (json) out.json(document);
       else if (display === null) out.line(plainLine(document));
       else {
-        shown = linesOf(context, document, dir);
-        display.draw(screenOf(shown, out.columns, out.rows));
+        const draw = () => {
+          shown = linesOf(context, document, dir);
+          return screenOf(shown, out.columns, out.rows);
+        };
+        display.draw(draw);
       }
       if (!out.closed) await pause(context, intervalMs);
     }
   } finally {
     display?.end();
-    // What was last seen stays on the screen.
-    for (const line of shown) out.line(line);
+    // What was last seen stays on the screen, as much of it as fits.
+    for (const line of screenOf(shown, out.columns, out.rows)) out.line(line);
   }
   return stop.aborted ? signalStatus(stop.reason) : status;
 }

@@ -7,6 +7,7 @@ import { type VerifyReport, verifyDirectory } from "../../audit/verify.ts";
 import { ArmdbError } from "../../errors.ts";
 import type { Disk } from "../../io/disk.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
+import { PROGRESS_OPTION } from "../words/pace.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { progressRow, requiredArgument } from "./audit-arguments.ts";
 import { goOnCommand } from "../render/copy.ts";
@@ -44,6 +45,7 @@ const spec: CommandSpec = {
       summary:
         "threads; one a processor when not given. One with no shard left helps with the others",
     },
+    PROGRESS_OPTION,
   ],
   examples: [
     { command: "armdb verify /var/lib/app/db", explains: "everything" },

@@ -1,45 +1,71 @@
 // What people and scripts see of a running follower: a row per shard on a terminal, plain lines elsewhere, NDJSON with --json
 // (cli.md: replicate). Shows what is reported and decides nothing.
 
-import type { DivergedSlot, FollowerReport, ShardSnapshot } from "../../replica/follower-types.ts";
+import type {
+  DivergedSlot,
+  FollowerReport,
+  ShardSnapshot,
+  SyncPolicy,
+} from "../../replica/follower-types.ts";
 import { differenceHere, divergedText, type DivergedWord } from "../../status/diverged-words.ts";
-import { rescanText } from "../../status/scan-words.ts";
 import type { Context } from "../command.ts";
-import type { Progress, ProgressRow } from "../surface/surface.ts";
 import { escapeText } from "../surface/escape.ts";
-import { formatCount, formatDuration } from "../surface/numbers.ts";
-
-/** Less than the second between two snapshots of a live shard, so that one that comes early does not wait for the next. */
-const JSON_PROGRESS_INTERVAL_MS = 900;
+import { type Pace, Schedule } from "../surface/schedule.ts";
+import { FollowLog } from "./follow-log.ts";
+import { FollowProgress, followObject, isScanning } from "./follow-progress.ts";
 
 /** Diverged slots that are named in a line. */
 const DIVERGED_SHOWN = 10;
 
+const ONCE_TAKES_STREAM =
+  "This leader (0.1.x) gives its live stream once per run, and --once uses it up. " +
+  "Restart the leader before a permanent follower starts.";
+
 /** What the display needs of a command's surroundings. */
 export type FollowDisplayContext = Pick<Context, "messages" | "json" | "out" | "clock">;
 
+export interface FollowDisplayOptions {
+  readonly leader: string;
+  readonly dir: string;
+  readonly once: boolean;
+  readonly sync: SyncPolicy;
+  /** `--progress`. */
+  readonly pace: Pace;
+  /** -v. */
+  readonly isVerbose: boolean;
+  /** Null until the leader has said how many there are. */
+  shardCount(): number | null;
+}
+
 export class FollowDisplay {
   readonly #context: FollowDisplayContext;
-  readonly #leader: string;
-  readonly #dir: string;
-  readonly #once: boolean;
-  readonly #progress: Progress | null;
-  #progressAtMs = 0;
+  readonly #options: FollowDisplayOptions;
+  readonly #log: FollowLog;
+  /** Null with --json: then progress goes to stdout. */
+  readonly #progress: FollowProgress | null;
+  readonly #objects: Schedule;
+  readonly #scanning = new Set<number>();
   #closed = false;
   /** Shards that ended without an error and are not closed clean, by the reason. */
   readonly #unclean = new Map<string, number[]>();
 
-  constructor(
-    context: FollowDisplayContext,
-    options: { readonly leader: string; readonly dir: string; readonly once: boolean },
-  ) {
+  constructor(context: FollowDisplayContext, options: FollowDisplayOptions) {
+    const { messages, clock, json } = context;
+    const { leader, dir, isVerbose, sync, pace } = options;
     this.#context = context;
-    this.#leader = options.leader;
-    this.#dir = options.dir;
-    this.#once = options.once;
-    const what = `Following ${escapeText(options.leader)} into ${escapeText(options.dir)}`;
-    context.messages.info(what);
-    this.#progress = context.json ? null : context.messages.progress("replicate");
+    this.#options = options;
+    messages.info(`Following ${escapeText(leader)} into ${escapeText(dir)}`);
+    const shardCount = () => this.#shardCount;
+    this.#log = new FollowLog({ messages, clock, isVerbose, shardCount });
+    const nowMs = () => clock.nowMs();
+    this.#progress = json
+      ? null
+      : new FollowProgress({ telling: messages.telling(), sync, nowMs, shardCount });
+    this.#objects = new Schedule(pace, "objects", clock.nowMs());
+  }
+
+  get #shardCount(): number {
+    return this.#options.shardCount() ?? 1;
   }
 
   /** Shows one report; `snapshots` gives the last of every shard: with many shards not to be asked for each report. */
@@ -60,38 +86,24 @@ export class FollowDisplay {
     const { messages } = this.#context;
     switch (report.kind) {
       case "snapshot":
-        this.#progress?.update(snapshots().map(rowOf));
+        this.#log.snapshot(report.snapshot);
+        this.#progress?.update(report.snapshot, snapshots);
         return;
       case "state":
         messages.debug(`shard ${report.shard}: ${report.state}, ${escapeText(report.detail)}`);
         return;
-      case "caught-up": {
-        if (report.why !== "first") {
-          const text = rescanText(report.why, Number(report.applied), Number(report.healed));
-          messages.info(`shard ${report.shard}: ${text}`);
-          return;
-        }
-        const scanned = formatCount(Number(report.scanned));
-        const applied = formatCount(Number(report.applied));
-        const took = formatDuration(report.tookMs);
-        messages.info(
-          `shard ${report.shard}: caught up, ${scanned} slots scanned, ${applied} applied, ${took}`,
-        );
-        return;
-      }
+      case "caught-up":
+        return this.#log.whole(report);
       case "log":
-        messages[report.level](
-          `${report.shard === null ? "" : `shard ${report.shard}: `}${escapeText(report.text)}`,
-        );
-        return;
+        return this.#log.log(report);
       case "diverged": {
-        const words = report.slots.map(wordOf);
-        const text = divergedText(words, report.total, DIVERGED_SHOWN);
-        messages.warn(
-          `shard ${report.shard}: ${text}${text.endsWith("...") ? "" : "."} ` +
-            `Try: armdb compare ${escapeText(this.#dir)} ${escapeText(this.#leader)}; --accept-leader takes the leader's records`,
+        const text = divergedText(report.slots.map(wordOf), report.total, DIVERGED_SHOWN);
+        const { dir, leader } = this.#options;
+        return this.#log.diverged(
+          report.shard,
+          `${text}${text.endsWith("...") ? "" : "."} ` +
+            `Try: armdb compare ${escapeText(dir)} ${escapeText(leader)}; --accept-leader takes the leader's records`,
         );
-        return;
       }
       case "ready":
       case "leader-restarted":
@@ -101,7 +113,7 @@ export class FollowDisplay {
   }
 
   #asJson(report: FollowerReport, snapshots: () => readonly ShardSnapshot[]): void {
-    const { out, clock } = this.#context;
+    const { out } = this.#context;
     switch (report.kind) {
       case "state":
         out.json({
@@ -133,23 +145,8 @@ export class FollowDisplay {
           slots: report.slots.map((slot) => ({ ...slot, kind: wordOf(slot).kind })),
         });
         return;
-      case "snapshot": {
-        const nowMs = clock.nowMs();
-        if (nowMs - this.#progressAtMs < JSON_PROGRESS_INTERVAL_MS) return;
-        this.#progressAtMs = nowMs;
-        const shards = snapshots().map(
-          ({ shard, state, scanned, slots, occupied, appliedTotal }) => ({
-            shard,
-            state,
-            scanned: String(scanned ?? 0),
-            slots: slots ?? 0,
-            occupied: occupied ?? 0,
-            appliedTotal: String(appliedTotal ?? 0),
-          }),
-        );
-        out.json({ schema: 1, type: "progress", shards });
-        return;
-      }
+      case "snapshot":
+        return this.#progressObject(report.snapshot, snapshots);
       case "ended":
         if (report.error !== null) {
           const { code, message, hint } = report.error;
@@ -170,11 +167,29 @@ export class FollowDisplay {
     }
   }
 
+  /** While a scan runs. */
+  #progressObject({ shard, scan }: ShardSnapshot, snapshots: () => readonly ShardSnapshot[]): void {
+    const { out, clock } = this.#context;
+    const nowMs = clock.nowMs();
+    if (isScanning(scan) && this.#scanning.size === 0) this.#objects.begin(nowMs);
+    if (isScanning(scan)) this.#scanning.add(shard);
+    else this.#scanning.delete(shard);
+    if (this.#scanning.size === 0 || !this.#objects.isDue(nowMs)) return;
+    out.json(followObject(snapshots(), this.#shardCount));
+  }
+
+  /** The leader has answered, and speaks that. */
+  learned(protocol: 1 | 2): void {
+    if (protocol === 1 && this.#options.once) this.#context.messages.warn(ONCE_TAKES_STREAM);
+  }
+
   /** Every shard has caught up and is durable. With --once what differs for good is left to the last line. */
   ready(divergedSlots: number): void {
     const { messages, out, json } = this.#context;
+    this.#log.ready();
+    this.#progress?.ready();
     if (json) out.json({ schema: 1, type: "ready" });
-    if (!this.#once) {
+    if (!this.#options.once) {
       messages.info(
         "Every shard has caught up and is durable; following. Ctrl-C stops in good order",
       );
@@ -182,6 +197,7 @@ export class FollowDisplay {
   }
 
   stopping(): void {
+    this.#log.ending();
     this.#context.messages.debug("closing every shard in good order");
   }
 
@@ -201,7 +217,8 @@ export class FollowDisplay {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#progress?.stop();
+    this.#log.ending();
+    this.#progress?.end();
   }
 }
 
@@ -226,16 +243,4 @@ function stopText(unclean: ReadonlyMap<string, readonly number[]>, isIncomplete:
 /** In the words of compare. */
 function wordOf({ slot, here, there }: DivergedSlot): DivergedWord {
   return { slot, kind: differenceHere(here, there) };
-}
-
-/** By the last slot of a scan: its records may lie anywhere in the shard. */
-function rowOf({ shard, state, scan, slots, occupied }: ShardSnapshot): ProgressRow {
-  const total = slots ?? 0;
-  return {
-    label: `shard ${shard}`,
-    state,
-    done: scan === null ? (occupied ?? 0) : scan.phase === "confirming" ? total : scan.slot + 1,
-    total: scan === null ? 0 : total,
-    unit: "slots",
-  };
 }

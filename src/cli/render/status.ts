@@ -1,15 +1,9 @@
 // A follower's status for people: a verdict, a line a shard, what is wrong, and what to do next. Used by commands/status.ts and
 // for SIGUSR1. Pure. Fits 80 columns; text of the leader is escaped.
 
-import type {
-  ShardStatus,
-  SlotWord,
-  StatusDocument,
-  StatusVerdict,
-} from "../../status/status-types.ts";
+import type { ShardStatus, StatusDocument, StatusVerdict } from "../../status/status-types.ts";
 import { goOnCommand } from "./copy.ts";
-import { divergedText } from "../../status/diverged-words.ts";
-import { scanWhyText } from "../../status/scan-words.ts";
+import { noteLines } from "./status-notes.ts";
 import { catchUpText } from "../../status/status-line.ts";
 import type { Palette } from "../surface/surface.ts";
 import { escapeText } from "../surface/escape.ts";
@@ -40,11 +34,6 @@ const COLUMNS: readonly Column[] = [
   { title: "diverged", align: "right" },
 ];
 
-/** Durable lag that is worth a word. */
-const DURABLE_LAG_SHOWN_MS = 1_000;
-/** Diverged slots that are listed by number; the others are in --json. */
-const DIVERGED_SHOWN = 5;
-
 export function statusLines(document: StatusDocument, style: StatusStyle): string[] {
   const lines = headLines(document, style);
   const shards = [...document.shards].sort(byNeed);
@@ -53,7 +42,7 @@ export function statusLines(document: StatusDocument, style: StatusStyle): strin
     const bold = (title: string) => style.palette.bold(title);
     lines.push("", ...tableLines(COLUMNS, rows, style.columns, bold));
   }
-  const notes = shards.flatMap((shard) => shardNotes(shard, document));
+  const notes = noteLines(document);
   if (document.saveError !== null) notes.push(escapeText(document.saveError));
   const more = [...notes, ...nextSteps(document, style.dir)];
   if (more.length > 0) lines.push("");
@@ -136,7 +125,7 @@ function byNeed(left: ShardStatus, right: ShardStatus): number {
 function processLine(document: StatusDocument): string {
   const { pid, upMs, protocol, connectionsToday, connectionsPerDay } = document;
   const parts = [
-    `PID ${pid ?? "?"}, up ${formatDuration(upMs ?? 0)}`,
+    `PID ${pid ?? "?"}, up ${formatDuration(Math.round((upMs ?? 0) / 1000) * 1000)}`,
     protocol === null ? "protocol not known yet" : `protocol ${protocol}`,
   ];
   if (protocol === 1) {
@@ -182,63 +171,6 @@ function rowOf(shard: ShardStatus, palette: Palette): string[] {
         ? palette.red(formatCount(diverged))
         : formatCount(diverged),
   ];
-}
-
-/** What there is to say of a shard besides its row. */
-function shardNotes(shard: ShardStatus, { running, atMs }: StatusDocument): string[] {
-  const { state, activity, lastError, durableLagMs, caughtUp, complete, owed, asOfMs } = shard;
-  const notes: string[] = [];
-  const name = `shard ${shard.shard}`;
-  if (state !== "live" && state !== "stopped" && activity !== null) {
-    const never = caughtUp === false ? " (it has never caught up)" : "";
-    notes.push(`${name}: ${escapeText(activity)}${never}`);
-  }
-  // The activity says the error already while it lasts.
-  if (lastError !== null && activity?.includes(lastError) !== true) {
-    notes.push(`${name}: last error: ${escapeText(lastError)}`);
-  }
-  if (durableLagMs !== null && durableLagMs >= DURABLE_LAG_SHOWN_MS) {
-    notes.push(`${name}: writes of ${formatDuration(durableLagMs)} ago are not durable yet`);
-  }
-  if (owed !== null) notes.push(`${name}: ${owedText(owed)}`);
-  if (complete === false) notes.push(`${name}: its first copy has not ended`);
-  // Where no follower runs, all of it is that old, and the second line says so.
-  if (asOfMs !== null && running) {
-    const age = formatDuration(Math.max(0, atMs - asOfMs));
-    notes.push(`${name}: what is said of its last scan was saved ${age} ago, by an earlier run`);
-  }
-  if ((shard.divergedSlots ?? 0) > 0) notes.push(`${name}: ${divergedNote(shard)}`);
-  return notes;
-}
-
-function owedText({ why, sinceMs, heldUntilMs }: NonNullable<ShardStatus["owed"]>): string {
-  const reason = escapeText(scanWhyText(why));
-  const held =
-    heldUntilMs === null
-      ? ""
-      : `; it waits for --leader-connections until ${formatTime(heldUntilMs)}`;
-  return `a whole scan has been due for ${formatDuration(sinceMs)} (${reason})${held}`;
-}
-
-/** The kinds with their numbers, and the first slots with both versions. */
-function divergedNote({ diverged, divergedSlots }: ShardStatus): string {
-  const total = Math.max(divergedSlots ?? 0, diverged.length);
-  const shown = diverged.slice(0, DIVERGED_SHOWN).map(slotText).join(", ");
-  return `${divergedText(diverged, total, 0)}${shown === "" ? "" : `: ${shown}`}${
-    total > DIVERGED_SHOWN && shown !== "" ? ", ..." : ""
-  }`;
-}
-
-/** `slot 0 is newer here (v2, leader v1)`. */
-function slotText({ slot, kind, here, there }: ShardStatus["diverged"][number]): string {
-  const word =
-    kind === "value" ? "has other bytes" : kind === "status" ? "has another status" : `is ${kind}`;
-  const leader = there === null ? "not at the leader" : `leader ${wordText(there)}`;
-  return `slot ${slot} ${word} here (${wordText(here)}, ${leader})`;
-}
-
-function wordText({ status, version }: SlotWord): string {
-  return `${status === "occupied" ? "" : `${escapeText(status)} `}v${version}`;
 }
 
 /** What to run next, by the verdict. */

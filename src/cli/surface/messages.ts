@@ -1,11 +1,16 @@
 // stderr for commands: levels, progress, questions, and the last words of a failed command. Text for people or, under
-// --log-format json, one object a line. Never a key's value: commands do not pass them here.
+// --log-format json, one object a line. Off a terminal each line of text begins with its time, but not in the journal, which
+// stamps lines itself. Never a key's value: commands do not pass them here.
 
-import type { Messages, Palette, Progress } from "./surface.ts";
+import type { Messages, Palette, Progress, Telling } from "./surface.ts";
 import type { Display } from "./display.ts";
 import { defuse, escapeJson } from "./escape.ts";
+import type { Glyphs } from "./glyphs.ts";
+import { formatStamp } from "./numbers.ts";
 import { createProgress } from "./progress.ts";
+import type { Pace } from "./schedule.ts";
 import type { Sink } from "./streams.ts";
+import { createTelling } from "./telling.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
 
@@ -21,6 +26,9 @@ export interface MessagesOptions {
   readonly json: boolean;
   /** True when the journal reads stderr: lines begin with `<4>`. */
   readonly journal: boolean;
+  readonly glyphs: Glyphs;
+  /** `--progress`. */
+  readonly pace: Pace;
   readonly confirm: ((question: string) => Promise<boolean>) | null;
   nowMs(): number;
   wallMs(): number;
@@ -29,8 +37,10 @@ export interface MessagesOptions {
 /** Messages, and what run.ts writes besides. */
 export interface ProcessMessages extends Messages {
   readonly format: "text" | "json";
-  /** Text as it is, for the several lines of an error. */
+  /** One of the several lines of an error, without a word in front. */
   raw(text: string): void;
+  /** A line of a page that is no message, as help: never with a time. */
+  page(text: string): void;
   /** One object on stderr. */
   object(document: unknown): void;
   /** What tells the reader of stderr that so many lines before were dropped. */
@@ -83,21 +93,29 @@ class SinkMessages implements ProcessMessages {
   }
 
   progress(title: string): Progress {
-    const { sink, display, palette, format, json, level } = this.#options;
+    return createProgress(title, this.telling(), () => this.#options.nowMs());
+  }
+
+  telling(): Telling {
+    const { sink, display, palette, glyphs, format, json, level, pace } = this.#options;
     const isQuiet = LEVELS.indexOf("info") < LEVELS.indexOf(level);
     const asObjects = format === "json" || (json && !sink.isTerminal);
-    return createProgress(title, {
-      display: isQuiet || format === "json" ? null : display,
-      palette,
+    return createTelling({
+      ...{ palette, glyphs, pace: isQuiet ? "off" : pace },
+      display: format === "json" ? null : display,
       columns: () => sink.columns(),
       rows: () => sink.rows(),
       nowMs: () => this.#options.nowMs(),
       line: (text) => this.info(text),
-      object: asObjects ? (document) => (isQuiet ? undefined : this.object(document)) : null,
+      object: asObjects ? (document) => this.object(document) : null,
     });
   }
 
   raw(text: string): void {
+    this.#write(this.#textLine(text));
+  }
+
+  page(text: string): void {
     this.#write(`${defuse(text, this.#options.styled)}\n`);
   }
 
@@ -116,19 +134,28 @@ class SinkMessages implements ProcessMessages {
   }
 
   #formatted(level: Level, message: string, shown: string): string {
-    const { format, journal, styled, wallMs } = this.#options;
+    const { format, journal, wallMs } = this.#options;
     if (format === "json") {
       const document = { schema: 1, type: "log", ms: wallMs(), level, message };
       return `${escapeJson(JSON.stringify(document))}\n`;
     }
     const prefix = journal ? `<${JOURNAL_LEVEL[level]}>` : "";
-    return `${defuse(`${prefix}${shown}`, styled)}\n`;
+    return this.#textLine(`${prefix}${shown}`);
+  }
+
+  /** With the time in front where nobody else tells it. */
+  #textLine(text: string): string {
+    const { styled, journal, sink, wallMs } = this.#options;
+    const lines = defuse(text, styled);
+    if (sink.isTerminal || journal) return `${lines}\n`;
+    const time = formatStamp(wallMs());
+    return `${time} ${lines.replaceAll("\n", `\n${time} `)}\n`;
   }
 
   /** A stderr that is gone or full is no reason to fail: there is nobody to tell. */
   #write(text: string): void {
-    this.#options.display?.hide();
-    this.#options.sink.write(text);
-    this.#options.display?.show();
+    const { display, sink } = this.#options;
+    if (display === null) sink.write(text);
+    else display.around(text, sink);
   }
 }

@@ -49,10 +49,10 @@ function pad(number: number): string {
   return number.toString().padStart(2, "0");
 }
 
-/** `45%`; never 100% before the end. */
+/** `45 %`; never 100 % before the end. */
 export function formatShare(done: number, total: number): string {
   if (total <= 0) return "";
-  return `${done >= total ? 100 : Math.min(99, Math.floor((done / total) * 100))}%`;
+  return `${done >= total ? 100 : Math.min(99, Math.floor((done / total) * 100))} %`;
 }
 
 /** `1 shard`, `3 shards`. */
@@ -64,4 +64,9 @@ export function formatCounted(count: number | bigint, singular: string, plural =
 export function formatTime(unixMs: number): string {
   if (!Number.isFinite(unixMs) || Math.abs(unixMs) > 8.64e15) return "an impossible time";
   return `${new Date(unixMs).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
+/** `2027-01-31T12:00:05Z` of unix ms: how a line of a log begins. */
+export function formatStamp(unixMs: number): string {
+  return `${new Date(unixMs).toISOString().slice(0, 19)}Z`;
 }

@@ -2,7 +2,7 @@
 // that went away sets `closed`, any other failure (a full disk behind `>`) is kept for the end of the command.
 
 import type { Drawing, Output, Palette } from "./surface.ts";
-import { createDisplay, type Display } from "./display.ts";
+import { createDisplay, type Display, type WatchTerminal } from "./display.ts";
 import { defuse, escapeJson } from "./escape.ts";
 import type { Sink } from "./streams.ts";
 
@@ -11,6 +11,8 @@ const BUFFER_CHARS_MAX = 64 * 1024;
 /** An Output that must be flushed before the process ends. */
 export interface FlushedOutput extends Output {
   flush(): void;
+  /** Takes off what is drawn in place. */
+  endDrawing(): void;
   /** The sink says that nobody reads any more, or that it can take no more. */
   ended(errno: string): void;
   /** The errno of a write that failed for another reason than a closed pipe. */
@@ -23,8 +25,9 @@ export interface OutputOptions {
   readonly palette: Palette;
   /** True when the palette writes colour sequences: only then may any pass. */
   readonly styled: boolean;
-  /** Steps aside while a line is written to the terminal it is drawn on. */
+  /** Of the terminal to which lines go: they are written above what is drawn there. */
   readonly display: Display | null;
+  readonly watchTerminal: WatchTerminal;
 }
 
 export function createOutput(options: OutputOptions): FlushedOutput {
@@ -37,6 +40,8 @@ class SinkOutput implements FlushedOutput {
   readonly #sink: Sink;
   readonly #styled: boolean;
   readonly #display: Display | null;
+  readonly #watchTerminal: WatchTerminal;
+  #drawing: Drawing | null = null;
   #buffer: string[] = [];
   #bufferedChars = 0;
   #closed = false;
@@ -49,6 +54,7 @@ class SinkOutput implements FlushedOutput {
     this.isTerminal = options.sink.isTerminal;
     this.#styled = options.styled;
     this.#display = options.display;
+    this.#watchTerminal = options.watchTerminal;
   }
 
   get columns(): number {
@@ -60,7 +66,12 @@ class SinkOutput implements FlushedOutput {
   }
 
   drawing(): Drawing {
-    return createDisplay(this.#sink);
+    this.#drawing ??= createDisplay(this.#sink, this.#watchTerminal);
+    return this.#drawing;
+  }
+
+  endDrawing(): void {
+    this.#drawing?.end();
   }
 
   get closed(): boolean {
@@ -88,9 +99,8 @@ class SinkOutput implements FlushedOutput {
     this.#buffer = [];
     this.#bufferedChars = 0;
     if (this.#closed) return;
-    this.#display?.hide();
-    const errno = this.#sink.write(text);
-    this.#display?.show();
+    const display = this.#display;
+    const errno = display === null ? this.#sink.write(text) : display.around(text, this.#sink);
     if (errno !== null) this.ended(errno);
   }
 

@@ -31,9 +31,48 @@ export interface Output {
 
 /** A few lines at the bottom of a terminal. */
 export interface Drawing {
-  /** Replaces the drawn lines. No line may be wider than the terminal. */
-  draw(lines: readonly string[]): void;
+  /** Replaces the drawn lines by those that are made, now and whenever the terminal changes. None may be wider than it. */
+  draw(make: () => readonly string[]): void;
   /** Removes the lines for good and gives the cursor back. Also right before the process ends. */
+  end(): void;
+}
+
+/** A row of a screen of progress. All text is safe already. */
+export interface ScreenRow {
+  readonly label: string;
+  readonly state: string;
+  readonly colour: Exclude<keyof Palette, "bold">;
+  /** 0 to 1; null: there is no bar, and the text stands in its place. */
+  readonly share: number | null;
+  readonly text: string;
+  /** When not all rows fit, the lower ones are shown. */
+  readonly rank: number;
+}
+
+export interface Screen {
+  readonly title: string;
+  /** What is said of the whole, the most important first: as many as fit. */
+  readonly parts: readonly string[];
+  readonly rows: readonly ScreenRow[];
+}
+
+/** What there is to tell of long work now; made only when it is told, in the form in which it is. */
+export interface Told {
+  /** Without colours. */
+  line(): string;
+  object(): unknown;
+  screen(): Screen;
+}
+
+/** Where progress is told, and when: drawn ten times a second on a terminal, elsewhere as --progress says. */
+export interface Telling {
+  readonly isDrawn: boolean;
+  /** Its times count from now. */
+  begin(): void;
+  /** Whether it is time; says so once for each time. */
+  isDue(): boolean;
+  tell(told: Told): void;
+  /** Takes off what is drawn. */
   end(): void;
 }
 
@@ -68,6 +107,7 @@ export interface Messages {
   warn(text: string): void;
   error(text: string): void;
   progress(title: string): Progress;
+  telling(): Telling;
   /** Only where both ends are a terminal and CI is not set; elsewhere null: the caller then demands `--yes`. */
   readonly confirm: ((question: string) => Promise<boolean>) | null;
 }

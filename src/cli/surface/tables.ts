@@ -53,8 +53,8 @@ function rowLine(table: readonly Column[], widths: readonly number[], cells: rea
   return parts.join(GAP).trimEnd();
 }
 
-/** Cuts text to `columns`, colours left whole, with `…` at the end of what was cut. */
-export function cutText(text: string, columns: number): string {
+/** Cuts text to `columns`, colours left whole, with a mark at the end of what was cut. */
+export function cutText(text: string, columns: number, mark = "…"): string {
   if (Bun.stringWidth(text) <= columns) return text;
   let kept = "";
   let width = 0;
@@ -70,7 +70,7 @@ export function cutText(text: string, columns: number): string {
     if (width > columns - 1) break;
     kept += piece;
   }
-  return `${kept}…${styled ? "\x1b[0m" : ""}`;
+  return `${kept}${mark}${styled ? "\x1b[0m" : ""}`;
 }
 
 /** Breaks a paragraph at spaces. A word longer than a line stands alone. */

@@ -7,6 +7,10 @@ import type { OptionValue } from "./values.ts";
 
 /** Values of arguments and options after precedence (flag, environment, file, default) and checks. */
 export interface ParsedArguments {
+  /** The command has such an option. */
+  has(name: string): boolean;
+  /** It is `off`. */
+  isOff(name: string): boolean;
   /** A positional argument, null when it is optional and absent. */
   argument(name: string): string | null;
   /** Somebody said it: it is not the default. */
@@ -43,6 +47,8 @@ export function createParsedArguments(
   const textsOf = (name: string) =>
     values(name, "text", "choice").flatMap((value) => (value.kind === "text" ? [value.text] : []));
   return {
+    has: (name) => resolved.some(({ option }) => option.name === name),
+    isOff: (name) => values(name, "rate", "duration", "integer", "text")[0]?.kind === "off",
     argument(name) {
       assert(positionals.has(name), `argument ${name} is in no table`);
       return positionals.get(name) ?? null;

@@ -14,9 +14,9 @@ export class HealedWatch {
   /** Slot to the time at which the scan took it, in order of time. */
   readonly #taken = new Map<number, number>();
 
-  /** Some slots' 5 s are not over. */
-  get isWaiting(): boolean {
-    return this.#taken.size > 0;
+  /** Slots whose 5 s are not over. */
+  get waiting(): number {
+    return this.#taken.size;
   }
 
   /** What a batch of the scan took. Past the bound it counts as healed at once; returns how many slots did. */

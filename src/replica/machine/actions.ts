@@ -15,8 +15,8 @@ export type Report =
   | Is<"ready", { protocol: ProtocolVersion }>
   /** A debt arose, or a stronger one joined it. */
   | Is<"owed", { why: OwedWhy }>
-  /** `heldUpMs` of being held up: for how long. */
-  | Is<"log", { level: "info" | "warn"; text: string; heldUpMs?: number }>;
+  /** `reasonOf`: why that connection is not there. `heldUpMs` of being held up: for how long. */
+  | Is<"log", { level: "info" | "warn"; text: string; reasonOf?: Role; heldUpMs?: number }>;
 
 export type Action =
   | Is<"ask", { request: number; protocol: ProtocolVersion }>
@@ -64,4 +64,9 @@ export interface Turn {
 
 export function log({ actions }: Turn, level: "info" | "warn", text: string): void {
   actions.push({ kind: "report", report: { kind: "log", level, text } });
+}
+
+/** Why a connection is not there: met again and again with the same words, it is no news. */
+export function logReason({ actions }: Turn, reasonOf: Role, text: string): void {
+  actions.push({ kind: "report", report: { kind: "log", level: "warn", text, reasonOf } });
 }

@@ -2,7 +2,7 @@
 // connection is past its own scan (owed.ts, payAtMs), and what befalls it never touches the main one: the debt stays,
 // and is tried again. Pure.
 
-import { log, type Turn } from "./actions.ts";
+import { logReason, type Turn } from "./actions.ts";
 import { accepted, ask, freePlace, giveUp } from "./connections.ts";
 import type { InputOf, LinkInput } from "./inputs.ts";
 import { troubleOf } from "./leader-trouble.ts";
@@ -70,7 +70,7 @@ function beginScan(
 
 /** It ended before its scan was whole: the debt waits for the next try. */
 function failed(state: ShardState, text: string, turn: Turn): ShardState {
-  log(turn, "warn", `scan beside the stream: ${text}`);
+  logReason(turn, "beside", `scan beside the stream: ${text}`);
   const { beside, pauses } = state;
   const { resting, pause } = backoff(pauses.beside, turn);
   const next = { ...state, beside: resting, pauses: { ...pauses, beside: pause } };

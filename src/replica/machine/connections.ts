@@ -3,7 +3,7 @@
 // Pure.
 
 import type { ProtocolVersion } from "../../wire/messages.ts";
-import { log, type Turn } from "./actions.ts";
+import { logReason, type Turn } from "./actions.ts";
 import type { InputOf } from "./inputs.ts";
 import type { Asking, Beside, Dialing, Held, Main, Role, ShardState } from "./types.ts";
 
@@ -23,7 +23,7 @@ export function answered(
   turn: Turn,
 ): Dialing | Asking {
   if (input.kind === "held") {
-    if (asking.held === null) log(turn, "warn", limitText(input));
+    if (asking.held === null) logReason(turn, role, limitText(input));
     return { ...asking, held: { untilMs: input.untilMs, limit: input.limit } };
   }
   const { request: link, protocol } = asking;

@@ -3,7 +3,7 @@
 // Pure.
 
 import type { PlainError } from "../../errors.ts";
-import { log, type Turn } from "./actions.ts";
+import { logReason, type Turn } from "./actions.ts";
 import { leaveBeside } from "./beside.ts";
 import { ask, freePlace, giveUp } from "./connections.ts";
 import type { ConnectionEnd } from "./inputs.ts";
@@ -126,7 +126,7 @@ function note(
   turn: Turn,
 ): ShardState {
   const { text } = trouble;
-  if (state.trouble?.text !== text) log(turn, "warn", text);
+  if (state.trouble?.text !== text) logReason(turn, "main", text);
   const stalled = trouble.kind === "retry" && trouble.stalled;
   const next = { ...state, trouble: { text, stalled } };
   if (trouble.kind === "incompatible") return next;

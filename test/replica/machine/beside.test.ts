@@ -60,7 +60,12 @@ describe("a scan beside the stream", () => {
   test("says why it failed, and owes no more than before where it had not begun", () => {
     const machine = asked(live(1)).granted(2).error("invalid shard_id", 2);
     const text = "scan beside the stream: the leader has no such shard";
-    expect(machine.reports.at(-1)).toEqual({ kind: "log", level: "warn", text });
+    expect(machine.reports.at(-1)).toEqual({
+      kind: "log",
+      level: "warn",
+      text,
+      reasonOf: "beside",
+    });
     expect(machine.state.owed?.why).toBe("asked");
   });
 

@@ -112,7 +112,12 @@ describe("a connection that ends", () => {
     pausesMs(machine, 3, () => machine.granted().ended());
     const logged = machine.reports.filter(({ kind }) => kind === "log");
     expect(logged).toEqual([
-      { kind: "log", level: "warn", text: LOST.kind === "lost" ? LOST.reason : "" },
+      {
+        kind: "log",
+        level: "warn",
+        text: LOST.kind === "lost" ? LOST.reason : "",
+        reasonOf: "main",
+      },
     ]);
   });
 });

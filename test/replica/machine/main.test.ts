@@ -18,7 +18,7 @@ describe("the main connection", () => {
     held();
     expect(machine.word).toBe("waiting");
     const text = "at the limit of --leader-connections (1000 a day); next try at 14:05";
-    const logged = { kind: "log", level: "warn", text } as const;
+    const logged = { kind: "log", level: "warn", text, reasonOf: "main" } as const;
     expect(machine.reports).toContainEqual(logged);
     held();
     expect(machine.reports.filter(({ kind }) => kind === "log")).toEqual([logged]);
