@@ -233,8 +233,10 @@ export class ShardFollower {
       const isSettling = this.#connections.settleHealed();
       this.#reports.snapshot();
       if (this.#tick === null) return;
-      const isIdle = !this.#hasMoved && !isSettling && this.#state.main.at === "streaming";
+      const isUnsynced = (this.#files.body?.store.oldestUnsyncedAtMs ?? null) !== null;
+      const isAwaited = this.#hasMoved || isSettling || isUnsynced;
       this.#hasMoved = false;
+      const isIdle = !isAwaited && this.#state.main.at === "streaming";
       this.#scheduleTick(isIdle ? TICK_IDLE_MS : TICK_MS);
     });
   }

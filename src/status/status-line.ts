@@ -11,7 +11,7 @@ import type { StatusDocument } from "./status-types.ts";
 export function statusLine(document: StatusDocument): string {
   const { shards, verdict } = document;
   if (verdict === "incomplete") return "stopped; the first copy is not complete";
-  if (!document.running) return `${verdict}: no follower runs`;
+  if (!document.running) return `${atRestText(document)}no follower runs`;
   if (shards.length === 0) return `${verdict}: no shard is known yet`;
   if (shards.every(({ silentMs, activity }) => silentMs === null || activity === "starting")) {
     return "starting";
@@ -31,6 +31,12 @@ export function statusLine(document: StatusDocument): string {
     ...(reason === null ? [] : [reason]),
   ];
   return `${verdict}: ${parts.filter((part) => part !== "").join(", ")}`;
+}
+
+function atRestText({ shards, verdict }: StatusDocument): string {
+  if (verdict !== "diverged") return `${verdict}: `;
+  const differ = shards.filter(({ divergedSlots }) => (divergedSlots ?? 0) > 0).length;
+  return `diverged: ${differ} of ${shards.length} shards ${differ === 1 ? "differs" : "differ"}, and `;
 }
 
 function lagText({ shards }: StatusDocument): string {

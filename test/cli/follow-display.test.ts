@@ -33,11 +33,14 @@ describe("a running follower with --json", () => {
     expect(lines).toHaveLength(3);
     expect(lines[0]).toEqual({
       ...{ schema: 1, type: "progress" },
-      catchUp: { share: 0.625, recordsPerSecond: 50, leftMs: 6_000 },
+      catchUp: { share: 0.625, recordsPerSecond: 50, leftMs: 6_000, leftIsMost: false },
       shards: [
         {
           ...{ shard: 0, state: "scanning", scanned: "100", slots: 1000, occupied: 600 },
-          ...{ appliedTotal: "5", catchUp: { share: 0.25, recordsPerSecond: 50, leftMs: 6_000 } },
+          ...{
+            appliedTotal: "5",
+            catchUp: { share: 0.25, recordsPerSecond: 50, leftMs: 6_000, leftIsMost: false },
+          },
         },
         {
           ...{ shard: 1, state: "live", scanned: "650", slots: 1000, occupied: 600 },

@@ -189,7 +189,7 @@ describe("status without a follower", () => {
     const watched = await runCommand(statusCommand, [copy.path, "--watch"], { closeAfterLines: 1 });
     expect([watched.status, watched.lines[0]]).toEqual([
       4,
-      expect.stringMatching(/ diverged: no follower runs$/),
+      expect.stringMatching(/ diverged: 1 of 2 shards differs, and no follower runs$/),
     ]);
     for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(80);
   });

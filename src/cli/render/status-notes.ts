@@ -16,7 +16,10 @@ const DIVERGED_SHOWN = 5;
 const AGAIN = /; again in [\d.]+ s/;
 
 /** What there is to say of the shards besides their rows: what holds for several is said once. */
-export function noteLines({ shards, atMs, running }: StatusDocument): string[] {
+export function noteLines(
+  shards: readonly ShardStatus[],
+  { atMs, running }: Pick<StatusDocument, "atMs" | "running">,
+): string[] {
   const notes = new Map<string, { readonly text: string; readonly shards: number[] }>();
   for (const shard of shards) {
     for (const text of shardNotes(shard, atMs, running)) {

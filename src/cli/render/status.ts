@@ -42,7 +42,7 @@ export function statusLines(document: StatusDocument, style: StatusStyle): strin
     const bold = (title: string) => style.palette.bold(title);
     lines.push("", ...tableLines(COLUMNS, rows, style.columns, bold));
   }
-  const notes = noteLines(document);
+  const notes = noteLines(shards, document);
   if (document.saveError !== null) notes.push(escapeText(document.saveError));
   const more = [...notes, ...nextSteps(document, style.dir)];
   if (more.length > 0) lines.push("");
