@@ -1,5 +1,5 @@
 // Runs the shards of one follower: starts a thread a shard, has the first one learn the geometry, makes the directory, keeps
-// the budget and the state file, and knows when all are ready or over. The threads are behind start-shard.ts.
+// the budget and the state file, and knows when all are ready or over.
 
 import { fromPlainError } from "../errors.ts";
 import { formatAddress } from "../io/address.ts";
