@@ -26,7 +26,7 @@ export function scanWhyText(why: string): string {
 export function rescanText(why: string, changed: number, healed: number): string {
   const slots = (count: number) =>
     `${count.toLocaleString("en-US")} ${count === 1 ? "slot" : "slots"}`;
-  const head = `rescan, because ${scanWhyText(why)}`;
+  const head = why === "asked" ? "rescan, asked by compare" : `rescan, because ${scanWhyText(why)}`;
   if (healed > 0) return `${head}: this scan repaired ${slots(healed)}`;
   // Where the stream began again with the scan, lost or just written cannot be told.
   return changed > 0

@@ -98,6 +98,9 @@ describe("a whole scan in the log", () => {
     expect(said({ why: "loss", applied: 1_500n, healed: 1_500n })).toEqual([
       "shard 1: rescan, because events may have been lost: this scan repaired 1,500 slots",
     ]);
+    expect(said({ why: "asked" })).toEqual([
+      "shard 1: rescan, asked by compare: nothing to repair",
+    ]);
     expect(said({ why: "reconnect", applied: 1n })).toEqual([
       "shard 1: rescan, because the connection was lost: 1 slot brought up to date",
     ]);

@@ -99,6 +99,11 @@ export class TerminalProgram {
     this.#child.terminal?.write(keys);
   }
 
+  /** The terminal has another size now. */
+  resize(columns: number, rows: number): void {
+    this.#child.terminal?.resize(columns, rows);
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
@@ -107,19 +112,20 @@ export class TerminalProgram {
   async until(wanted: string): Promise<void> {
     while (!this.plain.includes(wanted)) {
       if (this.#drained) throw new Error(`no "${wanted}" in ${JSON.stringify(this.text)}`);
-      await this.#change();
+      await this.change();
     }
   }
 
   /** Waits for the end and the last of the output; the status, or the name of the signal that ended it. */
   async ended(): Promise<number | string | null> {
     await this.#child.exited;
-    while (!this.#drained) await this.#change();
+    while (!this.#drained) await this.change();
     this.#child.terminal?.close();
     return this.#child.exitCode ?? this.#child.signalCode;
   }
 
-  #change(): Promise<void> {
+  /** Resolves when more has come, or all of it. */
+  change(): Promise<void> {
     return new Promise((wake) => {
       this.#wake = wake;
     });

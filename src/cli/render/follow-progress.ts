@@ -9,6 +9,7 @@ import { catchUpParts, catchUpText, leftText } from "../../status/status-line.ts
 import { escapeText } from "../surface/escape.ts";
 import { formatCount, formatCounted, formatDuration } from "../surface/numbers.ts";
 import type { Screen, ScreenRow, Telling } from "../surface/surface.ts";
+import { colourOfState, STATES_BY_NEED } from "./shard-states.ts";
 
 export interface FollowProgressOptions {
   readonly telling: Telling;
@@ -122,24 +123,14 @@ function countsText(shards: readonly ShardSnapshot[]): string {
   return [...counts].map(([state, count]) => `${formatCount(count)} ${state}`).join(", ");
 }
 
-const STATES: Readonly<Record<ShardState, Pick<ScreenRow, "colour" | "rank">>> = {
-  failed: { colour: "red", rank: 0 },
-  diverged: { colour: "red", rank: 1 },
-  stalled: { colour: "red", rank: 2 },
-  waiting: { colour: "yellow", rank: 3 },
-  polling: { colour: "yellow", rank: 4 },
-  scanning: { colour: "cyan", rank: 5 },
-  connecting: { colour: "yellow", rank: 6 },
-  live: { colour: "green", rank: 7 },
-  stopped: { colour: "dim", rank: 8 },
-};
-
 function rowOf(snapshot: ShardSnapshot, facts: FollowFacts): ScreenRow {
   const { shard, state } = snapshot;
   const catchUp = catchUpOf(snapshot);
   const share = state === "scanning" && catchUp !== null ? catchUp.share : null;
   const text = share === null ? doingText(snapshot, facts) : scanText(snapshot, catchUp);
-  return { label: `shard ${shard}`, state, ...STATES[state], share, text };
+  const colour = share === null ? colourOfState(state) : "cyan";
+  const rank = STATES_BY_NEED.indexOf(state);
+  return { label: `shard ${shard}`, state, colour, rank, share, text };
 }
 
 function scanText({ scanned }: ShardSnapshot, catchUp: CatchUp | null): string {

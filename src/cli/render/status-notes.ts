@@ -35,11 +35,13 @@ export function noteLines(
 }
 
 function shardNotes(shard: ShardStatus, atMs: number, running: boolean): string[] {
-  const { state, activity, lastError, durableLagMs, caughtUp, complete, owed, asOfMs } = shard;
+  const { state, activity, lastError, durableLagMs, caughtUp, complete, owed, asOfMs, scan } =
+    shard;
   const notes: string[] = [];
   if (state !== "live" && state !== "stopped" && activity !== null) {
     const never = caughtUp === false ? " (it has never caught up)" : "";
-    notes.push(`${escapeText(activity)}${never}`);
+    const why = scan === null ? "" : `, because ${escapeText(scanWhyText(scan.why))}`;
+    notes.push(`${escapeText(activity)}${scan?.why === "first" ? "" : why}${never}`);
   }
   // The activity says the error already while it lasts.
   if (lastError !== null && activity?.includes(lastError) !== true) {

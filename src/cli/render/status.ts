@@ -3,6 +3,7 @@
 
 import type { ShardStatus, StatusDocument, StatusVerdict } from "../../status/status-types.ts";
 import { goOnCommand } from "./copy.ts";
+import { colourOfState, STATES_BY_NEED } from "./shard-states.ts";
 import { noteLines } from "./status-notes.ts";
 import { catchUpText } from "../../status/status-line.ts";
 import type { Palette } from "../surface/surface.ts";
@@ -105,18 +106,6 @@ function statesText(shards: readonly ShardStatus[]): string {
 }
 
 /** What needs a person first, then by number. */
-const STATES_BY_NEED: readonly ShardStatus["state"][] = [
-  "failed",
-  "diverged",
-  "stalled",
-  "waiting",
-  "polling",
-  "scanning",
-  "connecting",
-  "live",
-  "stopped",
-];
-
 function byNeed(left: ShardStatus, right: ShardStatus): number {
   const need = ({ state }: ShardStatus) => STATES_BY_NEED.indexOf(state);
   return need(left) - need(right) || left.shard - right.shard;
@@ -155,7 +144,7 @@ function rowOf(shard: ShardStatus, palette: Palette): string[] {
   const diverged = divergedSlots ?? 0;
   return [
     String(shard.shard),
-    colourOfState(state, palette)(state),
+    palette[colourOfState(state)](state),
     shard.lagMs === null
       ? shard.caughtUp === false
         ? "infinite"
@@ -215,23 +204,5 @@ function colourOf(verdict: StatusVerdict, palette: Palette): (text: string) => s
       return palette.red;
     case "stopped":
       return palette.bold;
-  }
-}
-
-function colourOfState(state: ShardStatus["state"], palette: Palette): (text: string) => string {
-  switch (state) {
-    case "live":
-      return palette.green;
-    case "connecting":
-    case "scanning":
-    case "polling":
-    case "waiting":
-      return palette.yellow;
-    case "stalled":
-    case "failed":
-    case "diverged":
-      return palette.red;
-    case "stopped":
-      return palette.dim;
   }
 }

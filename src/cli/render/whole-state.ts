@@ -8,6 +8,7 @@ import type { ShardSnapshot, ShardState } from "../../replica/follower-types.ts"
 import { isRoutine, scanWhyText } from "../../status/scan-words.ts";
 import { escapeText } from "../surface/escape.ts";
 import { formatCount, formatCounted } from "../surface/numbers.ts";
+import { STATES_BY_NEED } from "./shard-states.ts";
 
 /** The leader's heartbeats come as often: a stream that has lasted so long is one. */
 const PROVEN_AFTER_MS = 5_000;
@@ -16,18 +17,6 @@ const BETTER_TOLD_MS = 30_000;
 /** From one line to the next, longer each time while it goes on changing. */
 const SPACE_MS_MIN = 1_000;
 const SPACE_MS_MAX = 60_000;
-
-/** What is said of shards that are not live, the worst first. */
-const ORDER: readonly ShardState[] = [
-  "failed",
-  "diverged",
-  "stalled",
-  "waiting",
-  "polling",
-  "scanning",
-  "connecting",
-  "stopped",
-];
 
 interface Shard {
   /** As it counts now. */
@@ -142,7 +131,8 @@ export class WholeState {
   #text(): string {
     const shards = [...this.#shards.values()];
     const of = (wanted: ShardState) => shards.filter(({ state }) => state === wanted);
-    const groups = ORDER.map((state) => [state, of(state)] as const).filter(([, some]) => some[0]);
+    const others = STATES_BY_NEED.filter((state) => state !== "live");
+    const groups = others.map((state) => [state, of(state)] as const).filter(([, some]) => some[0]);
     const counts = groups.map(([state, some]) => `${formatCount(some.length)} ${state}`);
     const reason = groups[0]?.[1][0]?.reason ?? "";
     const live = `${formatCount(of("live").length)} of ${formatCounted(shards.length, "shard")} live`;
