@@ -20,6 +20,8 @@ export interface ReplicaMakerOptions {
   lock(): void;
   /** Saves the state file, durably: a directory with db.meta is a replica's from its first moment. */
   save(): void;
+  /** db.meta is there. */
+  made(): void;
 }
 
 export class ReplicaMaker {
@@ -37,8 +39,9 @@ export class ReplicaMaker {
 
   /** Takes over a directory that exists. Throws what the lock says. */
   takeOver(missingShards: readonly number[], shardCount: number): void {
-    const { disk, dir, lock } = this.#options;
+    const { disk, dir, lock, made } = this.#options;
     lock();
+    made();
     removeOwnTemps(disk, dir, shardCount);
     for (const shard of missingShards) removeUnfinishedShard(disk, dir, shard);
     this.#made = "yes";
@@ -62,11 +65,12 @@ export class ReplicaMaker {
   }
 
   #make({ shardCount, shardPrefixBits, keyLen, valueLen }: ShardInfo): void {
-    const { disk, dir, target, lock, save } = this.#options;
+    const { disk, dir, target, lock, save, made } = this.#options;
     if (target.kind === "new" && !target.exists) makeReplicaDirectory(disk, dir);
     lock();
     save();
     writeDbMeta(disk, dir, { shardCount, shardPrefixBits, keyLen, valueLen });
+    made();
     this.#made = "yes";
   }
 }
