@@ -66,6 +66,8 @@ export interface HeldName {
   readonly path: string;
   readonly device: number;
   readonly inode: number;
+  /** Of a small file that nobody holds open: another one may have its inode by now. */
+  readonly contents?: Uint8Array;
 }
 
 export interface Disk {

@@ -9,6 +9,7 @@ import type { ShardSlot } from "./shard-crew.ts";
 import {
   type HeldShard,
   headerTrouble,
+  holdDbMeta,
   holdDirectory,
   namesTrouble,
   shardTrouble,
@@ -51,6 +52,12 @@ export class FileWatch {
     const { disk, dir } = this.#options;
     this.#names = holdDirectory(disk, dir);
     this.#schedule();
+  }
+
+  /** The directory is made: its db.meta is held from here on. */
+  made(): void {
+    const { disk, dir } = this.#options;
+    this.#names = [...this.#names, ...holdDbMeta(disk, dir)];
   }
 
   /** A shard has opened its files. */

@@ -22,6 +22,8 @@ export interface ReplicaMakerOptions {
   lock(): void;
   /** Saves the state file, durably: a directory with db.meta is a replica's from its first moment. */
   save(): void;
+  /** db.meta is there. */
+  made(): void;
 }
 
 export class ReplicaMaker {
@@ -39,10 +41,11 @@ export class ReplicaMaker {
 
   /** Takes over a directory that exists. Throws what the lock says, and `storage` where this process may not follow it all. */
   takeOver(missingShards: readonly number[], shardCount: number): void {
-    const { disk, dir, lock, refusal } = this.#options;
+    const { disk, dir, lock, refusal, made } = this.#options;
     const refused = refusal(shardCount);
     if (refused !== null) throw fromPlainError(refused);
     lock();
+    made();
     removeOwnTemps(disk, dir, shardCount);
     for (const shard of missingShards) removeUnfinishedShard(disk, dir, shard);
     this.#made = "yes";
@@ -67,11 +70,12 @@ export class ReplicaMaker {
   }
 
   #make({ shardCount, shardPrefixBits, keyLen, valueLen }: ShardInfo): void {
-    const { disk, dir, target, lock, save } = this.#options;
+    const { disk, dir, target, lock, save, made } = this.#options;
     if (target.kind === "new" && !target.exists) makeReplicaDirectory(disk, dir);
     lock();
     save();
     writeDbMeta(disk, dir, { shardCount, shardPrefixBits, keyLen, valueLen });
+    made();
     this.#made = "yes";
   }
 }

@@ -95,11 +95,17 @@ export class StateKeeper {
     };
     const text = JSON.stringify({ ...state, savedAtMs: 0 });
     if (replacement === "later" && text === this.#savedText && this.failure === null) return;
-    // Of a first copy this file alone says that it has not ended: a power cut must not tear it.
-    const isWhole = state.created && state.shards.every(({ complete }) => complete !== false);
-    saveState(disk, dir, state, now.owner, isWhole ? replacement : "durable");
+    saveState(disk, dir, state, now.owner, isAloneToSay(state) ? "durable" : replacement);
     this.#savedText = text;
     this.failure = null;
     this.savedAtMs = state.savedAtMs;
   }
+}
+
+/** This file alone says that a first copy has not ended, or that slots are diverged: a power cut must not tear it. */
+function isAloneToSay({ created, shards }: FollowerState): boolean {
+  return (
+    !created ||
+    shards.some(({ complete, divergedSlots }) => complete === false || divergedSlots > 0)
+  );
 }

@@ -94,6 +94,7 @@ export class Supervisor {
     this.#maker = new ReplicaMaker({
       ...{ disk, dir: shared.dir, target, lock, refusal: options.refusal },
       save: () => this.#state.save(this.#stateNow(false), "durable"),
+      made: () => this.#files.made(),
     });
     this.#state = new StateKeeper({
       ...{ disk, clock, dir: shared.dir, leader: this.leader, found: target.state },

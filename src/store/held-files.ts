@@ -7,11 +7,13 @@
 
 import { join } from "node:path";
 import { ArmdbError } from "../errors.ts";
+import { DB_META_BYTES, DB_META_FILE } from "../format/db-meta.ts";
 import { shardDirectory } from "../format/routing.ts";
 import { SHARD_FILE, shardFileBytes } from "../format/shard-header.ts";
 import type { SlotLayout } from "../format/slot.ts";
 import { type Disk, DiskError, type DiskFile, type HeldName } from "../io/disk.ts";
 import { LOCK_FILE } from "./holders.ts";
+import { readSmallFile } from "./read-file.ts";
 import { soundHeader } from "./shard-file.ts";
 
 /** What a shard's writer holds. */
@@ -36,6 +38,14 @@ export function holdDirectory(disk: Disk, dir: string): HeldName[] {
   return [dir, join(dir, LOCK_FILE)].flatMap((path) => holdName(disk, path) ?? []);
 }
 
+/** Once the directory is made: without its db.meta the crate takes it for a new one. */
+export function holdDbMeta(disk: Disk, dir: string): HeldName[] {
+  const path = join(dir, DB_META_FILE);
+  const name = holdName(disk, path);
+  const contents = readSmallFile(disk, path, DB_META_BYTES + 1);
+  return name === null || contents === null ? [] : [{ ...name, contents }];
+}
+
 /** A shard whose data file is open as `file`. */
 export function holdShard({ disk, dir, shard, layout }: HeldPlace, file: DiskFile): HeldShard {
   const { device, inode } = file.facts();
@@ -43,7 +53,7 @@ export function holdShard({ disk, dir, shard, layout }: HeldPlace, file: DiskFil
   const data = { path: join(path, SHARD_FILE), device, inode };
   const directory = holdName(disk, path);
   if (directory === null) throw lostName(path, GONE);
-  const names = [...holdDirectory(disk, dir), directory, data];
+  const names = [...holdDirectory(disk, dir), ...holdDbMeta(disk, dir), directory, data];
   return { data, directory, layout, names };
 }
 
@@ -63,11 +73,17 @@ export function requireNames(disk: Disk, names: readonly HeldName[]): void {
 /** The first name that means something else by now; null: none, or the machine is too short of descriptors to look. */
 export function namesTrouble(disk: Disk, names: readonly HeldName[]): ArmdbError | null {
   return looked(() => {
-    for (const { path, device, inode } of names) {
+    for (const { path, device, inode, contents } of names) {
       const facts = disk.facts(path);
       if (facts === null) return lostName(path, GONE);
-      if (facts.device === device && facts.inode === inode) continue;
-      return lostName(path, `another ${facts.kind} lies at that name`);
+      if (facts.device !== device || facts.inode !== inode) {
+        return lostName(path, `another ${facts.kind} lies at that name`);
+      }
+      if (contents === undefined) continue;
+      const now = readSmallFile(disk, path, contents.length + 1);
+      if (now === null || Buffer.compare(now, contents) !== 0) {
+        return lostName(path, "its bytes were changed");
+      }
     }
     return null;
   });

@@ -144,6 +144,43 @@ describe("the watch over a shard's data file", () => {
     expect(follower.endings).toBe(1);
   });
 
+  const META = `${SIM_DIR}/db.meta`;
+  for (const [what, lose, reason] of [
+    ["removed", ({ disk }: SimStage) => disk.remove(META), "it was removed or renamed"],
+    [
+      "replaced",
+      ({ disk }: SimStage) => replace(disk, META, new Uint8Array(16)),
+      "another file lies at that name",
+    ],
+    ["cut", ({ disk }: SimStage) => change(disk, META, 0, 8), "its bytes were changed"],
+    [
+      "overwritten",
+      ({ disk }: SimStage) => change(disk, META, 6, Uint8Array.of(9)),
+      "its bytes were changed",
+    ],
+  ] as const) {
+    // The first is that of a new directory, the second that of one that is there.
+    test.each(["first", "second"])(`db.meta ${what} under the %s run ends every shard`, (which) => {
+      const { stage, follower } = live();
+      let now = follower;
+      if (which === "second") {
+        follower.supervisor.stop();
+        stage.until("the end", () => follower.ended !== undefined, 10_000);
+        now = stage.follow();
+        stage.until("ready", () => now.ready, 60_000);
+      }
+      lose(stage);
+      const from = stage.disk.calls.length;
+      stage.until("the end", () => now.ended !== undefined, 2_000);
+      expect(now.ended?.exitStatus).toBe(15);
+      expect(now.ended?.message).toContain(`"${META}" while following: ${reason}`);
+      stage.clock.advance(60_000);
+      expect(stage.disk.calls.slice(from).filter(({ operation }) => isByName(operation))).toEqual(
+        [],
+      );
+    });
+  }
+
   test("an EIO on the header read back ends the shard", () => {
     const { stage, follower } = live();
     stage.disk.faults = ({ operation, path }) =>

@@ -5,6 +5,7 @@ import { describe, expect, test } from "bun:test";
 import {
   cpSync,
   openSync,
+  readFileSync,
   renameSync,
   rmSync,
   truncateSync,
@@ -137,6 +138,19 @@ const ROWS: readonly Row[] = [
       return dir;
     },
     said: "it was removed or renamed",
+    shards: 2,
+    hasOwn: true,
+  },
+  {
+    done: "db.meta is replaced by an equal file of another length",
+    run: ({ dir }) => {
+      const path = join(dir, "db.meta");
+      const bytes = readFileSync(path);
+      rmSync(path);
+      writeFileSync(path, new Uint8Array([...bytes, 0]));
+      return dir;
+    },
+    said: "db.meta",
     shards: 2,
     hasOwn: true,
   },

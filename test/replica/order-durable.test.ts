@@ -219,7 +219,9 @@ describe("the cursor", () => {
     liveOf(stage);
     stage.leader.put(0, 1, 2);
     stage.clock.advance(2_000);
-    const words = stage.disk.calls.map(wordOf).filter((word) => !/^(close|read|own) /.test(word));
+    const words = stage.disk.calls
+      .map(wordOf)
+      .filter((word) => !/^(close|read|own|open read) /.test(word));
     const at = words.lastIndexOf("rename fixed_repl.cursor.tmp");
     expect(words.slice(at - 4, at + 2)).toEqual([
       "fdatasync fixed.data",
