@@ -39,7 +39,8 @@ export interface ConnectionOptions {
   readonly role: Role;
   /** Number of the request, the connection and its scan. */
   readonly number: number;
-  readonly limits: AckLimits;
+  /** As they hold when a scan begins. */
+  limits(): AckLimits;
   /** Null until the shard's files are there. */
   body(): ShardBody | null;
   /** The first frame after ShardInfo is sound: the files may be made. */

@@ -86,7 +86,7 @@ export class Connection implements ScanSink, ShardLinkOwner {
     this.kind = kind;
     this.#purpose = purpose;
     this.#acks = new AckPacer({
-      ...this.#options.limits,
+      ...this.#options.limits(),
       clock: this.#options.clock,
       link: this.link,
       intake: body.intake,

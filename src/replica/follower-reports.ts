@@ -52,9 +52,8 @@ export class FollowerReports {
   #divergedUntold = 0;
   /** Of the last whole scan: what its report adds to the machine's. */
   #lastScan = { scanned: 0n, taken: 0 };
-  #healedBefore = 0;
   /** Of a scan beside the stream: told when it is known which of its slots the stream brings by itself. */
-  #waiting: CaughtUp | null = null;
+  #waiting: { readonly report: CaughtUp; readonly healedBefore: number } | null = null;
 
   constructor(
     { shard, saved }: Pick<FollowerSettings, "shard" | "saved">,
@@ -109,8 +108,6 @@ export class FollowerReports {
   }
 
   scanBegan(connection: Connection): void {
-    this.#tellWaiting();
-    this.#healedBefore = this.counts.healed;
     this.counts.scanBegan();
     this.counts.scanned = 0;
     this.heard(connection, null);
@@ -234,8 +231,10 @@ export class FollowerReports {
       },
       tookMs: sinceMs === null ? tookMs : (last?.caughtUpAtMs ?? 0) - sinceMs,
     };
-    if (scan === "beside" && taken > 0) this.#waiting = report;
-    else this.#send(report);
+    if (scan === "beside" && taken > 0) {
+      this.#tellWaiting();
+      this.#waiting = { report, healedBefore: this.counts.healed };
+    } else this.#send(report);
     this.snapshot();
   }
 
@@ -246,9 +245,9 @@ export class FollowerReports {
 
   #tellWaiting(): void {
     if (this.#waiting === null) return;
-    const healed = BigInt(this.counts.healed - this.#healedBefore);
-    this.#send({ ...this.#waiting, healed });
+    const { report, healedBefore } = this.#waiting;
     this.#waiting = null;
+    this.#send({ ...report, healed: BigInt(this.counts.healed - healedBefore) });
   }
 
   ended(error: PlainError | null): void {

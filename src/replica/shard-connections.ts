@@ -66,7 +66,6 @@ export class ShardConnections implements ConnectionOwner<Connection> {
   dial({ link, role, protocol, windowAcks }: Extract<Action, { kind: "dial" }>): void {
     const { settings, net, clock, files, reports } = this.#options;
     const { host, port, shard, sync, limitRateBytes } = settings;
-    const limitBytes = limitRateBytes === null ? null : limitRateBytes / files.shardCount;
     const linkOptions = {
       ...{ host, port, shard, protocol },
       windowFor: (shards: number) => acksAhead({ sync, windowAcks, limitRateBytes }, shards),
@@ -75,7 +74,11 @@ export class ShardConnections implements ConnectionOwner<Connection> {
     const connection = new Connection(
       {
         ...{ net, clock, link: linkOptions, role, number: link },
-        limits: { waitForSync: sync === "batch", limitRateBytes: limitBytes },
+        // Of a new directory only ShardInfo says how many share the limit.
+        limits: () => ({
+          waitForSync: sync === "batch",
+          limitRateBytes: limitRateBytes === null ? null : limitRateBytes / files.shardCount,
+        }),
         body: () => files.body,
         firstIsSound: () => files.firstIsSound(),
       },

@@ -12,7 +12,6 @@ export function statusLine(document: StatusDocument): string {
   const { shards, verdict } = document;
   if (verdict === "incomplete") return "stopped; the first copy is not complete";
   if (!document.running) return `${atRestText(document)}no follower runs`;
-  if (shards.length === 0) return `${verdict}: no shard is known yet`;
   if (shards.every(({ silentMs, activity }) => silentMs === null || activity === "starting")) {
     return "starting";
   }

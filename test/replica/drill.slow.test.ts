@@ -24,7 +24,7 @@ describe.if(oracleAvailable())("a drill", () => {
     ({ version, seed }) =>
       turnstile.pass(async () => {
         // Every other one scans slowly, so that faults meet it in the middle.
-        const args = seed % 2 === 0 ? ["--limit-rate", "100KB"] : [];
+        const args = seed % 2 === 0 ? ["--limit-rate", "60KB"] : [];
         await using drill = await Drill.start({
           ...{ version, seed, args, versions: ORACLE_VERSIONS },
           ...{ faultMsMax: 5_000, convergedMs: 90_000 },

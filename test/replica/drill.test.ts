@@ -7,7 +7,7 @@ import { ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
 
 const LIMIT_MS = 120_000;
 /** After this no further fault begins. */
-const FAULTS_MS = 9_000;
+const FAULTS_MS = 6_000;
 const SEED = Number(process.env["ARMDB_TEST_SEED"] ?? 7);
 
 describe.if(oracleAvailable())("a drill of some seconds", () => {

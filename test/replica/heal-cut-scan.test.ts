@@ -75,7 +75,7 @@ describe.if(oracleAvailable())("a leader closed in the middle of a scan", () => 
       });
       const dir = stage.path("replica");
       const args = ["--once", "--limit-rate", "1MB", "--window", "0", "--timeout", "30s"];
-      const follower = stage.follower(proxy, dir, args);
+      const follower = stage.follower(proxy, dir, [...args, "--progress", "100ms"]);
       await scanned(follower, 2, 8_000);
       await leader.close();
       proxy.resetShard(1);

@@ -86,6 +86,17 @@ describe("a scan under --limit-rate", () => {
     expect(tookMs).toBeLessThan(wholeMs + 1_500);
   });
 
+  test("the first scan of a new directory has its shard's share of the limit", () => {
+    const shards = 4;
+    const stage = new SimStage({ generation: 3, shards, slots: SLOTS });
+    for (let slot = 0; slot < SLOTS; slot++) stage.leader.put(0, slot, 1);
+    const follower = stage.follow({ settings: { limitRateBytes: shards * LIMIT_RATE_BYTES } });
+    const isWhole = () => follower.reportsOf("caught-up").some(({ shard }) => shard === 0);
+    const tookMs = stage.until("shard 0 has caught up", isWhole, 600_000);
+    expect(tookMs).toBeGreaterThan(wholeMs - 1_500);
+    expect(tookMs).toBeLessThan(wholeMs + 3_000);
+  });
+
   test("takes no longer over a round trip of 200 ms: batches are under way while others wait", () => {
     expect(catchUpMs(100)).toBeLessThan(wholeMs + 3_000);
   });

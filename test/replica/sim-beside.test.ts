@@ -72,6 +72,17 @@ describe("a scan beside the stream", () => {
     expect(healedOf(follower)).toEqual([0n, 50n]);
   });
 
+  test("counts what it healed also where the next scan begins before that is known", () => {
+    const stage = new SimStage({ generation: 1, slots: 600 });
+    stage.leader.put(0, 1, 1);
+    const follower = stage.follow({ settings: { resyncMs: 3_000 } });
+    stage.until("live", () => follower.states().at(-1) === "live", 60_000);
+    for (let slot = 0; slot < 50; slot++) stage.leader.set(0, slot, 2, 2);
+    stage.clock.advance(20_000);
+    expect(follower.shard().healedTotal).toBe(50);
+    expect(healedOf(follower).reduce((sum, healed) => sum + healed, 0n)).toBe(50n);
+  });
+
   test("calls a slot diverged at the second look, keeps ours, and takes it back when it is explained", () => {
     const { stage, follower, scans } = live();
     stage.leader.put(0, 10, 2);

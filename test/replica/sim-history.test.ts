@@ -1,15 +1,18 @@
 // Random histories in simulated time: writes, bursts past the ring, cut and silent connections, restarts of either side, torn slots;
 // with every second seed, connects that fail at once.
 // However it went, once the faults are over the replica ends with the leader's contents within one --resync, and never calls
-// diverged what only came late. A failure names its seed.
+// diverged what only came late; and at no moment is a lag below the true age of what is missing. A failure names its seed.
 
 import { describe, expect, test } from "bun:test";
 import { Dice } from "../support/dice.ts";
 import { SIM_DIR, type SimFollower } from "../support/sim-follower.ts";
 import { GENERATIONS, type Generation } from "../support/sim-leader.ts";
 import { SimStage } from "../support/sim-stage.ts";
+import { TrueAge } from "../support/true-age.ts";
+import type { StatusDocument } from "../../src/status/status-types.ts";
+import { StatusSource } from "../../src/status/status-source.ts";
 
-const SEEDS = 12;
+const SEEDS = 10;
 const STEPS = 30;
 const SHARDS = 2;
 const SLOTS = 600;
@@ -17,19 +20,27 @@ const RESYNC_MS = 120_000;
 const SETTINGS = { resyncMs: RESYNC_MS, pollMs: 60_000 };
 /** A half-open connection is noticed, the longest pause of the backoff is waited, a scan comes round and is looked at twice. */
 const HEALED_MS = 20_000 + 33_000 + RESYNC_MS + 10_000;
+/** What a lag may be below the truth: cli.md, Lag of a shard, with a line that was idle a --resync ago. */
+const LAG_BELOW_MS = 1_000 + 0.005 * RESYNC_MS;
+const LOOK_MS = 500;
 
 class History {
   readonly stage: SimStage;
   readonly steps: string[] = [];
   readonly #dice: Dice;
+  readonly #truth: TrueAge;
   #follower: SimFollower;
+  #source: StatusSource | null = null;
   #seed = 100;
+  /** Lags below the truth. */
+  readonly lies: string[] = [];
 
   constructor(generation: Generation, seed: number) {
     this.#dice = new Dice(seed);
     const failsAtOnce = seed % 2 === 0;
     this.stage = new SimStage({ generation, shards: SHARDS, slots: SLOTS, failsAtOnce });
     this.stage.disk.records = false;
+    this.#truth = new TrueAge(this.stage);
     this.#write(2 * SLOTS);
     this.#follower = this.#follow();
   }
@@ -47,7 +58,7 @@ class History {
       "writes over time": () => {
         for (let part = 0; part < 50; part++) {
           this.#write(this.#dice.below(60));
-          stage.clock.advance(this.#dice.below(40));
+          this.pass(this.#dice.below(40));
         }
       },
       reset: () => {
@@ -61,6 +72,13 @@ class History {
           stage.clock.after(this.#dice.below(60_000), () => connection.reset("ETIMEDOUT"));
         }
       },
+      "network stands still": () => {
+        const held = stage.net.open.filter(() => this.#dice.oneIn(2));
+        for (const { toConnector } of held) toConnector.hold();
+        this.#write(this.#dice.pick([10, 40_000]));
+        this.pass(this.#dice.below(4_000));
+        for (const { toConnector } of held) toConnector.release();
+      },
       "slow network": () => {
         stage.net.onConnection = ({ toConnector }) =>
           void (toConnector.delayMs = this.#dice.below(400));
@@ -68,7 +86,7 @@ class History {
       "quick network": () => void (stage.net.onConnection = null),
       "leader restarts": () => {
         stage.leader.stop();
-        stage.clock.advance(this.#dice.below(3_000));
+        this.pass(this.#dice.below(3_000));
         stage.leader.start();
       },
       "follower stops and starts": () => {
@@ -91,10 +109,36 @@ class History {
     const name = this.#dice.pick(Object.keys(steps));
     this.steps.push(name);
     steps[name]?.();
-    stage.clock.advance(this.#dice.oneIn(4) ? this.#dice.below(100_000) : this.#dice.below(2_000));
+    this.pass(this.#dice.oneIn(4) ? this.#dice.below(100_000) : this.#dice.below(2_000));
+  }
+
+  /** Lets time pass, and holds each lag that is said on the way against the truth. */
+  pass(ms: number): void {
+    const { clock } = this.stage;
+    for (let leftMs = ms; leftMs > 0; leftMs -= LOOK_MS) {
+      clock.advance(Math.min(LOOK_MS, leftMs));
+      for (const { shard, state, lagMs } of this.#said()) {
+        if (lagMs === null) continue;
+        const trueMs = this.#truth.ageMs(shard);
+        if (lagMs >= trueMs - LAG_BELOW_MS) continue;
+        const when = `${this.steps.length} steps, ${this.steps.at(-1)}`;
+        this.lies.push(`${when}: shard ${shard} ${state}, ${lagMs} said, ${trueMs} true`);
+      }
+    }
+  }
+
+  #said(): StatusDocument["shards"] {
+    const { supervisor } = this.#follower;
+    const { clock, leader } = this.stage;
+    this.#source ??= new StatusSource({
+      ...{ supervisor, clock, host: "127.0.0.1", port: leader.port, pid: 1 },
+      ...{ connectionsPerDay: null, sync: "group", found: null },
+    });
+    return this.#source.document().shards;
   }
 
   #follow(): SimFollower {
+    this.#source = null;
     return this.stage.follow({
       settings: SETTINGS,
       connectionsPerDay: null,
@@ -103,11 +147,10 @@ class History {
   }
 
   #write(count: number): void {
-    const { leader } = this.stage;
     for (let write = 0; write < count; write++) {
       const [shard, slot] = [this.#dice.below(SHARDS), this.#dice.below(SLOTS)];
-      if (this.#dice.oneIn(5)) leader.remove(shard, slot);
-      else leader.put(shard, slot, this.#seed++);
+      if (this.#dice.oneIn(5)) this.#truth.remove(shard, slot);
+      else this.#truth.put(shard, slot, this.#seed++);
     }
   }
 
@@ -141,6 +184,7 @@ for (const generation of GENERATIONS) {
         // A scheduled scan may be under way.
         stage.until(`seed ${seed}, fine`, () => isFine(0) && isFine(1), 10_000);
         expect({ seed, diverged: follower.reportsOf("diverged") }).toEqual({ seed, diverged: [] });
+        expect({ seed, lies: history.lies.slice(0, 3) }).toEqual({ seed, lies: [] });
         stage.expectEqual();
       }
     }, 120_000);

@@ -4,6 +4,9 @@
 
 import { expect } from "bun:test";
 import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { shardDirectory } from "../../src/format/routing.ts";
+import { SHARD_FILE } from "../../src/format/shard-header.ts";
 import type { StatusDocument } from "../../src/status/status-types.ts";
 import { type Armdb, runArmdb } from "./armdb.ts";
 import { Dice } from "./dice.ts";
@@ -18,6 +21,7 @@ const BASE_KEYS = 2_000;
 const KEYS = 6_000;
 const MAX_LAG_MS = 3_000;
 const LOOK_AGAIN_MS = 150;
+const DRILL_MS_MAX = 900_000;
 const FINE: readonly string[] = ["live", "polling"];
 
 export interface DrillOptions {
@@ -95,6 +99,7 @@ export class Drill implements AsyncDisposable {
       "connections reset": async () => this.#link.resetAll(),
       "cut in a scan": () => this.#cutInScan(),
       "leader closed in a scan": (ms) => this.#closedInScan(ms),
+      "burst behind a scan": () => this.#burstBehindScan(),
       "follower killed": (ms) => this.#restarts(ms, "SIGKILL"),
       "follower stopped": (ms) => this.#restarts(ms, "SIGTERM"),
     };
@@ -103,16 +108,15 @@ export class Drill implements AsyncDisposable {
     await all[name]?.(this.#dice.below(this.#options.faultMsMax));
   }
 
-  /** Writes so many times, all at once. */
+  /** Writes so many times, all at once; each time round the keys with other values. */
   async #write(count: number): Promise<void> {
-    const seed = this.#seed++;
     const { leader } = this;
     if (this.#dice.oneIn(3)) await leader.delrange(BASE_KEYS + this.#dice.below(KEYS / 2), 50);
     const from = this.#dice.below(KEYS - 1);
     for (let left = count; left > 0;) {
       const at = left === count ? from : 0;
       const part = Math.min(left, KEYS - at);
-      await leader.fill(at, part, seed);
+      await leader.fill(at, part, this.#seed++);
       left -= part;
     }
     this.#wroteAtMs = performance.now();
@@ -160,13 +164,29 @@ export class Drill implements AsyncDisposable {
     await this.#write(10);
   }
 
+  /** Five times what a ring holds, at a new process while it scans: what its ring drops then, most leaders do not tell. */
+  async #burstBehindScan(): Promise<void> {
+    const from = this.#mark;
+    await this.#exchange(0, "close");
+    await this.#scanning(from);
+    await this.#write(80_000);
+  }
+
+  get #mark(): number {
+    return this.#follower?.mark ?? 0;
+  }
+
+  async #scanning(from: number): Promise<void> {
+    await this.#follower?.line({ type: "shard", state: "scanning" }, from);
+  }
+
   /** The scan's end adds up, and the connection's comes through late: its leader is back before, or soon after. */
   async #closedInScan(ms: number): Promise<void> {
     const finishDelayMs = this.#dice.pick([300, 3_000, 30_000]);
     this.#link.plan = { toFollower: { finishDelayMs } };
+    const from = this.#mark;
     this.#link.resetAll();
-    // A reconnect comes after a second, a tenth more or less.
-    await Bun.sleep(900 + this.#dice.below(400));
+    await this.#scanning(from);
     await this.#exchange(this.#dice.oneIn(2) ? 0 : ms, "close");
   }
 
@@ -186,7 +206,7 @@ export class Drill implements AsyncDisposable {
   #follow(): void {
     const lag = ["--http", "0", "--max-lag", `${MAX_LAG_MS}ms`];
     const args = [...lag, "--poll", "1s", "--resync", "10s", ...(this.#options.args ?? [])];
-    this.#follower = this.#stage.follower(this.#link, this.#dir, args);
+    this.#follower = this.#stage.follower(this.#link, this.#dir, args, { limitMs: DRILL_MS_MAX });
   }
 
   // ---- what is said, and what is so ----
@@ -199,9 +219,7 @@ export class Drill implements AsyncDisposable {
   async rest(): Promise<void> {
     this.#link.plan = {};
     const wanted = contentsOf(this.leader.dir);
-    expect(digestOf(shardsOf(this.leader.dir).flatMap((shard) => [...shard.records()]))).toEqual(
-      await this.leader.digest(),
-    );
+    expect(digestOf(recordsOf(this.leader.dir).flat())).toEqual(await this.leader.digest());
     const endMs = performance.now() + this.#options.convergedMs;
     for (;;) {
       const claims = await this.#look(wanted);
@@ -277,14 +295,18 @@ interface Look {
   readonly isFine: boolean;
 }
 
-/** One digest a shard. */
+/** One digest a shard; none while the files are being made. */
 function contentsOf(dir: string): readonly Digest[] {
-  if (!existsSync(`${dir}/db.meta`)) return [];
-  return shardsOf(dir).map((shard) => digestOf(shard.records()));
+  return recordsOf(dir).map((records) => digestOf(records));
 }
 
 function keysOf(dir: string): ReadonlySet<string> {
-  if (!existsSync(`${dir}/db.meta`)) return new Set();
-  const records = shardsOf(dir).flatMap((shard) => [...shard.records()]);
+  const records = recordsOf(dir).flat();
   return new Set(records.map(([key]) => Buffer.from(key).toString("hex")));
+}
+
+function recordsOf(dir: string): (readonly [Uint8Array, Uint8Array])[][] {
+  const shards = Array.from({ length: TWO_SHARDS.shards }, (_, shard) => shardDirectory(shard));
+  if (!shards.every((shard) => existsSync(join(dir, shard, SHARD_FILE)))) return [];
+  return shardsOf(dir).map((shard) => [...shard.records()]);
 }

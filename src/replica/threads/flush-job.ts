@@ -21,5 +21,11 @@ export function runFlushJob(
   if (job.cursor === null) return;
   requireNames(disk, job.names);
   const temp = join(directory, CURSOR_TEMP_FILE);
-  replaceFile(disk, join(directory, CURSOR_FILE), temp, [job.cursor], owner);
+  try {
+    replaceFile(disk, join(directory, CURSOR_FILE), temp, [job.cursor], owner);
+  } catch (thrown) {
+    // Where the directory was taken away meanwhile, that is the reason, and not the name that is not there.
+    requireNames(disk, job.names);
+    throw thrown;
+  }
 }
