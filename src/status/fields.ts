@@ -142,8 +142,10 @@ export const SHARD_FIELDS = {
   /** A whole scan has come through, in this run or by the state file. */
   caughtUp: saved({
     kind: flag,
-    of: ({ snapshot }) => snapshot.lastFullScanAtMs !== null,
-    stopped: ({ saved }) => (saved === null ? null : saved.lastFullScanAtMs !== null),
+    // A time of the state file that has not come yet is not known; that the copy is complete is.
+    of: ({ snapshot }) => snapshot.lastFullScanAtMs !== null || snapshot.complete === true,
+    stopped: ({ saved, complete }) =>
+      saved === null ? null : saved.lastFullScanAtMs !== null || complete === true,
   }),
   /** Caught up in this run, and what it caught up with is durable. */
   ready: saved({

@@ -39,7 +39,9 @@ function atRestText({ shards, verdict }: StatusDocument): string {
 }
 
 function lagText({ shards }: StatusDocument): string {
-  if (shards.some((shard) => shard.lagMs === null)) return "never caught up";
+  if (shards.some(({ lagMs }) => lagMs === null)) {
+    return shards.some(({ caughtUp }) => caughtUp === false) ? "never caught up" : "lag not known";
+  }
   const worstMs = Math.max(0, ...shards.map((shard) => shard.lagMs ?? 0));
   return `lag ${(worstMs / 1000).toFixed(1)} s`;
 }

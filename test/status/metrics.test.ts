@@ -105,7 +105,14 @@ describe("/metrics", () => {
 
   test("a shard that never caught up has an infinite lag, and no time of what never was", () => {
     const values = valuesOf(
-      documentOf([viewOf({ lastFullScanAtMs: null, lastFrameAtMs: null, state: "connecting" })]),
+      documentOf([
+        viewOf({
+          lastFullScanAtMs: null,
+          complete: false,
+          lastFrameAtMs: null,
+          state: "connecting",
+        }),
+      ]),
     );
     expect(values.get('armdb_shard_lag_seconds{shard="0"}')).toBe("+Inf");
     expect(values.has('armdb_shard_last_frame_timestamp_seconds{shard="0"}')).toBe(false);

@@ -13,7 +13,9 @@ import { NoticeReceiver } from "./notice-receiver.ts";
 import { need } from "../support/needs.ts";
 
 const LIVE = documentOf([viewOf(), viewOf({ shard: 1 })]);
-const SCANNING = documentOf([viewOf({ state: "scanning", lastFullScanAtMs: null })]);
+const SCANNING = documentOf([
+  viewOf({ state: "scanning", lastFullScanAtMs: null, complete: false }),
+]);
 const SILENT = documentOf([viewOf(), viewOf({ shard: 1 }, { heardAtMs: NOW_MS - 20_000 })]);
 const OVER = documentOf([
   viewOf(),

@@ -41,7 +41,7 @@ function leaveState(dir: string, wallMs: number, leader = "10.0.0.5:7400"): void
     created: true,
     shards: [
       { ...NOTHING_KNOWN, shard: 0, lastFullScanAtMs: wallMs - HOUR_MS, divergedSlots: 2 },
-      { ...NOTHING_KNOWN, shard: 1, lastFullScanAtMs: null, divergedSlots: 0 },
+      { ...NOTHING_KNOWN, shard: 1, lastFullScanAtMs: null, complete: false, divergedSlots: 0 },
     ],
     connectionsAtMs: [wallMs - 30 * HOUR_MS, wallMs - HOUR_MS, wallMs - 1000],
     savedAtMs: wallMs,
@@ -293,7 +293,13 @@ describe("status with somebody behind the socket", () => {
         lastError: "no connection: ECONNREFUSED",
         activity: "no connection: ECONNREFUSED; again in 2.0 s",
       }),
-      viewOf({ shard: 2, state: "scanning", lastFullScanAtMs: null, activity: "catching up" }),
+      viewOf({
+        shard: 2,
+        state: "scanning",
+        lastFullScanAtMs: null,
+        complete: false,
+        activity: "catching up",
+      }),
       viewOf({
         shard: 254,
         state: "diverged",

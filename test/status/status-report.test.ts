@@ -27,7 +27,11 @@ describe("lag", () => {
       { streaming: null, currentAtMs: NOW_MS - 9_000, lastFrameAtMs: NOW_MS - 10 },
       9_000,
     ],
-    ["never caught up: infinite", { lastFullScanAtMs: null, currentAtMs: null }, null],
+    [
+      "never caught up: infinite",
+      { lastFullScanAtMs: null, complete: false, currentAtMs: null },
+      null,
+    ],
     ["never a future", { currentAtMs: NOW_MS + 5 }, 0],
     [
       "a loss is owed for: at least the age of the run that showed it",
@@ -253,7 +257,13 @@ describe("the status document", () => {
   });
 
   test("a shard that never caught up has a lag of null and says so", () => {
-    const fresh = { lastFullScanAtMs: null, currentAtMs: null, streaming: null, ready: false };
+    const fresh = {
+      lastFullScanAtMs: null,
+      complete: false,
+      currentAtMs: null,
+      streaming: null,
+      ready: false,
+    };
     const document = documentOf([viewOf({ ...fresh, state: "scanning" })]);
     expect(document.shards[0]).toMatchObject({ lagMs: null, caughtUp: false });
     expect([document.verdict, document.ready]).toEqual(["behind", false]);
