@@ -64,6 +64,8 @@ describe.if(oracleAvailable())("a leader that is killed and comes back", () => {
         const expected = await expectedOf(stage, replicaBefore, older);
         expect(expected.flat().length).toBeGreaterThan(400);
         await inState(follower, "diverged", 2);
+        // They are listed once they are saved, which is after the state is told.
+        for (const shard of [0, 1]) await follower.line({ type: "diverged", shard });
         expect(reportedBy(follower)).toEqual(expected);
         expect((await follower.stop()).status).toBe(0);
 
