@@ -50,10 +50,11 @@ export class ShardBody {
     layout: SlotLayout,
     newSlotCount: number | null,
     tools: ShardBodyTools,
-    failed: (error: PlainError) => void,
+    told: { failed(error: PlainError): void; warn(text: string): void },
   ) {
     const { dir, shard, owner } = settings;
-    const options: ShardStoreOptions = { ...tools, dir, shard, layout, owner };
+    const { warn } = told;
+    const options: ShardStoreOptions = { ...tools, dir, shard, layout, owner, warn };
     let applier: BatchApplier | null = null;
     const newTable = (slotCount: number) => {
       applier = tools.newApplier(shard, layout, slotCount);
@@ -88,7 +89,7 @@ export class ShardBody {
       store: this.store,
       policy: settings.sync,
       cursorToSave: () => this.#cursorToSave(),
-      failed,
+      failed: (error) => told.failed(error),
     });
   }
 

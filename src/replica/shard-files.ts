@@ -66,8 +66,10 @@ export class ShardFiles {
   open(newSlotCount: number | null): void {
     const { settings, host, tools, reports, tell } = this.#options;
     const layout = layoutOf(settings.geometry ?? (this.#shardInfo as ShardInfo));
-    const failed = (error: PlainError) => tell({ kind: "diskFailed", error });
-    const body = new ShardBody(settings, layout, newSlotCount, tools, failed);
+    const body = new ShardBody(settings, layout, newSlotCount, tools, {
+      failed: (error) => tell({ kind: "diskFailed", error }),
+      warn: (text) => reports.log("warn", text),
+    });
     this.body = body;
     this.divergence = new Divergence(body, settings.saved.diverged);
     if (newSlotCount !== null) body.markWorthClosing();

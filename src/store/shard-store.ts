@@ -13,14 +13,13 @@ import {
   encodeShardHeader,
   HEADER_FIELDS,
   SHARD_FILE,
-  shardFileBytes,
   slotOffset,
 } from "../format/shard-header.ts";
 import type { SlotLayout } from "../format/slot.ts";
 import { SIDECAR_FILE, SIDECAR_TEMP_FILE } from "../format/versions-sidecar.ts";
 import type { Clock } from "../io/clock.ts";
-import { type Disk, DiskError, type DiskFile } from "../io/disk.ts";
-import { GROW_SLOTS_MIN, SLOT_COUNT_MAX, SLOT_JUMP_MAX, SLOW_WRITE_MS } from "../limits.ts";
+import type { Disk, DiskFile } from "../io/disk.ts";
+import { SLOW_WRITE_MS } from "../limits.ts";
 import { shardDirectory } from "../format/routing.ts";
 import { type HeldShard, holdShard, requireNames } from "./held-files.ts";
 import { directoryModeFor, type NewFileOwner } from "./ownership.ts";
@@ -29,6 +28,7 @@ import { sidecarParts } from "./sidecar-parts.ts";
 import type { SlotTable } from "./slot-table.ts";
 import { loadSlots, type LoadedCounts } from "./load-slots.ts";
 import { readShardHeader } from "./shard-file.ts";
+import { reserveSlots, slotProblem, slotsAfterStep } from "./shard-growth.ts";
 
 export interface ShardStoreOptions {
   readonly disk: Disk;
@@ -38,6 +38,8 @@ export interface ShardStoreOptions {
   readonly shard: number;
   readonly layout: SlotLayout;
   readonly owner: NewFileOwner;
+  /** Something that an operator should know, and that is no error. */
+  warn(text: string): void;
 }
 
 /** What a store has done, for status. */
@@ -65,6 +67,7 @@ export class ShardStore {
   #slowWrites = 0;
   #slowestWriteMs = 0;
   #growths = 0;
+  #wasShort = false;
   #firstUnsyncedAtMs: number | null = null;
   #syncStartedWith: number | null = null;
   #syncing = false;
@@ -109,8 +112,9 @@ export class ShardStore {
     let reserved: boolean;
     try {
       if (owner.uid !== null) file.own(owner.uid, owner.gid, owner.mode);
-      const bytes = shardFileBytes(slotCount, layout.slotSize);
-      reserved = file.preallocate(bytes) === "allocated";
+      const { slotSize } = layout;
+      const all = { slotCount: 0, slotSize, wanted: slotCount, needed: slotCount };
+      reserved = reserveSlots(disk, file, all).blocks;
       file.write(encodeShardHeader({ ...layout, slotCount, shardId: shard, cleanShutdown: 0 }), 0);
       file.sync();
       disk.syncDirectory(directory);
@@ -180,19 +184,14 @@ export class ShardStore {
 
   /** Why a slot id cannot be true of a shard of this size, or null: a shard never grows by a lie. */
   slotProblem(slot: number): string | null {
-    const limit = Math.max(2 * this.slotCount, this.slotCount + SLOT_JUMP_MAX);
-    if (slot < Math.min(limit, SLOT_COUNT_MAX)) return null;
-    return `slot ${slot} is far out of a shard of ${this.slotCount} slots`;
+    return slotProblem(slot, this.slotCount);
   }
 
-  /** Makes room for slot `slotMax`: in steps of max(1 M slots, a quarter), or just enough where space is short. */
+  /** Makes room for slot `slotMax`: in steps of max(1 M slots, a quarter), or hardly more than enough where space is short. */
   growFor(slotMax: number): void {
-    const problem = this.slotProblem(slotMax);
-    assert(problem === null, problem ?? "");
+    assert(this.slotProblem(slotMax) === null, "a shard grown for a lie");
     this.#markDirty();
-    const step = Math.max(GROW_SLOTS_MIN, Math.ceil(this.slotCount / 4));
-    const wanted = Math.min(Math.max(this.slotCount + step, slotMax + 1), SLOT_COUNT_MAX);
-    const slotCount = this.#reserve(wanted, slotMax + 1);
+    const slotCount = this.#reserve(slotMax + 1);
     const count = new Uint8Array(4);
     new DataView(count.buffer).setUint32(0, slotCount, true);
     this.#file.write(count, HEADER_FIELDS.slotCount.offset);
@@ -201,17 +200,17 @@ export class ShardStore {
     this.#growths++;
   }
 
-  #reserve(wanted: number, needed: number): number {
-    try {
-      this.#file.preallocate(shardFileBytes(wanted, this.layout.slotSize));
-      return wanted;
-    } catch (thrown) {
-      if (!(thrown instanceof DiskError) || thrown.code !== "no-space" || needed >= wanted) {
-        throw thrown;
-      }
-      this.#file.preallocate(shardFileBytes(needed, this.layout.slotSize));
-      return needed;
+  #reserve(needed: number): number {
+    const { slotCount, layout } = this;
+    const { slotSize } = layout;
+    const wanted = Math.max(needed, slotsAfterStep(slotCount, slotSize));
+    const asked = { slotCount, slotSize, wanted, needed };
+    const reserved = reserveSlots(this.#options.disk, this.#file, asked);
+    if (reserved.isShort && !this.#wasShort) {
+      this.#wasShort = true;
+      this.#options.warn("the disk is short of space: the file grows by little more than it needs");
     }
+    return reserved.slotCount;
   }
 
   /** Writes all pending images of the table to the file. Calls `written` with each run of slots, where given. */

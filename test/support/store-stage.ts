@@ -17,6 +17,7 @@ export const DATA_PATH = `${STORE_DIR}/shard_001/fixed.data`;
 export class StoreStage {
   readonly clock = new ManualClock();
   readonly disk = new RecordingDisk(() => this.clock.nowMs());
+  readonly warnings: string[] = [];
   readonly options: ShardStoreOptions = {
     disk: this.disk,
     clock: this.clock,
@@ -24,6 +25,7 @@ export class StoreStage {
     shard: STORE_SHARD,
     layout: STORE_LAYOUT,
     owner: OWN_NEW_FILES,
+    warn: (text) => void this.warnings.push(text),
   };
 
   constructor() {
