@@ -21,6 +21,8 @@ const SNAPSHOT_INTERVAL_MS = 250;
 export interface ShardNow {
   readonly state: ShardState;
   readonly body: ShardBody | null;
+  /** Why its files are not clean though nothing failed; null: they are, or are not closed. */
+  readonly unclean: string | null;
   /** Of the scan under way. */
   readonly slotLast: number | null;
 }
@@ -206,7 +208,7 @@ export class FollowerReports {
   ended(error: PlainError | null): void {
     if (error !== null) this.counts.lastError = error.message;
     this.snapshot();
-    const unclean = this.#now().body?.unclean ?? null;
+    const { unclean } = this.#now();
     this.#host.report({ kind: "ended", shard: this.#shard, error, unclean });
   }
 

@@ -10,6 +10,7 @@ import type { SlotLayout } from "../format/slot.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Flusher } from "../io/flusher.ts";
+import type { Attention } from "../store/attention.ts";
 import { readSmallFile } from "../store/read-file.ts";
 import { ShardStore, type ShardStoreOptions } from "../store/shard-store.ts";
 import type { BatchApplier } from "./apply/batch-applier.ts";
@@ -18,12 +19,16 @@ import { Durability } from "./durability.ts";
 import type { FollowerSettings } from "./follower-types.ts";
 import { ScanJudge } from "./apply/scan-judge.ts";
 
+/** Why files that nothing was written to are not clean. */
+export const LEFT_AS_FOUND = "as an earlier run left it: nothing came from the leader";
+
 export interface ShardBodyTools {
   readonly disk: Disk;
   readonly clock: Clock;
   /** A flusher for the shard's directory; the shard's files exist by then. */
   newFlusher(shardDirectory: string): Flusher;
   newApplier(shard: number, layout: SlotLayout, slotCount: number): BatchApplier;
+  readonly attention: Attention;
 }
 
 export class ShardBody {
@@ -139,8 +144,7 @@ export class ShardBody {
 
   /** Of what may not even be this leader's copy nothing is touched. */
   #leaveAsFound(): void {
-    if (!this.store.isClean)
-      this.unclean = "as an earlier run left it: nothing came from the leader";
+    if (!this.store.isClean) this.unclean = LEFT_AS_FOUND;
     this.store.abandon();
   }
 

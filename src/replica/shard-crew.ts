@@ -19,7 +19,7 @@ export interface ShardView {
   readonly shard: number;
   /** The last one, null before the first. */
   readonly snapshot: ShardSnapshot | null;
-  /** Monotonic time at which it came, or at which the thread was started. */
+  /** Monotonic time at which its thread last spoke, was seen to be at work, or was started. */
   readonly heardAtMs: number;
   readonly ended: boolean;
   /** How often its thread died and was started again. */
@@ -73,7 +73,8 @@ export class ShardCrew {
 
   get views(): readonly ShardView[] {
     return this.#slots.map((slot, shard) => {
-      const { heardAtMs, ended, restarts } = slot;
+      const { thread, ended, restarts } = slot;
+      const heardAtMs = Math.max(slot.heardAtMs, thread?.cells.pulseAtMs ?? 0);
       return { shard, snapshot: upToDate(slot), heardAtMs, ended, restarts };
     });
   }
@@ -211,7 +212,7 @@ export class ShardCrew {
 
 /** A shard's last snapshot, with the time of the last frame as of now. */
 function upToDate({ snapshot, thread }: ShardSlot): ShardSnapshot | null {
-  const lastFrameAtMs = thread?.lastFrameAtMs ?? null;
+  const lastFrameAtMs = thread?.cells.lastFrameAtMs ?? null;
   if (snapshot === null || lastFrameAtMs === null) return snapshot;
   if (lastFrameAtMs <= (snapshot.lastFrameAtMs ?? 0)) return snapshot;
   return { ...snapshot, lastFrameAtMs };

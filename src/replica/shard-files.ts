@@ -3,6 +3,7 @@
 
 import { ArmdbError, type PlainError, toPlainError } from "../errors.ts";
 import { layoutOf } from "../store/geometry.ts";
+import { LoadStopped } from "../store/load-slots.ts";
 import type { ShardInfo } from "../wire/messages.ts";
 import { Divergence } from "./divergence.ts";
 import type { FollowerHost, FollowerSettings } from "./follower-types.ts";
@@ -10,7 +11,7 @@ import type { FollowerReports } from "./follower-reports.ts";
 import type { Told } from "./machine/inputs.ts";
 import { geometryTrouble } from "./misfit.ts";
 import type { ScanObserver } from "./compare/scan-observer.ts";
-import { ShardBody, type ShardBodyTools } from "./shard-body.ts";
+import { LEFT_AS_FOUND, ShardBody, type ShardBodyTools } from "./shard-body.ts";
 
 export interface ShardFilesOptions {
   readonly settings: FollowerSettings;
@@ -34,6 +35,8 @@ export class ShardFiles {
   #toMake: ShardInfo | null = null;
   /** The next whole scan writes what --accept-leader gave up. */
   #hasAccepted = false;
+  /** Of files that were not loaded. */
+  #unloaded: string | null = null;
 
   constructor(options: ShardFilesOptions) {
     this.#options = options;
@@ -41,6 +44,11 @@ export class ShardFiles {
 
   get shardCount(): number {
     return this.#options.settings.geometry?.shardCount ?? this.#shardInfo?.shardCount ?? 1;
+  }
+
+  /** Once it is closed without an error: why its files are not clean; null: they are. */
+  get unclean(): string | null {
+    return this.body?.unclean ?? this.#unloaded;
   }
 
   /** No slot here is occupied: a leader need not send deleted ones. */
@@ -66,10 +74,17 @@ export class ShardFiles {
   open(newSlotCount: number | null): void {
     const { settings, host, tools, reports, tell } = this.#options;
     const layout = layoutOf(settings.geometry ?? (this.#shardInfo as ShardInfo));
-    const body = new ShardBody(settings, layout, newSlotCount, tools, {
-      failed: (error) => tell({ kind: "diskFailed", error }),
-      warn: (text) => reports.log("warn", text),
-    });
+    const told = {
+      failed: (error: PlainError) => tell({ kind: "diskFailed", error }),
+      warn: (text: string) => reports.log("warn", text),
+    };
+    let body: ShardBody;
+    try {
+      body = new ShardBody(settings, layout, newSlotCount, tools, told);
+    } catch (thrown) {
+      if (thrown instanceof LoadStopped && !thrown.isClean) this.#unloaded = LEFT_AS_FOUND;
+      throw thrown;
+    }
     this.body = body;
     this.divergence = new Divergence(body, settings.saved.diverged);
     if (newSlotCount !== null) body.markWorthClosing();

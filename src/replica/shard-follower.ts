@@ -4,6 +4,7 @@
 //   what is heard -> one input after the other -> step -> actions, each performed at once -> one timer for what is due next
 
 import { ArmdbError, type PlainError, toPlainError } from "../errors.ts";
+import { LoadStopped } from "../store/load-slots.ts";
 import { formatAddress } from "../io/address.ts";
 import type { RandomSource, Timer } from "../io/clock.ts";
 import type { Net } from "../io/net.ts";
@@ -57,6 +58,7 @@ export class ShardFollower {
     this.#reports = new FollowerReports(settings, clock, host, () => ({
       state: this.#state,
       body: this.#files.body,
+      unclean: this.#files.unclean,
       slotLast: this.#connections.slotLast,
     }));
     const tell = (told: Told) => this.#tell(told);
@@ -80,14 +82,16 @@ export class ShardFollower {
     const { exists, saved } = this.#settings;
     this.#scheduleTick();
     this.#reports.reading(exists);
-    let error: PlainError | null = null;
+    let failure: unknown = null;
     try {
       if (exists) this.#files.open(null);
     } catch (thrown) {
-      error = explained(thrown);
+      failure = thrown;
     }
-    this.#tell({ kind: "start", saved: saved.machine, hasFiles: exists && error === null });
-    if (error !== null) this.#tell({ kind: "diskFailed", error });
+    // What is known of the files is told also where they cannot be opened: it is saved as it was.
+    this.#tell({ kind: "start", saved: saved.machine, hasFiles: exists });
+    if (failure instanceof LoadStopped) this.stop();
+    else if (failure !== null) this.#tell({ kind: "diskFailed", error: explained(failure) });
   }
 
   // ---- what the supervisor says ----

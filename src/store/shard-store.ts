@@ -9,38 +9,22 @@
 import { join } from "node:path";
 import { assert } from "../errors.ts";
 import { CURSOR_FILE, CURSOR_TEMP_FILE } from "../format/cursor.ts";
-import {
-  encodeShardHeader,
-  HEADER_FIELDS,
-  SHARD_FILE,
-  slotOffset,
-} from "../format/shard-header.ts";
+import { HEADER_FIELDS, slotOffset } from "../format/shard-header.ts";
 import type { SlotLayout } from "../format/slot.ts";
 import { SIDECAR_FILE, SIDECAR_TEMP_FILE } from "../format/versions-sidecar.ts";
-import type { Clock } from "../io/clock.ts";
-import type { Disk, DiskFile } from "../io/disk.ts";
+import type { DiskFile } from "../io/disk.ts";
 import { SLOW_WRITE_MS } from "../limits.ts";
 import { shardDirectory } from "../format/routing.ts";
+import { type DiskCallName, during } from "./attention.ts";
 import { type HeldShard, holdShard, requireNames } from "./held-files.ts";
-import { directoryModeFor, type NewFileOwner } from "./ownership.ts";
 import { replaceFile } from "./replace-file.ts";
 import { sidecarParts } from "./sidecar-parts.ts";
 import type { SlotTable } from "./slot-table.ts";
-import { loadSlots, type LoadedCounts } from "./load-slots.ts";
-import { readShardHeader } from "./shard-file.ts";
+import { loadSlots, LoadStopped, type LoadedCounts } from "./load-slots.ts";
+import { makeShardFile, openShardFile, type ShardStoreOptions } from "./open-shard.ts";
 import { reserveSlots, slotProblem, slotsAfterStep } from "./shard-growth.ts";
 
-export interface ShardStoreOptions {
-  readonly disk: Disk;
-  readonly clock: Clock;
-  /** Database directory. */
-  readonly dir: string;
-  readonly shard: number;
-  readonly layout: SlotLayout;
-  readonly owner: NewFileOwner;
-  /** Something that an operator should know, and that is no error. */
-  warn(text: string): void;
-}
+export type { ShardStoreOptions };
 
 /** What a store has done, for status. */
 export interface StoreCounters {
@@ -89,65 +73,30 @@ export class ShardStore {
     this.loaded = state.loaded;
   }
 
-  /**
-   * Makes a new shard of exactly `slotCount` never-used slots, durable. A leftover of a creation that was cut
-   * short (no slots beyond zero) is taken over.
-   */
+  /** Makes a new shard of exactly `slotCount` never-used slots, durable. */
   static create(
     options: ShardStoreOptions,
     slotCount: number,
     newTable: (slotCount: number) => SlotTable,
   ): ShardStore {
-    const { disk, dir, shard, layout, owner } = options;
-    const directory = join(dir, shardDirectory(shard));
-    if (disk.facts(directory) === null) {
-      disk.makeDirectory(directory, 0o700);
-      if (owner.uid !== null)
-        disk.own(directory, owner.uid, owner.gid, directoryModeFor(owner.mode));
-    }
-    // Also for a leftover: whoever made it may have been killed before this.
-    disk.syncDirectory(dir);
-    const path = join(directory, SHARD_FILE);
-    const file = disk.open(path, "create", owner.mode);
-    let reserved: boolean;
-    try {
-      if (owner.uid !== null) file.own(owner.uid, owner.gid, owner.mode);
-      const { slotSize } = layout;
-      const all = { slotCount: 0, slotSize, wanted: slotCount, needed: slotCount };
-      reserved = reserveSlots(disk, file, all).blocks;
-      file.write(encodeShardHeader({ ...layout, slotCount, shardId: shard, cleanShutdown: 0 }), 0);
-      file.sync();
-      disk.syncDirectory(directory);
-    } catch (thrown) {
-      // What it holds in memory may never reach the disk: the next start must not take it for a shard.
-      file.close();
-      disk.remove(path);
-      throw thrown;
-    }
+    const { file, reserved } = makeShardFile(options, slotCount);
     const loaded = { occupied: 0, deleted: 0, free: slotCount, torn: 0 };
     return new ShardStore(options, file, newTable(slotCount), {
       markedDirty: true,
-      reserved,
+      reserved: reserved.blocks,
       loaded,
     });
   }
 
-  /**
-   * Opens an existing shard: first an fsync and a drop of the page cache (a killed predecessor's writes may be
-   * in memory only, and what counts is what the disk holds), then every slot is read.
-   */
+  /** Opens an existing shard: every slot is read as the disk has it. Throws LoadStopped in the middle where that is asked for. */
   static open(options: ShardStoreOptions, newTable: (slotCount: number) => SlotTable): ShardStore {
-    const { disk, dir, shard, layout } = options;
-    const directory = join(dir, shardDirectory(shard));
-    const file = disk.open(join(directory, SHARD_FILE), "write");
-    file.sync();
-    file.dropCache();
-    // Its names too: a predecessor may have been killed between making and syncing them.
-    disk.syncDirectory(directory);
-    disk.syncDirectory(dir);
-    const header = readShardHeader(file, shard, layout);
+    const { file, header } = openShardFile(options);
     const table = newTable(header.slotCount);
-    const loaded = loadSlots(file, layout, table);
+    const loaded = loadSlots(file, table, options);
+    if (loaded === null) {
+      file.close();
+      throw new LoadStopped(header.cleanShutdown === 1);
+    }
     return new ShardStore(options, file, table, {
       markedDirty: header.cleanShutdown === 0,
       reserved: true,
@@ -191,11 +140,11 @@ export class ShardStore {
   growFor(slotMax: number): void {
     assert(this.slotProblem(slotMax) === null, "a shard grown for a lie");
     this.#markDirty();
-    const slotCount = this.#reserve(slotMax + 1);
+    const slotCount = this.#during("fallocate", () => this.#reserve(slotMax + 1));
     const count = new Uint8Array(4);
     new DataView(count.buffer).setUint32(0, slotCount, true);
     this.#file.write(count, HEADER_FIELDS.slotCount.offset);
-    this.#file.syncData();
+    this.#syncData();
     this.table.grow(slotCount);
     this.#growths++;
   }
@@ -217,22 +166,21 @@ export class ShardStore {
   writePending(written?: (slot: number, slots: number) => void): void {
     if (this.table.pendingBytes === 0) return;
     this.#markDirty();
-    const startMs = this.#writeBegins();
     const { slotSize } = this.layout;
-    this.table.takeWrites((slot, memory, start, end) => {
-      this.#file.writePart(memory, start, end, slotOffset(slot, slotSize));
-      written?.(slot, Math.max(1, (end - start) / slotSize));
+    this.#write(() => {
+      this.table.takeWrites((slot, memory, start, end) => {
+        this.#file.writePart(memory, start, end, slotOffset(slot, slotSize));
+        written?.(slot, Math.max(1, (end - start) / slotSize));
+      });
     });
-    this.#noteWrite(startMs);
   }
 
   /** Turns a slot into a never-used one, here and on disk: what a replica does with a slot its leader does not have. */
   clearSlot(slot: number): void {
     this.#markDirty();
-    const startMs = this.#writeBegins();
-    this.#file.write(new Uint8Array(this.layout.slotSize), slotOffset(slot, this.layout.slotSize));
+    const { slotSize } = this.layout;
+    this.#write(() => this.#file.write(new Uint8Array(slotSize), slotOffset(slot, slotSize)));
     this.table.setSlot(slot, 0, 0);
-    this.#noteWrite(startMs);
   }
 
   /** The bytes of a slot as the file has them now. */
@@ -242,17 +190,24 @@ export class ShardStore {
     return bytes;
   }
 
-  /** From here on something is not durable, also when the write fails half-way. */
-  #writeBegins(): number {
-    const startMs = this.#options.clock.nowMs();
+  /** Writes slots. From here on something is not durable, also when the write fails half-way. */
+  #write(run: () => void): void {
+    const { clock, attention } = this.#options;
+    const startMs = clock.nowMs();
     this.#firstUnsyncedAtMs ??= startMs;
-    return startMs;
-  }
-
-  #noteWrite(startMs: number): void {
-    const tookMs = this.#options.clock.nowMs() - startMs;
+    during(attention, "pwrite", startMs, run);
+    const tookMs = clock.nowMs() - startMs;
     if (tookMs > SLOW_WRITE_MS) this.#slowWrites++;
     this.#slowestWriteMs = Math.max(this.#slowestWriteMs, tookMs);
+  }
+
+  #during<T>(call: DiskCallName, run: () => T): T {
+    const { clock, attention } = this.#options;
+    return during(attention, call, clock.nowMs(), run);
+  }
+
+  #syncData(): void {
+    this.#during("fdatasync", () => this.#file.syncData());
   }
 
   /** Clears the clean flag, durably, before the first slot write: with flag 1 the crate would believe a stale sidecar. */
@@ -260,7 +215,7 @@ export class ShardStore {
     this.isChanged = true;
     if (this.#markedDirty) return;
     this.#file.write(Uint8Array.of(0), HEADER_FIELDS.cleanShutdown.offset);
-    this.#file.syncData();
+    this.#syncData();
     this.#markedDirty = true;
   }
 
@@ -280,7 +235,7 @@ export class ShardStore {
 
   /** fdatasync on this thread: for a stop in good order, and before `ready` where no flusher runs. */
   syncNow(): void {
-    this.#file.syncData();
+    this.#syncData();
     this.#firstUnsyncedAtMs = null;
     this.#syncStartedWith = null;
   }
@@ -297,7 +252,7 @@ export class ShardStore {
       const temp = join(directory, SIDECAR_TEMP_FILE);
       replaceFile(disk, join(directory, SIDECAR_FILE), temp, sidecarParts(this.table), owner);
       this.#file.write(Uint8Array.of(1), HEADER_FIELDS.cleanShutdown.offset);
-      this.#file.syncData();
+      this.#syncData();
     }
     if (cursor !== null) this.saveCursor(cursor);
     this.#file.close();

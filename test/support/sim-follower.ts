@@ -151,6 +151,7 @@ export class SimFollower {
           {
             clock: thread.clock,
             disk,
+            attention: thread.cells,
             net: thread.netOf(net),
             random: { fraction: () => dice.below(1_000_000) / 1_000_000 },
             newFlusher: (directory) => thread.newFlusher(disk, directory, settings.owner, sync),

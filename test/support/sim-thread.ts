@@ -14,6 +14,7 @@ import { runFlushJob } from "../../src/replica/threads/flush-job.ts";
 import type { FollowerHost, FollowerReport } from "../../src/replica/follower-types.ts";
 import type { ShardFollower } from "../../src/replica/shard-follower.ts";
 import type { ShardCommand, ShardMessage } from "../../src/replica/threads/shard-thread.ts";
+import { SharedCells } from "../../src/replica/threads/shared-cells.ts";
 import type { ShardThread } from "../../src/replica/threads/shard-threads.ts";
 import type { NewFileOwner } from "../../src/store/ownership.ts";
 
@@ -27,7 +28,7 @@ export class SimThread implements ShardThread {
   #preparing: ((error: PlainError | null) => void) | null = null;
   #follower: ShardFollower | null = null;
   #comparison = 0;
-  lastFrameAtMs: number | null = null;
+  readonly cells = new SharedCells();
   #over = false;
   /** Compares when the supervisor asks for it. */
   recorder: DifferenceRecorder | null = null;
@@ -68,9 +69,7 @@ export class SimThread implements ShardThread {
       this.observe(report);
       this.#post({ kind: "report", report });
     },
-    heard: (atMs) => {
-      this.lastFrameAtMs = atMs;
-    },
+    heard: (atMs) => this.cells.noteFrame(atMs),
   };
 
   /** Makes the follower in a turn of its own, and starts it. */
@@ -121,6 +120,7 @@ export class SimThread implements ShardThread {
   }
 
   send(command: ShardCommand): void {
+    if (command.kind === "stop") this.cells.stop();
     this.clock.after(0, () => {
       switch (command.kind) {
         case "prepared": {

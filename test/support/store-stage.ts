@@ -3,6 +3,7 @@
 import { slotLayout } from "../../src/format/slot.ts";
 import { PlainApplier } from "../../src/replica/apply/plain-applier.ts";
 import type { BatchApplier } from "../../src/replica/apply/batch-applier.ts";
+import { SharedCells } from "../../src/replica/threads/shared-cells.ts";
 import { OWN_NEW_FILES } from "../../src/store/ownership.ts";
 import { ShardStore, type ShardStoreOptions } from "../../src/store/shard-store.ts";
 import { type BatchRow, batchPayload } from "./applier-batches.ts";
@@ -18,6 +19,7 @@ export class StoreStage {
   readonly clock = new ManualClock();
   readonly disk = new RecordingDisk(() => this.clock.nowMs());
   readonly warnings: string[] = [];
+  readonly cells = new SharedCells();
   readonly options: ShardStoreOptions = {
     disk: this.disk,
     clock: this.clock,
@@ -25,6 +27,7 @@ export class StoreStage {
     shard: STORE_SHARD,
     layout: STORE_LAYOUT,
     owner: OWN_NEW_FILES,
+    attention: this.cells,
     warn: (text) => void this.warnings.push(text),
   };
 

@@ -14,7 +14,7 @@ import { CONNECT_TIMEOUT_MS, SEND_QUEUE_BYTES_MAX } from "../../limits.ts";
 import { createApplier } from "../apply/create-applier.ts";
 import { DifferenceRecorder } from "../compare/difference-recorder.ts";
 import type { FollowerHost, FollowerReport, FollowerSettings } from "../follower-types.ts";
-import { LastFrame } from "./last-frame.ts";
+import { SharedCells } from "./shared-cells.ts";
 import { ShardBody } from "../shard-body.ts";
 import { type FollowerTools, ShardFollower } from "../shard-follower.ts";
 import { SpareNet } from "../spare-net.ts";
@@ -25,8 +25,8 @@ import type { ProtocolVersion, ShardInfo } from "../../wire/messages.ts";
 export interface FollowCommand {
   readonly kind: "follow";
   readonly settings: FollowerSettings;
-  /** Of a LastFrame. */
-  readonly lastFrame: SharedArrayBuffer;
+  /** Of a SharedCells. */
+  readonly cells: SharedArrayBuffer;
 }
 
 /** What a thread is started for. */
@@ -89,7 +89,7 @@ function dialSpare(host: string, port: number): void {
 function follow(command: FollowCommand): (command: ShardCommand) => void {
   shortenTimeSlice();
   const { settings } = command;
-  const lastFrame = new LastFrame(command.lastFrame);
+  const cells = new SharedCells(command.cells);
   let preparing: ((error: PlainError | null) => void) | null = null;
 
   const host: FollowerHost = {
@@ -111,7 +111,7 @@ function follow(command: FollowCommand): (command: ShardCommand) => void {
       send({ kind: "report", report });
       if (report.kind === "ended") end();
     },
-    heard: (atMs) => lastFrame.note(atMs),
+    heard: (atMs) => cells.noteFrame(atMs),
   };
 
   let comparison = 0;
@@ -124,10 +124,7 @@ function follow(command: FollowCommand): (command: ShardCommand) => void {
   });
 
   const tools: FollowerTools = {
-    disk: realDisk,
-    net,
-    clock: realClock,
-    random: realRandom,
+    ...{ disk: realDisk, net, clock: realClock, random: realRandom, attention: cells },
     newFlusher: (directory) =>
       threadFlusher({
         directory,

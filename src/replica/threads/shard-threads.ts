@@ -1,12 +1,13 @@
 // What the supervisor asks of the threads of its shards. The real ones are started by start-shard.ts; tests run all shards in one.
 
 import type { FollowerSettings } from "../follower-types.ts";
+import type { SharedCells } from "./shared-cells.ts";
 import type { ShardCommand, ShardMessage } from "./shard-thread.ts";
 
 export interface ShardThread {
   send(command: ShardCommand): void;
-  /** When it last heard from its leader, as of now; null: not yet. */
-  readonly lastFrameAtMs: number | null;
+  /** What it tells as of now, while its reports may wait. */
+  readonly cells: SharedCells;
   /** Ends it without more words. */
   kill(): void;
 }

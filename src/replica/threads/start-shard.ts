@@ -2,7 +2,7 @@
 
 import type { Worker } from "node:worker_threads";
 import { startThread } from "../../io/threads.ts";
-import { LastFrame } from "./last-frame.ts";
+import { SharedCells } from "./shared-cells.ts";
 import type { ShardCommand, ShardMessage, ShardThreadStart } from "./shard-thread.ts";
 import type { ShardThread, ShardThreads, StartShard } from "./shard-threads.ts";
 
@@ -10,12 +10,12 @@ import type { ShardThread, ShardThreads, StartShard } from "./shard-threads.ts";
 export function createShardThreads(): ShardThreads {
   let waiting: Worker | null = null;
   const start: StartShard = (settings, received, died) => {
-    const lastFrame = new LastFrame();
-    const follow = { kind: "follow", settings, lastFrame: lastFrame.memory } as const;
+    const cells = new SharedCells();
+    const follow = { kind: "follow", settings, cells: cells.memory } as const;
     const thread = waiting ?? startWorker(follow);
     if (thread === waiting) thread.postMessage(follow satisfies ShardCommand);
     waiting = null;
-    return listenTo(thread, lastFrame, received, died);
+    return listenTo(thread, cells, received, died);
   };
   return {
     start,
@@ -42,7 +42,7 @@ function startWorker(start: ShardThreadStart): Worker {
 
 function listenTo(
   thread: Worker,
-  lastFrame: LastFrame,
+  cells: SharedCells,
   received: (message: ShardMessage) => void,
   died: (reason: string) => void,
 ): ShardThread {
@@ -65,9 +65,11 @@ function listenTo(
   // An exit code of 0 proves nothing: a rejected promise inside also ends so.
   thread.on("exit", (code: number) => die(`it ended with code ${code}`));
   return {
-    send: (command: ShardCommand) => thread.postMessage(command),
-    get lastFrameAtMs() {
-      return lastFrame.atMs;
+    cells,
+    send(command: ShardCommand) {
+      // A thread that loads its slots reads no message before it has.
+      if (command.kind === "stop") cells.stop();
+      thread.postMessage(command);
     },
     kill: () => void thread.terminate(),
   };
