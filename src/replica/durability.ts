@@ -26,6 +26,7 @@ export class Durability {
   readonly #options: DurabilityOptions;
   #timer: Timer | null = null;
   #flushing = false;
+  #syncSinceMs = 0;
   #stopped = false;
   #cursorSavedAtMs = Number.NEGATIVE_INFINITY;
   #whenIdle: ((error: PlainError | null) => void) | null = null;
@@ -35,6 +36,11 @@ export class Durability {
 
   constructor(options: DurabilityOptions) {
     this.#options = options;
+  }
+
+  /** When the sync under way began; null: none is. */
+  get syncSinceMs(): number | null {
+    return this.#flushing ? this.#syncSinceMs : null;
   }
 
   /** Something was written. */
@@ -67,6 +73,7 @@ export class Durability {
     this.#waitingNow = this.#waitingNext;
     this.#waitingNext = [];
     const nowMs = clock.nowMs();
+    this.#syncSinceMs = nowMs;
     let cursor: Uint8Array | null = null;
     if (nowMs - this.#cursorSavedAtMs >= CURSOR_SAVE_INTERVAL_MS) {
       cursor = this.#options.cursorToSave();

@@ -5,6 +5,7 @@ import type { PlainError } from "../errors.ts";
 import type { SavedShard } from "./machine/inputs.ts";
 import type { OwedShown, Progress, ScanShown } from "./machine/shown.ts";
 import type { ScanWhy } from "./machine/types.ts";
+import type { CallUnderWay } from "../store/attention.ts";
 import type { Geometry } from "../store/geometry.ts";
 import type { HeldShard } from "../store/held-files.ts";
 import type { NewFileOwner } from "../store/ownership.ts";
@@ -121,6 +122,8 @@ export interface ShardSnapshot {
   readonly complete: boolean | null;
   /** Slots that wait for their second look. */
   readonly suspectSlots: number;
+  /** A call of the disk that has not come back; the sync thread's is told of in the shard's snapshots. */
+  readonly call: CallUnderWay | null;
   /** How far the scans have come. */
   readonly progress: Progress;
   /** When this was told; monotonic. */

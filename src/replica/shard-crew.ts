@@ -6,6 +6,7 @@ import type { Clock, Timer } from "../io/clock.ts";
 import type { CompareEvent } from "./compare/compare-types.ts";
 import type { FollowerReport, FollowerSettings, ShardSnapshot } from "./follower-types.ts";
 import { ShardComparisons } from "./shard-comparisons.ts";
+import { snapshotNow } from "./snapshot-now.ts";
 import type { ShardCommand, ShardMessage } from "./threads/shard-thread.ts";
 import type { ShardThread, ShardThreads } from "./threads/shard-threads.ts";
 
@@ -36,6 +37,8 @@ export interface ShardSlot {
   exists: boolean;
   error: PlainError | null;
   restarts: number;
+  /** As they were shown. */
+  slowWrites: number;
 }
 
 export interface ShardCrewOptions {
@@ -75,8 +78,16 @@ export class ShardCrew {
     return this.#slots.map((slot, shard) => {
       const { thread, ended, restarts } = slot;
       const heardAtMs = Math.max(slot.heardAtMs, thread?.cells.pulseAtMs ?? 0);
-      return { shard, snapshot: upToDate(slot), heardAtMs, ended, restarts };
+      return { shard, snapshot: this.#upToDate(slot), heardAtMs, ended, restarts };
     });
+  }
+
+  /** A shard's last snapshot as of now. A slow write that was told of stays told of until its thread has counted it. */
+  #upToDate(slot: ShardSlot): ShardSnapshot | null {
+    if (slot.snapshot === null || slot.thread === null) return slot.snapshot;
+    const now = snapshotNow(slot.snapshot, slot.thread.cells, this.#options.clock.nowMs());
+    slot.slowWrites = Math.max(slot.slowWrites, now.slowWrites);
+    return now.slowWrites < slot.slowWrites ? { ...now, slowWrites: slot.slowWrites } : now;
   }
 
   /** The first failed shard's error, by number. */
@@ -89,7 +100,7 @@ export class ShardCrew {
     for (let shard = this.#slots.length; shard < count; shard++) {
       this.#slots.push({
         ...{ thread: null, snapshot: null, heardAtMs: 0, ready: false, ended: false },
-        ...{ exists: exists(shard), error: null, restarts: 0 },
+        ...{ exists: exists(shard), error: null, restarts: 0, slowWrites: 0 },
       });
       this.#start(shard);
     }
@@ -208,12 +219,4 @@ export class ShardCrew {
   over(): void {
     for (const timer of this.#timers) timer.cancel();
   }
-}
-
-/** A shard's last snapshot, with the time of the last frame as of now. */
-function upToDate({ snapshot, thread }: ShardSlot): ShardSnapshot | null {
-  const lastFrameAtMs = thread?.cells.lastFrameAtMs ?? null;
-  if (snapshot === null || lastFrameAtMs === null) return snapshot;
-  if (lastFrameAtMs <= (snapshot.lastFrameAtMs ?? 0)) return snapshot;
-  return { ...snapshot, lastFrameAtMs };
 }

@@ -19,6 +19,7 @@ export function snapshotOf(
   const { last, leader, settings } = state;
   const scan = scanShown(state, nowMs);
   const counters = body?.store.counters;
+  const syncSinceMs = body?.durability.syncSinceMs ?? null;
   return {
     shard: settings.shard,
     state: stateWord(state),
@@ -55,6 +56,7 @@ export function snapshotOf(
     lastError: counts.lastError,
     complete: state.complete,
     suspectSlots: state.suspects,
+    call: syncSinceMs === null ? null : { call: "fdatasync", sinceMs: syncSinceMs },
     shownAtMs: nowMs,
     owed: owedShown(state, nowMs),
     scan: scan === null ? null : { ...scan, slot: slotLast ?? -1 },

@@ -5,6 +5,13 @@
 export const DISK_CALLS = ["pwrite", "fdatasync", "fsync", "fallocate"] as const;
 export type DiskCallName = (typeof DISK_CALLS)[number];
 
+/** A call of the disk that has not come back. */
+export interface CallUnderWay {
+  readonly call: DiskCallName;
+  /** Monotonic. */
+  readonly sinceMs: number;
+}
+
 export interface Attention {
   /** A call of the disk begins; monotonic ms. */
   began(call: DiskCallName, atMs: number): void;

@@ -44,6 +44,7 @@ export function snapshotOf(changes: Partial<ShardSnapshot> = {}): ShardSnapshot 
     progress: { scans: 1, slot: 999 },
     owed: null,
     scan: null,
+    call: null,
     maxVersionSeen: 7,
     slowWrites: 0,
     slowestWriteMs: 3,

@@ -2,14 +2,12 @@
 // come once a second only; that it lives, and which call of the disk it is in since when, while it can say nothing; and that it is to
 // stop, while it hears nothing.
 
-import { type Attention, DISK_CALLS, type DiskCallName } from "../../store/attention.ts";
-
-/** A call of the disk that has not come back. */
-export interface CallUnderWay {
-  readonly call: DiskCallName;
-  /** Monotonic. */
-  readonly sinceMs: number;
-}
+import {
+  type Attention,
+  type CallUnderWay,
+  DISK_CALLS,
+  type DiskCallName,
+} from "../../store/attention.ts";
 
 const LAST_FRAME = 0;
 const PULSE = 1;
