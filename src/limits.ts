@@ -60,6 +60,8 @@ export const WINDOW_ACKS_MAX = 3_640;
 export const GROUP_SYNC_DELAY_MS = 50;
 /** The cursor is saved at most this often. */
 export const CURSOR_SAVE_INTERVAL_MS = 1_000;
+/** And tried again after this where there was no room for it. */
+export const CURSOR_RETRY_MS = 10_000;
 /** A pwrite longer than this is counted and reported. */
 export const SLOW_WRITE_MS = 100;
 

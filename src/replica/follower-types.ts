@@ -122,6 +122,8 @@ export interface ShardSnapshot {
   readonly complete: boolean | null;
   /** Slots that wait for their second look. */
   readonly suspectSlots: number;
+  /** Why there is no room for its cursor; null: there is. */
+  readonly saveError: string | null;
   /** A call of the disk that has not come back; the sync thread's is told of in the shard's snapshots. */
   readonly call: CallUnderWay | null;
   /** How far the scans have come. */

@@ -19,6 +19,9 @@ import { Durability } from "./durability.ts";
 import type { FollowerSettings } from "./follower-types.ts";
 import { ScanJudge } from "./apply/scan-judge.ts";
 
+/** No cursor says so many. */
+const NEVER_SAVED = -1n;
+
 /** Why files that nothing was written to are not clean. */
 export const LEFT_AS_FOUND = "as an earlier run left it: nothing came from the leader";
 
@@ -40,9 +43,12 @@ export class ShardBody {
   readonly #tools: ShardBodyTools;
   readonly #shard: number;
   readonly #flusher: Flusher;
+  readonly #warn: (text: string) => void;
   #cursorSavedFor: bigint;
   #worthClosing = false;
   #closed = false;
+  /** Why there is no room for its cursor; null: it is saved. */
+  saveError: string | null = null;
   /** Once it is closed without an error: why its files are not clean; null: they are. */
   unclean: string | null = null;
 
@@ -59,6 +65,7 @@ export class ShardBody {
   ) {
     const { dir, shard, owner } = settings;
     const { warn } = told;
+    this.#warn = warn;
     const options: ShardStoreOptions = { ...tools, dir, shard, layout, owner, warn };
     let applier: BatchApplier | null = null;
     const newTable = (slotCount: number) => {
@@ -85,7 +92,7 @@ export class ShardBody {
       appliedTotal: cursor?.appliedTotal ?? 0n,
       maxVersionSeen: cursor?.maxVersionSeen ?? 0,
     });
-    this.#cursorSavedFor = cursor === null ? -1n : cursor.appliedTotal;
+    this.#cursorSavedFor = cursor === null ? NEVER_SAVED : cursor.appliedTotal;
     this.judge = new ScanJudge(this.applier);
     this.#flusher = tools.newFlusher(directory);
     this.durability = new Durability({
@@ -94,6 +101,7 @@ export class ShardBody {
       store: this.store,
       policy: settings.sync,
       cursorToSave: () => this.#cursorToSave(),
+      cursorDone: (unsaved) => this.#cursorDone(unsaved),
       failed: (error) => told.failed(error),
     });
   }
@@ -117,6 +125,16 @@ export class ShardBody {
     return encodeCursor({ shardId: this.#shard, appliedTotal, maxVersionSeen, lastAckAtMs });
   }
 
+  /** It is for people: a follower goes on without. Said once for the same reason. */
+  #cursorDone(unsaved: PlainError | null): void {
+    const reason = unsaved?.message ?? null;
+    if (reason !== null) {
+      this.#cursorSavedFor = NEVER_SAVED;
+      if (reason !== this.saveError) this.#warn(reason);
+    }
+    this.saveError = reason;
+  }
+
   /**
    * Closes in good order once no sync is under way: data, sidecar, flag, cursor. `done` gets the error that
    * kept it from that; the files are then left as they are.
@@ -132,7 +150,7 @@ export class ShardBody {
       }
       try {
         this.intake.writePending();
-        if (this.#worthClosing || this.store.isChanged) this.store.closeClean(this.#cursorToSave());
+        if (this.#worthClosing || this.store.isChanged) this.#closeClean();
         else this.#leaveAsFound();
       } catch (thrown) {
         if (!(thrown instanceof ArmdbError)) throw thrown;
@@ -140,6 +158,15 @@ export class ShardBody {
       }
       done(null);
     });
+  }
+
+  #closeClean(): void {
+    const { sidecar, cursor } = this.store.closeClean(this.#cursorToSave());
+    if (sidecar !== null) {
+      this.unclean = "no space for fixed.versions: the next start reads every slot";
+      this.#warn(sidecar.message);
+    }
+    if (cursor !== null) this.#cursorDone(toPlainError(cursor));
   }
 
   /** Of what may not even be this leader's copy nothing is touched. */

@@ -57,6 +57,7 @@ export function snapshotOf(
     complete: state.complete,
     suspectSlots: state.suspects,
     call: syncSinceMs === null ? null : { call: "fdatasync", sinceMs: syncSinceMs },
+    saveError: body?.saveError ?? null,
     shownAtMs: nowMs,
     owed: owedShown(state, nowMs),
     scan: scan === null ? null : { ...scan, slot: slotLast ?? -1 },

@@ -106,6 +106,8 @@ export const SHARD_FIELDS = {
     gauge("max_version", "Greatest slot version applied."),
   ),
   lastError: field("text", ({ snapshot }) => snapshot.lastError),
+  /** Why its cursor cannot be saved; null: it can. */
+  saveError: field("text", ({ snapshot }) => snapshot.saveError),
   /** A whole scan has come through, in this run or by the state file. */
   caughtUp: field("flag", ({ snapshot }) => snapshot.lastFullScanAtMs !== null),
   /** Caught up in this run, and what it caught up with is durable. */

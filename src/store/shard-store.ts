@@ -7,7 +7,7 @@
 //   a stop in good order          fdatasync, sidecar (temp, fsync, rename, directory), flag 1, fdatasync, cursor
 
 import { join } from "node:path";
-import { assert } from "../errors.ts";
+import { type ArmdbError, assert } from "../errors.ts";
 import { CURSOR_FILE, CURSOR_TEMP_FILE } from "../format/cursor.ts";
 import { HEADER_FIELDS, slotOffset } from "../format/shard-header.ts";
 import type { SlotLayout } from "../format/slot.ts";
@@ -17,7 +17,7 @@ import { SLOW_WRITE_MS } from "../limits.ts";
 import { shardDirectory } from "../format/routing.ts";
 import { type DiskCallName, during } from "./attention.ts";
 import { type HeldShard, holdShard, requireNames } from "./held-files.ts";
-import { replaceFile } from "./replace-file.ts";
+import { replaceIfRoom } from "./replace-file.ts";
 import { sidecarParts } from "./sidecar-parts.ts";
 import type { SlotTable } from "./slot-table.ts";
 import { loadSlots, LoadStopped, type LoadedCounts } from "./load-slots.ts";
@@ -25,6 +25,12 @@ import { makeShardFile, openShardFile, type ShardStoreOptions } from "./open-sha
 import { reserveSlots, slotProblem, slotsAfterStep } from "./shard-growth.ts";
 
 export type { ShardStoreOptions };
+
+/** Why there was no room for what a stop leaves beside the data; null: it is there. */
+export interface Unsaved {
+  readonly sidecar: ArmdbError | null;
+  readonly cursor: ArmdbError | null;
+}
 
 /** What a store has done, for status. */
 export interface StoreCounters {
@@ -240,31 +246,47 @@ export class ShardStore {
     this.#syncStartedWith = null;
   }
 
-  /** A stop in good order, as the crate leaves a shard: data, sidecar, flag, then the cursor if there is one. */
-  closeClean(cursor: Uint8Array | null): void {
+  /**
+   * A stop in good order, as the crate leaves a shard: data, sidecar, flag, then the cursor if there is one. What has no room is left
+   * out: the data is whole without it, and with no sidecar the flag stays 0.
+   */
+  closeClean(cursor: Uint8Array | null): Unsaved {
     assert(this.table.pendingBytes === 0, "pending writes at close");
     requireNames(this.#options.disk, this.held.names);
     // Nothing was written and the flag still stands: the files are as they were found.
-    if (this.#markedDirty) {
-      this.syncNow();
-      const { disk, dir, shard, owner } = this.#options;
-      const directory = join(dir, shardDirectory(shard));
-      const temp = join(directory, SIDECAR_TEMP_FILE);
-      replaceFile(disk, join(directory, SIDECAR_FILE), temp, sidecarParts(this.table), owner);
-      this.#file.write(Uint8Array.of(1), HEADER_FIELDS.cleanShutdown.offset);
-      this.#syncData();
-    }
-    if (cursor !== null) this.saveCursor(cursor);
+    const sidecar = this.#markedDirty ? this.#closeDirty() : null;
+    const unsaved = cursor === null ? null : this.#saveCursor(cursor);
     this.#file.close();
+    return { sidecar, cursor: unsaved };
   }
 
-  saveCursor(cursor: Uint8Array): void {
+  #closeDirty(): ArmdbError | null {
+    this.syncNow();
+    const unsaved = this.#replace(SIDECAR_FILE, SIDECAR_TEMP_FILE, this.#sidecar());
+    if (unsaved !== null) return unsaved;
+    this.#file.write(Uint8Array.of(1), HEADER_FIELDS.cleanShutdown.offset);
+    this.#syncData();
+    return null;
+  }
+
+  /** That of a large shard takes a while. */
+  *#sidecar(): Generator<Uint8Array> {
+    const { attention, clock } = this.#options;
+    for (const part of sidecarParts(this.table)) {
+      attention.isStopped(clock.nowMs());
+      yield part;
+    }
+  }
+
+  #saveCursor(cursor: Uint8Array): ArmdbError | null {
+    requireNames(this.#options.disk, this.held.names);
+    return this.#replace(CURSOR_FILE, CURSOR_TEMP_FILE, [cursor]);
+  }
+
+  #replace(name: string, temp: string, contents: Iterable<Uint8Array>): ArmdbError | null {
     const { disk, dir, shard, owner } = this.#options;
-    // The sidecar of a large shard takes a while.
-    requireNames(disk, this.held.names);
     const directory = join(dir, shardDirectory(shard));
-    const temp = join(directory, CURSOR_TEMP_FILE);
-    replaceFile(disk, join(directory, CURSOR_FILE), temp, [cursor], owner);
+    return replaceIfRoom(disk, join(directory, name), join(directory, temp), contents, owner);
   }
 
   /** Lets go of the file as it is: after an error, when nothing more may be promised. */

@@ -45,6 +45,7 @@ export function snapshotOf(changes: Partial<ShardSnapshot> = {}): ShardSnapshot 
     owed: null,
     scan: null,
     call: null,
+    saveError: null,
     maxVersionSeen: 7,
     slowWrites: 0,
     slowestWriteMs: 3,

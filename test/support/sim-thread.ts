@@ -1,7 +1,7 @@
 // A shard's thread as the supervisor sees it, run in the test's own thread: messages take a turn of the clock each way, as in
 // shard-thread.ts. It can be killed and can die; its timers, links and syncs go with it.
 
-import { ArmdbError, fromPlainError, type PlainError, toPlainError } from "../../src/errors.ts";
+import { fromPlainError, type PlainError } from "../../src/errors.ts";
 import { join } from "node:path";
 import { SHARD_FILE } from "../../src/format/shard-header.ts";
 import type { Clock } from "../../src/io/clock.ts";
@@ -105,14 +105,7 @@ export class SimThread implements ShardThread {
     return {
       flush: (job, done) => {
         this.clock.after(syncMs(), () => {
-          let error: PlainError | null = null;
-          try {
-            runFlushJob(disk, file, directory, owner, job);
-          } catch (thrown) {
-            if (!(thrown instanceof ArmdbError)) throw thrown;
-            error = toPlainError(thrown);
-          }
-          done(error);
+          done(runFlushJob(disk, file, directory, owner, job));
         });
       },
       stop: () => file.close(),

@@ -3,7 +3,7 @@
 
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
-import { ArmdbError, assert, toPlainError } from "../../errors.ts";
+import { assert } from "../../errors.ts";
 import { SHARD_FILE } from "../../format/shard-header.ts";
 import type { FlushJob } from "../../io/flusher.ts";
 import { realDisk } from "../../io/real-disk.ts";
@@ -34,11 +34,5 @@ port.on("message", (request: FlushRequest) => {
     port.close();
     return;
   }
-  try {
-    runFlushJob(realDisk, file, directory, owner, request);
-    port.postMessage(null);
-  } catch (thrown) {
-    if (!(thrown instanceof ArmdbError)) throw thrown;
-    port.postMessage(toPlainError(thrown));
-  }
+  port.postMessage(runFlushJob(realDisk, file, directory, owner, request));
 });

@@ -1,28 +1,28 @@
 // The Flusher that works on a thread of its own (flush-thread.ts).
 
 import type { PlainError } from "../../errors.ts";
-import type { Flusher, FlushJob } from "../../io/flusher.ts";
+import type { Flusher, FlushJob, FlushResult } from "../../io/flusher.ts";
 import { startThread } from "../../io/threads.ts";
 import type { FlushRequest, FlushThreadData } from "./flush-thread.ts";
 
 /** Starts the thread for one shard directory. */
 export function threadFlusher(data: FlushThreadData): Flusher {
   const thread = startThread("replica/threads/flush-thread", data);
-  let waiting: ((error: PlainError | null) => void) | null = null;
+  let waiting: ((result: FlushResult) => void) | null = null;
   let death: PlainError | null = null;
-  const answer = (error: PlainError | null) => {
+  const answer = (result: FlushResult) => {
     const done = waiting;
     waiting = null;
-    done?.(error);
+    done?.(result);
   };
   const died = (reason: string) => {
     death ??= {
       code: "unexpected",
       message: `The sync thread of "${data.directory}" died: ${reason}`,
     };
-    answer(death);
+    answer({ error: death, unsaved: null });
   };
-  thread.on("message", (error: PlainError | null) => answer(error));
+  thread.on("message", (result: FlushResult) => answer(result));
   thread.on("error", (error: Error) => died(error.message));
   thread.on("messageerror", () => died("a message could not be read"));
   thread.on("exit", () => died("it ended"));
@@ -30,7 +30,7 @@ export function threadFlusher(data: FlushThreadData): Flusher {
   return {
     flush(job: FlushJob, done) {
       if (death !== null) {
-        done(death);
+        done({ error: death, unsaved: null });
         return;
       }
       waiting = done;
