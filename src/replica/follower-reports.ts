@@ -7,7 +7,7 @@ import type { ScanEnd } from "../link/scan-types.ts";
 import { DIVERGED_LISTED_MAX } from "../limits.ts";
 import type { AppliedBatch } from "./apply/batch-applier.ts";
 import type { Connection } from "./connection.ts";
-import type { DivergedSlot, FollowerHost, FollowerSettings } from "./follower-types.ts";
+import type { DivergedSlot, FollowerHost, FollowerSettings, OwnWork } from "./follower-types.ts";
 import type { Report } from "./machine/actions.ts";
 import { NO_PROGRESS, progressOf } from "./machine/shown.ts";
 import type { ShardState } from "./machine/types.ts";
@@ -23,6 +23,8 @@ export interface ShardNow {
   readonly body: ShardBody | null;
   /** Why its files are not clean though nothing failed; null: they are, or are not closed. */
   readonly unclean: string | null;
+  /** Of its files. */
+  readonly work: OwnWork | null;
   /** Of the scan under way. */
   readonly slotLast: number | null;
 }
@@ -57,11 +59,11 @@ export class FollowerReports {
     this.counts.currentAtMs = saved.currentAtMs;
   }
 
-  /** Before anything is read: a shard of many slots takes a while. */
-  reading(exists: boolean): void {
-    if (!exists) return;
-    const [shard, detail] = [this.#shard, "reading what is on disk"];
+  /** Before its slots are read: those of a large shard take a while. */
+  reading(detail: OwnWork): void {
+    const shard = this.#shard;
     this.#host.report({ kind: "state", shard, state: "connecting", detail });
+    this.snapshot();
   }
 
   /** The shard's files are open from here on; says what is worth knowing of them. */
@@ -226,11 +228,11 @@ export class FollowerReports {
   snapshot(): void {
     const nowMs = this.#clock.nowMs();
     this.#snapshotAtMs = nowMs;
-    const { state, body, slotLast } = this.#now();
+    const { state, body, slotLast, work } = this.#now();
     this.#progress = progressOf(this.#progress, state, slotLast);
     const { main } = state;
     if (main.at === "streaming" && main.stream.is === "live") this.counts.streams(nowMs);
-    const snapshot = snapshotOf(state, this.counts, this.#saved, body, slotLast, nowMs);
+    const snapshot = snapshotOf(state, this.counts, this.#saved, body, slotLast, work, nowMs);
     this.#host.report({ kind: "snapshot", snapshot: { ...snapshot, progress: this.#progress } });
   }
 }

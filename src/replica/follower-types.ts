@@ -77,6 +77,9 @@ export interface DivergedSlot {
   readonly there: number | null;
 }
 
+/** Work of a shard in which its leader is not waited for: in the words of status. */
+export type OwnWork = "reading its own slots" | "creating its files" | "syncing";
+
 /** Everything status, metrics and progress show of one shard. Counters only grow within a process. */
 export interface ShardSnapshot {
   readonly shard: number;
@@ -122,6 +125,8 @@ export interface ShardSnapshot {
   readonly complete: boolean | null;
   /** Slots that wait for their second look. */
   readonly suspectSlots: number;
+  /** Null: it waits for its leader, or follows it. */
+  readonly ownWork: OwnWork | null;
   /** Why there is no room for its cursor; null: there is. */
   readonly saveError: string | null;
   /** A call of the disk that has not come back; the sync thread's is told of in the shard's snapshots. */

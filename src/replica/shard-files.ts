@@ -6,7 +6,7 @@ import { layoutOf } from "../store/geometry.ts";
 import { LoadStopped } from "../store/load-slots.ts";
 import type { ShardInfo } from "../wire/messages.ts";
 import { Divergence } from "./divergence.ts";
-import type { FollowerHost, FollowerSettings } from "./follower-types.ts";
+import type { FollowerHost, FollowerSettings, OwnWork } from "./follower-types.ts";
 import type { FollowerReports } from "./follower-reports.ts";
 import type { Told } from "./machine/inputs.ts";
 import { geometryTrouble } from "./misfit.ts";
@@ -37,6 +37,8 @@ export class ShardFiles {
   #hasAccepted = false;
   /** Of files that were not loaded. */
   #unloaded: string | null = null;
+  /** Under way, and no leader's to wait for. */
+  work: OwnWork | null = null;
 
   constructor(options: ShardFilesOptions) {
     this.#options = options;
@@ -78,12 +80,18 @@ export class ShardFiles {
       failed: (error: PlainError) => tell({ kind: "diskFailed", error }),
       warn: (text: string) => reports.log("warn", text),
     };
+    if (newSlotCount === null) {
+      this.work = "reading its own slots";
+      reports.reading(this.work);
+    }
     let body: ShardBody;
     try {
       body = new ShardBody(settings, layout, newSlotCount, tools, told);
     } catch (thrown) {
       if (thrown instanceof LoadStopped && !thrown.isClean) this.#unloaded = LEFT_AS_FOUND;
       throw thrown;
+    } finally {
+      this.work = null;
     }
     this.body = body;
     this.divergence = new Divergence(body, settings.saved.diverged);
@@ -102,9 +110,12 @@ export class ShardFiles {
     const info = this.#toMake;
     this.#toMake = null;
     if (info === null) return;
-    const { host, tell } = this.#options;
+    const { host, reports, tell } = this.#options;
+    this.work = "creating its files";
+    reports.snapshot();
     host.prepare(info, (error) => {
       let failure = error;
+      if (failure !== null) this.work = null;
       try {
         if (failure === null) this.open(info.slotCount);
       } catch (thrown) {

@@ -59,6 +59,7 @@ export class ShardFollower {
       state: this.#state,
       body: this.#files.body,
       unclean: this.#files.unclean,
+      work: this.#files.work,
       slotLast: this.#connections.slotLast,
     }));
     const tell = (told: Told) => this.#tell(told);
@@ -81,7 +82,6 @@ export class ShardFollower {
   start(): void {
     const { exists, saved } = this.#settings;
     this.#scheduleTick();
-    this.#reports.reading(exists);
     let failure: unknown = null;
     try {
       if (exists) this.#files.open(null);
@@ -92,6 +92,7 @@ export class ShardFollower {
     this.#tell({ kind: "start", saved: saved.machine, hasFiles: exists });
     if (failure instanceof LoadStopped) this.stop();
     else if (failure !== null) this.#tell({ kind: "diskFailed", error: explained(failure) });
+    else this.#reports.snapshot();
   }
 
   // ---- what the supervisor says ----

@@ -46,6 +46,7 @@ export function snapshotOf(changes: Partial<ShardSnapshot> = {}): ShardSnapshot 
     scan: null,
     call: null,
     saveError: null,
+    ownWork: null,
     maxVersionSeen: 7,
     slowWrites: 0,
     slowestWriteMs: 3,

@@ -16,6 +16,7 @@ import { type Command, type Context, signalStatus } from "../command.ts";
 import { formatCount } from "../surface/numbers.ts";
 import { FollowDisplay } from "../render/follow-display.ts";
 import { FollowerFace, type FollowerPlace } from "./follower-services.ts";
+import { watchProgress } from "./progress-watch.ts";
 import { replicateSpec } from "./replicate-spec.ts";
 
 export const replicateCommand: Command = { spec: replicateSpec, run };
@@ -90,6 +91,7 @@ function follow(
         face.ready();
         if (once) {
           finished = true;
+          stopWatching();
           face.stopping();
           supervisor.stop();
         }
@@ -107,11 +109,12 @@ function follow(
     });
     const face = new FollowerFace(context, placeOf(context, following), supervisor);
     const stop = () => {
+      stopWatching();
       display.stopping();
       face.stopping();
       supervisor.stop();
     };
-    const stopWatching = watchProgress(context, once, supervisor, () => {
+    const stopWatching = watchOnce(context, once, supervisor, () => {
       timedOut = true;
       supervisor.stop();
     });
@@ -199,6 +202,18 @@ function endStatus(ending: Ending): number {
   return once ? signalStatus(context.stop.reason) : 0;
 }
 
+/** With --once: the watch of --timeout. Returns what ends it. */
+function watchOnce(
+  { args, clock }: Context,
+  once: boolean,
+  supervisor: Supervisor,
+  late: () => void,
+): () => void {
+  const timeoutMs = args.durationMs("timeout");
+  if (!once || timeoutMs === null) return () => {};
+  return watchProgress(clock, timeoutMs, () => supervisor.snapshots, late);
+}
+
 function divergedSlots({ snapshots }: Supervisor): number {
   return snapshots.reduce((sum, shard) => sum + shard.divergedSlots, 0);
 }
@@ -209,34 +224,6 @@ function differs(slots: number, dir: string, leader: string): ArmdbError {
   return new ArmdbError("differs", `${formatCount(slots)} ${are} kept`, {
     hint: `armdb compare ${dir} ${leader}`,
   });
-}
-
-/** With --once: calls back when nothing has moved for --timeout. Returns what ends the watch. */
-function watchProgress(
-  context: Context,
-  once: boolean,
-  supervisor: Supervisor,
-  late: () => void,
-): () => void {
-  const timeoutMs = context.args.durationMs("timeout");
-  if (!once || timeoutMs === null) return () => {};
-  const { clock } = context;
-  // Only what a scan brings further than before counts: a leader that merely talks, or begins again and again, does not.
-  const furthest = new Map<number, number>();
-  let movedAtMs = clock.nowMs();
-  let timer = clock.after(0, () => {});
-  const look = () => {
-    for (const { shard, progress, ready } of supervisor.snapshots) {
-      const figure = ready ? Number.POSITIVE_INFINITY : progress.scans * 1e12 + progress.slot + 1;
-      if (figure <= (furthest.get(shard) ?? 0)) continue;
-      furthest.set(shard, figure);
-      movedAtMs = clock.nowMs();
-    }
-    if (clock.nowMs() - movedAtMs >= timeoutMs) late();
-    else timer = clock.after(Math.min(250, timeoutMs), look);
-  };
-  look();
-  return () => timer.cancel();
 }
 
 function leaderOf(text: string | null): { host: string; port: number } {
