@@ -70,6 +70,28 @@ describe("a stop in simulated time, while the slots of a shard are loaded", () =
     });
   }
 
+  test("is heard by the shards that have not begun to load, and by those whose turn has not come", () => {
+    // Four load at the same time.
+    const stage = new SimStage({ shards: 6 });
+    for (let shard = 0; shard < 6; shard++) stage.leader.put(shard, 0, 1);
+    const first = stage.follow();
+    stage.until("ready", () => first.ready, 60_000);
+    first.supervisor.stop();
+    stage.until("the end", () => first.ended !== undefined, 5_000);
+    const read: string[] = [];
+    stage.disk.faults = (call) => {
+      if (wordOf(call) !== "read fixed.data" || (call.offset ?? 0) === 0) return null;
+      read.push(call.path);
+      follower.supervisor.stop();
+      return null;
+    };
+    const follower = stage.follow();
+    stage.until("the end", () => follower.ended !== undefined, 100);
+    expect([read, follower.ended]).toEqual([[DATA], null]);
+    const ends = follower.reportsOf("ended").map(({ unclean }) => unclean);
+    expect(ends).toEqual([null, null, null, null, null, null]);
+  });
+
   test("an error of the disk in there leaves what the state file knows too", () => {
     const stage = replica(true);
     const before = state(stage);
