@@ -58,11 +58,15 @@ export const WINDOW_ACKS_MAX = 3_640;
 export const GROUP_SYNC_DELAY_MS = 50;
 /** The cursor is saved at most this often. */
 export const CURSOR_SAVE_INTERVAL_MS = 1_000;
+/** And tried again after this where there was no room for it. */
+export const CURSOR_RETRY_MS = 10_000;
 /** A pwrite longer than this is counted and reported. */
 export const SLOW_WRITE_MS = 100;
 
 /** A shard grows by at least this many slots, or by a quarter. */
 export const GROW_SLOTS_MIN = 1_000_000;
+/** And by no more than this at once, unless a slot needs it. */
+export const GROW_BYTES_MAX = 1024 * 1024 * 1024;
 /** A slot id at or past max(2 x slot_count, slot_count + this) is a lie. */
 export const SLOT_JUMP_MAX = 16_000_000;
 /** slot_count is a u32; ids above this cannot be stored in a file we can address safely. */

@@ -5,6 +5,7 @@ import { CURSOR_FILE, CURSOR_TEMP_FILE } from "../format/cursor.ts";
 import { DB_META_FILE } from "../format/db-meta.ts";
 import { SHARD_FILE } from "../format/shard-header.ts";
 import { LOCK_FILE } from "../store/holders.ts";
+import { MOUNT_DIRECTORY } from "../store/replica-dir.ts";
 import { STATE_FILE, STATE_TEMP_FILE } from "../store/state-file.ts";
 import type { Disk } from "../io/disk.ts";
 import { SIDECAR_FILE, SIDECAR_TEMP_FILE } from "../format/versions-sidecar.ts";
@@ -12,7 +13,7 @@ import { type DatabaseDirectory, shardNumbers } from "./directory.ts";
 import type { FindingList } from "./findings.ts";
 import { savedSlotsText } from "./reset-logs.ts";
 
-/** What a name in the database directory or a shard directory is. */
+/** What a name in the database directory or a shard directory is; `ours` is also what may lie there. */
 type NameMeaning = "ours" | "migration" | "txlog" | "reset" | "left-over" | "unexpected";
 
 const ROOT_NAMES: Readonly<Record<string, NameMeaning>> = {
@@ -27,6 +28,7 @@ const ROOT_NAMES: Readonly<Record<string, NameMeaning>> = {
   ".migration": "migration",
   ".migration.tmp": "migration",
   txlog: "txlog",
+  [MOUNT_DIRECTORY]: "ours",
 };
 
 const SHARD_NAMES: Readonly<Record<string, NameMeaning>> = {

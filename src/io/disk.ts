@@ -19,6 +19,11 @@ export interface DiskFile {
   /** Has the system begin to read this range, which comes next, while the caller is at work. A hint: never fails. */
   willRead(offset: number, bytes: number): void;
   /**
+   * Where the next bytes lie that are no hole, at `offset` or past it; null: there are none up to the end. A hole reads as zeros.
+   * Where the file system does not tell, `offset` itself. Never fails.
+   */
+  nextData(offset: number): number | null;
+  /**
    * What the system has fetched from disks for the calling thread so far, in blocks: more after a read whose bytes were not
    * all cached. Always 0 where the system does not say (macOS).
    */
@@ -29,7 +34,7 @@ export interface DiskFile {
   writePart(memory: Uint8Array, start: number, end: number, offset: number): void;
   /**
    * Makes the file at least `bytes` long with its blocks reserved. `sized`: the file system cannot reserve
-   * (EOPNOTSUPP), the file has the length only.
+   * (EOPNOTSUPP), the file has the length only. Where it fails the file is as long as it was, and holds no more blocks.
    */
   preallocate(bytes: number): "allocated" | "sized";
   truncate(bytes: number): void;
@@ -44,6 +49,7 @@ export interface DiskFile {
   facts(): FileFacts;
   /** Sets owner and mode (new files beside existing ones, cli.md: Files of ours). */
   own(uid: number, gid: number, mode: number): void;
+  /** Never tried again: after any answer the descriptor is gone. */
   close(): void;
 }
 
@@ -75,6 +81,8 @@ export interface Disk {
   open(path: string, mode: OpenMode, permissions?: number): DiskFile;
   /** Facts of the name itself, links not followed; null when there is none. */
   facts(path: string): FileFacts | null;
+  /** Bytes that the file system of this path has free for us; null where it does not tell. Never fails. */
+  freeBytes(path: string): number | null;
   /** Names in a directory, sorted. */
   list(path: string): string[];
   makeDirectory(path: string, permissions: number): void;

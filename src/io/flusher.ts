@@ -11,9 +11,16 @@ export interface FlushJob {
   readonly names: readonly HeldName[];
 }
 
+export interface FlushResult {
+  /** After it the data must be taken as lost; null: it is durable. */
+  readonly error: PlainError | null;
+  /** Why there was no room for the cursor; null: it is saved, or none was to be. */
+  readonly unsaved: PlainError | null;
+}
+
 export interface Flusher {
-  /** Starts one job; at most one is under way. `done` gets null, or the error after which the data must be taken as lost. */
-  flush(job: FlushJob, done: (error: PlainError | null) => void): void;
+  /** Starts one job; at most one is under way. */
+  flush(job: FlushJob, done: (result: FlushResult) => void): void;
   /** Lets the thread end after what is under way. */
   stop(): void;
 }

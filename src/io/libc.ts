@@ -13,6 +13,7 @@ const shared = {
   pwrite: { args: ["i32", "ptr", FFIType.u64_fast, "i64"], returns: FFIType.i64_fast },
   fsync: { args: ["i32"], returns: "i32" },
   ftruncate: { args: ["i32", "i64"], returns: "i32" },
+  lseek: { args: ["i32", "i64", "i32"], returns: FFIType.i64_fast },
   flock: { args: ["i32", "i32"], returns: "i32" },
   clock_gettime: { args: ["i32", "buffer"], returns: "i32" },
   setsockopt: { args: ["i32", "i32", "i32", "buffer", "u32"], returns: "i32" },
@@ -147,6 +148,16 @@ export function ftruncate(fd: number, bytes: number): number {
   return symbols.ftruncate(fd, bytes) === -1 ? failure(symbols) : 0;
 }
 
+const SEEK_DATA = isMac ? 4 : 3;
+
+/** Where the next bytes lie that are no hole, at `offset` or past it; or -errno, -ENXIO where none do. */
+export function seekData(fd: number, offset: number): number {
+  checkOffset(offset);
+  const symbols = libc();
+  const found = symbols.lseek(fd, offset, SEEK_DATA);
+  return found === -1 ? failure(symbols) : Number(found);
+}
+
 /**
  * Reserves blocks for [offset, offset + bytes) and extends the file: 0 or -errno, -EOPNOTSUPP where it
  * cannot be had. Not posix_fallocate: glibc would then write every block.
@@ -273,5 +284,6 @@ export function errnoName(errno: number): string {
 }
 
 export const EINTR = constants.errno.EINTR;
+export const ENXIO = constants.errno.ENXIO;
 export const EOPNOTSUPP = constants.errno.EOPNOTSUPP;
 export const EWOULDBLOCK = constants.errno.EWOULDBLOCK;

@@ -15,6 +15,7 @@ import {
   readdirSync,
   renameSync,
   type Stats,
+  statfsSync,
   unlinkSync,
 } from "node:fs";
 import { type Disk, DiskError, type DiskFile, type FileFacts, type OpenMode } from "./disk.ts";
@@ -30,6 +31,15 @@ export const realDisk: Disk = {
       const stats = lstatSync(path, { throwIfNoEntry: false });
       return stats === undefined ? null : factsOf(stats);
     });
+  },
+  freeBytes(path) {
+    try {
+      const { blocks, bavail, bsize } = statfsSync(path);
+      // Some file systems that have no blocks of their own say 0 of everything.
+      return blocks === 0 ? null : bavail * bsize;
+    } catch {
+      return null;
+    }
   },
   list(path) {
     return attempt("list", path, () => readdirSync(path).sort());
@@ -59,7 +69,7 @@ export const realDisk: Disk = {
     try {
       call("sync directory", path, () => libc.fsync(fd));
     } finally {
-      closeSync(fd);
+      closeOnce(path, fd);
     }
   },
 };
@@ -83,7 +93,7 @@ function openFile(path: string, mode: OpenMode, permissions: number): DiskFile {
         ? "EMLINK"
         : null;
   if (refusal !== null) {
-    closeSync(fd);
+    closeOnce(path, fd);
     throw new DiskError("open", path, refusal);
   }
   if (mode === "create") fchmodSync(fd, permissions);
@@ -129,6 +139,12 @@ class RealFile implements DiskFile {
     libc.readAhead(this.#fd, offset, bytes);
   }
 
+  nextData(offset: number): number | null {
+    const found = libc.seekData(this.#fd, offset);
+    if (found === -libc.ENXIO) return null;
+    return found < 0 ? offset : found;
+  }
+
   blocksFetched(): number {
     return libc.blocksFetched();
   }
@@ -156,6 +172,8 @@ class RealFile implements DiskFile {
     const result = retry(() => libc.fallocate(this.#fd, size, bytes - size));
     if (result === 0) return "allocated";
     if (result !== -libc.EOPNOTSUPP) {
+      // ext4 reserves until the disk is full, lengthens the file as it goes, and keeps that.
+      retry(() => libc.ftruncate(this.#fd, size));
       throw new DiskError("reserve space for", this.path, libc.errnoName(result));
     }
     this.truncate(bytes);
@@ -199,7 +217,7 @@ class RealFile implements DiskFile {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    attempt("close", this.path, () => closeSync(this.#fd));
+    closeOnce(this.path, this.#fd);
   }
 }
 
@@ -221,6 +239,17 @@ function factsOf(stats: Stats): FileFacts {
     device: stats.dev,
     inode: stats.ino,
   };
+}
+
+/** Not again after EINTR: the descriptor is gone then, and its number may be another thread's by now. */
+function closeOnce(path: string, fd: number): void {
+  try {
+    closeSync(fd);
+  } catch (thrown) {
+    const errno = (thrown as NodeJS.ErrnoException).code;
+    if (errno === "EINTR") return;
+    throw errno === undefined ? thrown : new DiskError("close", path, errno);
+  }
 }
 
 /** Repeats a libc call while it is interrupted. */

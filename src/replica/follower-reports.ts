@@ -8,7 +8,7 @@ import { DIVERGED_LISTED_MAX } from "../limits.ts";
 import type { AppliedBatch } from "./apply/batch-applier.ts";
 import type { ScanJudge } from "./apply/scan-judge.ts";
 import type { Connection } from "./connection.ts";
-import type { FollowerReport, FollowerSettings, ShardSnapshot } from "./follower-types.ts";
+import type { FollowerReport, FollowerSettings, OwnWork, ShardSnapshot } from "./follower-types.ts";
 import type { Report } from "./machine/actions.ts";
 import { NO_PROGRESS, progressOf } from "./machine/shown.ts";
 import type { ShardState } from "./machine/types.ts";
@@ -32,6 +32,10 @@ type CaughtUp = Extract<FollowerReport, { kind: "caught-up" }>;
 export interface ShardNow {
   readonly state: ShardState;
   readonly body: ShardBody | null;
+  /** Why its files are not clean though nothing failed; null: they are, or are not closed. */
+  readonly unclean: string | null;
+  /** Of its files. */
+  readonly work: OwnWork | null;
   /** Of the scan under way. */
   readonly slotLast: number | null;
 }
@@ -72,11 +76,10 @@ export class FollowerReports {
     this.counts.lastFrameAtMs = saved.lastFrameAtMs;
   }
 
-  /** Before anything is read: a shard of many slots takes a while. */
-  reading(exists: boolean): void {
-    if (!exists) return;
-    const [shard, detail] = [this.#shard, "reading what is on disk"];
-    this.#send({ kind: "state", shard, state: "connecting", detail });
+  /** Before its slots are read: those of a large shard take a while. */
+  reading(detail: OwnWork): void {
+    this.#send({ kind: "state", shard: this.#shard, state: "connecting", detail });
+    this.snapshot();
   }
 
   /** The shard's files are open from here on; says what is worth knowing of them. */
@@ -254,7 +257,7 @@ export class FollowerReports {
     this.#tellWaiting();
     if (error !== null) this.counts.lastError = error.message;
     this.snapshot();
-    const unclean = this.#now().body?.unclean ?? null;
+    const { unclean } = this.#now();
     this.#send({ kind: "ended", shard: this.#shard, error, unclean });
   }
 
@@ -281,11 +284,11 @@ export class FollowerReports {
   #taken(): ShardSnapshot {
     const nowMs = this.#clock.nowMs();
     this.#snapshotAtMs = nowMs;
-    const { state, body, slotLast } = this.#now();
+    const { state, body, slotLast, work } = this.#now();
     this.#progress = progressOf(this.#progress, state, slotLast);
     const { main } = state;
     if (main.at === "streaming" && main.stream.is === "live") this.counts.streams(nowMs);
-    const snapshot = snapshotOf(state, this.counts, this.#saved, body, slotLast, nowMs);
+    const snapshot = snapshotOf(state, this.counts, this.#saved, body, slotLast, work, nowMs);
     return { ...snapshot, progress: this.#progress };
   }
 }

@@ -5,6 +5,7 @@ import type { PlainError } from "../errors.ts";
 import type { SavedShard } from "./machine/inputs.ts";
 import type { OwedShown, Progress, ScanShown } from "./machine/shown.ts";
 import type { Role, ScanWhy, StateWord } from "./machine/types.ts";
+import type { CallUnderWay } from "../store/attention.ts";
 import type { Geometry } from "../store/geometry.ts";
 import type { NewFileOwner } from "../store/ownership.ts";
 import type { ProtocolVersion } from "../wire/messages.ts";
@@ -92,6 +93,9 @@ export interface DivergedSlot {
   readonly there: number | null;
 }
 
+/** Work of a shard in which its leader is not waited for: in the words of status. */
+export type OwnWork = "reading its own slots" | "creating its files" | "syncing";
+
 /** Everything status, metrics and progress show of one shard. */
 export interface ShardSnapshot extends Counted {
   readonly shard: number;
@@ -127,6 +131,12 @@ export interface ShardSnapshot extends Counted {
   readonly complete: boolean | null;
   /** Slots that wait for their second look. */
   readonly suspectSlots: number;
+  /** Null: it waits for its leader, or follows it. */
+  readonly ownWork: OwnWork | null;
+  /** Why there is no room for its cursor; null: there is. */
+  readonly saveError: string | null;
+  /** A call of the disk that has not come back; the sync thread's is told of in the shard's snapshots. */
+  readonly call: CallUnderWay | null;
   /** How far the scans have come. */
   readonly progress: Progress;
   /** When this was told; monotonic. */

@@ -1,18 +1,26 @@
-// With --once: gives up when the scans have come no further for --timeout. Only what a scan brings further than any before counts: a
-// leader that merely talks, or begins again and again, makes no progress. Time in which we were held up ourselves does not count.
+// With --once: gives up when the scans have come no further for --timeout while the leader was waited for. Only what a scan brings
+// further than any before counts: a leader that merely talks, or begins again and again, makes no progress. What the own disk takes is
+// no silence of the leader's, and neither is time in which we were held up ourselves.
 
 import type { Clock, Timer } from "../io/clock.ts";
 import { LATE_MS } from "../io/deadline.ts";
+import { SLOW_WRITE_MS } from "../limits.ts";
 import type { ShardSnapshot } from "./follower-types.ts";
 
 const LOOK_INTERVAL_MS = 250;
+
+/** What is looked at of a shard. */
+export type WatchedProgress = Pick<
+  ShardSnapshot,
+  "shard" | "progress" | "ready" | "ownWork" | "call"
+>;
 
 export interface ProgressWatchOptions {
   readonly clock: Clock;
   /** How long it may stand still, as of now. */
   limitMs(): number;
   /** The last of every shard that has one. */
-  snapshots(): readonly Pick<ShardSnapshot, "shard" | "progress" | "ready">[];
+  snapshots(): readonly WatchedProgress[];
   /** Called once. */
   late(): void;
 }
@@ -20,12 +28,13 @@ export interface ProgressWatchOptions {
 export class ProgressWatch {
   readonly #options: ProgressWatchOptions;
   readonly #furthest = new Map<number, number>();
-  #movedAtMs: number;
+  #waitedMs = 0;
+  #lookedAtMs: number;
   #timer: Timer | null = null;
 
   constructor(options: ProgressWatchOptions) {
     this.#options = options;
-    this.#movedAtMs = options.clock.nowMs();
+    this.#lookedAtMs = options.clock.nowMs();
     this.#schedule();
   }
 
@@ -44,16 +53,29 @@ export class ProgressWatch {
   #look(dueMs: number): void {
     const { clock, limitMs, snapshots, late } = this.#options;
     const nowMs = clock.nowMs();
-    const isLate = nowMs - dueMs > LATE_MS;
-    if (isLate) this.#movedAtMs += nowMs - dueMs;
-    for (const { shard, progress, ready } of snapshots()) {
-      const figure = ready ? Number.POSITIVE_INFINITY : progress.scans * 1e12 + progress.slot + 1;
-      if (figure <= (this.#furthest.get(shard) ?? 0)) continue;
-      this.#furthest.set(shard, figure);
-      this.#movedAtMs = nowMs;
-    }
-    if (nowMs - this.#movedAtMs < limitMs()) return this.#schedule();
+    const heldUpMs = nowMs - dueMs > LATE_MS ? nowMs - dueMs : 0;
+    const passedMs = nowMs - this.#lookedAtMs - heldUpMs;
+    this.#lookedAtMs = nowMs;
+    const shards = snapshots();
+    if (this.#moves(shards)) this.#waitedMs = 0;
+    else if (!shards.some((shard) => isAtOwnWork(shard, nowMs))) this.#waitedMs += passedMs;
+    if (this.#waitedMs < limitMs()) return this.#schedule();
     this.#timer = null;
     late();
   }
+
+  #moves(shards: readonly WatchedProgress[]): boolean {
+    let moved = false;
+    for (const { shard, progress, ready } of shards) {
+      const figure = ready ? Number.POSITIVE_INFINITY : progress.scans * 1e12 + progress.slot + 1;
+      if (figure <= (this.#furthest.get(shard) ?? 0)) continue;
+      this.#furthest.set(shard, figure);
+      moved = true;
+    }
+    return moved;
+  }
+}
+
+function isAtOwnWork({ ownWork, call }: WatchedProgress, nowMs: number): boolean {
+  return ownWork !== null || (call !== null && nowMs - call.sinceMs > SLOW_WRITE_MS);
 }

@@ -9,6 +9,7 @@ import type { SlotLayout } from "../format/slot.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Flusher } from "../io/flusher.ts";
+import type { Attention } from "../store/attention.ts";
 import { readSmallFile } from "../store/read-file.ts";
 import { ShardStore, type ShardStoreOptions } from "../store/shard-store.ts";
 import type { BatchApplier } from "./apply/batch-applier.ts";
@@ -17,12 +18,16 @@ import { Durability } from "./durability.ts";
 import type { FollowerSettings } from "./follower-types.ts";
 import { ScanJudge } from "./apply/scan-judge.ts";
 
+/** Why files that nothing was written to are not clean. */
+export const LEFT_AS_FOUND = "as an earlier run left it: nothing came from the leader";
+
 export interface ShardBodyTools {
   readonly disk: Disk;
   readonly clock: Clock;
   /** A flusher for the shard's directory; the shard's files exist by then. */
   newFlusher(shardDirectory: string): Flusher;
   newApplier(shard: number, layout: SlotLayout, slotCount: number): BatchApplier;
+  readonly attention: Attention;
 }
 
 export class ShardBody {
@@ -33,12 +38,15 @@ export class ShardBody {
   readonly #tools: ShardBodyTools;
   readonly #shard: number;
   readonly #flusher: Flusher;
+  readonly #warn: (text: string) => void;
   /** What the cursor says that is saved. */
   #saved: { readonly appliedTotal: bigint; readonly maxVersionSeen: number } | null;
   /** The cursor is an earlier run's, or --accept-leader let versions go back: the next whole scan counts anew. */
   doubtsVersions: boolean;
   #worthClosing = false;
   #closed = false;
+  /** Why there is no room for its cursor; null: it is saved. */
+  saveError: string | null = null;
   /** Once it is closed without an error: why its files are not clean; null: they are. */
   unclean: string | null = null;
 
@@ -51,10 +59,12 @@ export class ShardBody {
     layout: SlotLayout,
     newSlotCount: number | null,
     tools: ShardBodyTools,
-    failed: (error: PlainError) => void,
+    told: { failed(error: PlainError): void; warn(text: string): void },
   ) {
     const { dir, shard, owner, saved } = settings;
-    const options: ShardStoreOptions = { ...tools, dir, shard, layout, owner };
+    const { warn } = told;
+    this.#warn = warn;
+    const options: ShardStoreOptions = { ...tools, dir, shard, layout, owner, warn };
     const newTable = (slotCount: number) => tools.newApplier(shard, layout, slotCount);
     const directory = join(dir, shardDirectory(shard));
     const cursorPath = join(directory, CURSOR_FILE);
@@ -85,7 +95,8 @@ export class ShardBody {
       store: this.store,
       policy: settings.sync,
       cursorToSave: () => this.#cursorToSave(),
-      failed,
+      cursorDone: (unsaved) => this.#cursorDone(unsaved),
+      failed: (error) => told.failed(error),
     });
   }
 
@@ -105,6 +116,16 @@ export class ShardBody {
     return encodeCursor({ shardId: this.#shard, appliedTotal, maxVersionSeen, lastAckAtMs });
   }
 
+  /** It is for people: a follower goes on without. Said once for the same reason. */
+  #cursorDone(unsaved: PlainError | null): void {
+    const reason = unsaved?.message ?? null;
+    if (reason !== null) {
+      this.#saved = null;
+      if (reason !== this.saveError) this.#warn(reason);
+    }
+    this.saveError = reason;
+  }
+
   /**
    * Closes in good order once no sync is under way: data, sidecar, flag, cursor. `done` gets the error that
    * kept it from that; the files are then left as they are.
@@ -120,7 +141,7 @@ export class ShardBody {
       }
       try {
         this.intake.writePending();
-        if (this.#worthClosing || this.store.isChanged) this.store.closeClean(this.#cursorToSave());
+        if (this.#worthClosing || this.store.isChanged) this.#closeClean();
         else this.#leaveAsFound();
       } catch (thrown) {
         if (!(thrown instanceof ArmdbError)) throw thrown;
@@ -130,10 +151,18 @@ export class ShardBody {
     });
   }
 
+  #closeClean(): void {
+    const { sidecar, cursor } = this.store.closeClean(this.#cursorToSave());
+    if (sidecar !== null) {
+      this.unclean = "no space for fixed.versions: the next start reads every slot";
+      this.#warn(sidecar.message);
+    }
+    if (cursor !== null) this.#cursorDone(toPlainError(cursor));
+  }
+
   /** Of what may not even be this leader's copy nothing is touched. */
   #leaveAsFound(): void {
-    if (!this.store.isClean)
-      this.unclean = "as an earlier run left it: nothing came from the leader";
+    if (!this.store.isClean) this.unclean = LEFT_AS_FOUND;
     this.store.abandon();
   }
 

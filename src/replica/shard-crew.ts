@@ -8,6 +8,7 @@ import type { FollowerReport, FollowerSettings, ShardSnapshot } from "./follower
 import { ShardComparisons } from "./shard-comparisons.ts";
 import type { ShardCommand, ShardMessage } from "./shard-messages.ts";
 import { ShardStarts } from "./shard-starts.ts";
+import { snapshotNow } from "./snapshot-now.ts";
 import type { ShardThread, StartShard } from "./threads/start-shard.ts";
 
 /** A thread that died is started again after this, and longer each time. */
@@ -20,7 +21,7 @@ export interface ShardView {
   readonly shard: number;
   /** The last one, null before the first. */
   readonly snapshot: ShardSnapshot | null;
-  /** Monotonic time at which it came, or at which the thread was started. */
+  /** Monotonic time at which its thread last spoke, was seen to be at work, or was started. */
   readonly heardAtMs: number;
   readonly ended: boolean;
   /** How often its thread died and was started again. */
@@ -37,6 +38,8 @@ export interface ShardSlot {
   exists: boolean;
   error: PlainError | null;
   restarts: number;
+  /** As they were shown. */
+  slowWrites: number;
 }
 
 export interface ShardCrewOptions {
@@ -80,9 +83,20 @@ export class ShardCrew {
 
   get views(): readonly ShardView[] {
     return this.#slots.map((slot, shard) => {
-      const { heardAtMs, ended, restarts } = slot;
-      return { shard, snapshot: upToDate(slot), heardAtMs, ended, restarts };
+      const { thread, ended, restarts } = slot;
+      const heardAtMs = Math.max(slot.heardAtMs, thread?.cells.pulseAtMs ?? 0);
+      return { shard, snapshot: this.#upToDate(slot), heardAtMs, ended, restarts };
     });
+  }
+
+  /** A shard's last snapshot as of now. A slow write that was told of stays told of until its thread has counted it. */
+  #upToDate(slot: ShardSlot): ShardSnapshot | null {
+    const { snapshot, thread } = slot;
+    if (snapshot === null) return null;
+    const nowMs = this.#options.clock.nowMs();
+    const now = thread === null ? snapshot : snapshotNow(snapshot, thread.cells, nowMs);
+    slot.slowWrites = Math.max(slot.slowWrites, now.slowWrites);
+    return now.slowWrites < slot.slowWrites ? { ...now, slowWrites: slot.slowWrites } : now;
   }
 
   /** The files of every shard that was begun are whole. */
@@ -101,7 +115,7 @@ export class ShardCrew {
     for (let shard = first; shard < count; shard++) {
       this.#slots.push({
         ...{ thread: null, snapshot: null, heardAtMs: 0, ready: false, ended: false },
-        ...{ exists: exists(shard), error: null, restarts: 0 },
+        ...{ exists: exists(shard), error: null, restarts: 0, slowWrites: 0 },
       });
     }
     for (let shard = first; shard < count; shard++) this.#starts.add(shard);
@@ -168,7 +182,7 @@ export class ShardCrew {
     reported({ kind: "state", shard, state: "stalled", detail: text });
     if (slot.snapshot !== null) {
       const dead = { state: "stalled", activity: text, lastError: text, ready: false } as const;
-      slot.snapshot = { ...slot.snapshot, ...dead };
+      slot.snapshot = { ...slot.snapshot, ...dead, ownWork: null, call: null };
     }
     // With --once nobody is there to see a thread die again and again of the same bug.
     if (!this.#mayRestart || (once && slot.restarts >= RESTARTS_ONCE_MAX)) {
@@ -242,12 +256,4 @@ export class ShardCrew {
   over(): void {
     for (const timer of this.#timers) timer.cancel();
   }
-}
-
-/** A shard's last snapshot, with the time of the last frame as of now. */
-function upToDate({ snapshot, thread }: ShardSlot): ShardSnapshot | null {
-  const lastFrameAtMs = thread?.lastFrameAtMs ?? null;
-  if (snapshot === null || lastFrameAtMs === null) return snapshot;
-  if (lastFrameAtMs <= (snapshot.lastFrameAtMs ?? 0)) return snapshot;
-  return { ...snapshot, lastFrameAtMs };
 }

@@ -3,12 +3,13 @@
 
 import { ArmdbError, type PlainError, toPlainError } from "../errors.ts";
 import { layoutOf } from "../store/geometry.ts";
+import { LoadStopped } from "../store/load-slots.ts";
 import type { ShardInfo } from "../wire/messages.ts";
-import type { FollowerSettings } from "./follower-types.ts";
+import type { FollowerSettings, OwnWork } from "./follower-types.ts";
 import type { FollowerReports } from "./follower-reports.ts";
 import type { Told } from "./machine/inputs.ts";
 import { geometryTrouble } from "./misfit.ts";
-import { ShardBody, type ShardBodyTools } from "./shard-body.ts";
+import { LEFT_AS_FOUND, ShardBody, type ShardBodyTools } from "./shard-body.ts";
 import type { ShardMessage } from "./shard-messages.ts";
 
 export interface ShardFilesOptions {
@@ -31,6 +32,10 @@ export class ShardFiles {
   #toMake: ShardInfo | null = null;
   /** To be made once what all shards share is there. */
   #making: ShardInfo | null = null;
+  /** Of files that were not loaded. */
+  #unloaded: string | null = null;
+  /** Under way, and no leader's to wait for. */
+  work: OwnWork | null = null;
 
   constructor(options: ShardFilesOptions) {
     this.#options = options;
@@ -38,6 +43,11 @@ export class ShardFiles {
 
   get shardCount(): number {
     return this.#options.settings.geometry?.shardCount ?? this.#shardInfo?.shardCount ?? 1;
+  }
+
+  /** Once it is closed without an error: why its files are not clean; null: they are. */
+  get unclean(): string | null {
+    return this.body?.unclean ?? this.#unloaded;
   }
 
   /** No slot here is occupied: a leader need not send deleted ones. */
@@ -63,8 +73,23 @@ export class ShardFiles {
   open(newSlotCount: number | null): void {
     const { settings, send, tools, reports, tell } = this.#options;
     const layout = layoutOf(settings.geometry ?? (this.#shardInfo as ShardInfo));
-    const failed = (error: PlainError) => tell({ kind: "diskFailed", error });
-    const body = new ShardBody(settings, layout, newSlotCount, tools, failed);
+    const told = {
+      failed: (error: PlainError) => tell({ kind: "diskFailed", error }),
+      warn: (text: string) => reports.log("warn", text),
+    };
+    if (newSlotCount === null) {
+      this.work = "reading its own slots";
+      reports.reading(this.work);
+    }
+    let body: ShardBody;
+    try {
+      body = new ShardBody(settings, layout, newSlotCount, tools, told);
+    } catch (thrown) {
+      if (thrown instanceof LoadStopped && !thrown.isClean) this.#unloaded = LEFT_AS_FOUND;
+      throw thrown;
+    } finally {
+      this.work = null;
+    }
     this.body = body;
     body.judge.remember(settings.saved.diverged, settings.saved.machine.diverged);
     if (newSlotCount !== null) body.markWorthClosing();
@@ -83,6 +108,8 @@ export class ShardFiles {
     this.#toMake = null;
     if (info === null) return;
     this.#making = info;
+    this.work = "creating its files";
+    this.#options.reports.snapshot();
     this.#options.send({ kind: "prepare", info });
   }
 
@@ -92,6 +119,7 @@ export class ShardFiles {
     this.#making = null;
     if (slotCount === null) return;
     let failure = error;
+    if (failure !== null) this.work = null;
     try {
       if (failure === null) this.open(slotCount);
     } catch (thrown) {

@@ -4,6 +4,7 @@
 //   what is heard -> one input after the other -> step -> actions, each performed at once -> one timer for what is due next
 
 import { ArmdbError, type PlainError, toPlainError } from "../errors.ts";
+import { LoadStopped } from "../store/load-slots.ts";
 import { formatAddress } from "../io/address.ts";
 import type { RandomSource, Timer } from "../io/clock.ts";
 import type { Net } from "../io/net.ts";
@@ -60,6 +61,8 @@ export class ShardFollower {
     this.#reports = new FollowerReports(settings, tools, () => ({
       state: this.#state,
       body: this.#files.body,
+      unclean: this.#files.unclean,
+      work: this.#files.work,
       slotLast: this.#connections.slotLast,
     }));
     const tell = (told: Told) => this.#tell(told);
@@ -83,16 +86,18 @@ export class ShardFollower {
   /** Opens what is there and starts to follow. Everything that follows is reported. */
   start(): void {
     const { exists, saved } = this.#settings;
-    this.#scheduleTick(TICK_MS);
-    this.#reports.reading(exists);
-    let error: PlainError | null = null;
+    let failure: unknown = null;
     try {
       if (exists) this.#files.open(null);
     } catch (thrown) {
-      error = explained(thrown);
+      failure = thrown;
     }
-    this.#tell({ kind: "start", saved: saved.machine, hasFiles: exists && error === null });
-    if (error !== null) this.#tell({ kind: "diskFailed", error });
+    this.#scheduleTick(TICK_MS);
+    // What is known of the files is told also where they cannot be opened: it is saved as it was.
+    this.#tell({ kind: "start", saved: saved.machine, hasFiles: exists });
+    if (failure instanceof LoadStopped) this.take({ kind: "stop" });
+    else if (failure !== null) this.#tell({ kind: "diskFailed", error: explained(failure) });
+    else this.#reports.snapshot();
   }
 
   /** Does what the supervisor says. */
@@ -233,7 +238,8 @@ export class ShardFollower {
       const isSettling = this.#connections.settleHealed();
       this.#reports.snapshot();
       if (this.#tick === null) return;
-      const isUnsynced = (this.#files.body?.store.oldestUnsyncedAtMs ?? null) !== null;
+      const { store, durability } = this.#files.body ?? { store: null, durability: null };
+      const isUnsynced = (store?.oldestUnsyncedAtMs ?? durability?.syncSinceMs ?? null) !== null;
       const isAwaited = this.#hasMoved || isSettling || isUnsynced;
       this.#hasMoved = false;
       const isIdle = !isAwaited && this.#state.main.at === "streaming";

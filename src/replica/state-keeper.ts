@@ -47,6 +47,8 @@ export class StateKeeper {
   readonly #options: StateKeeperOptions;
   #savedAtMs = Number.NEGATIVE_INFINITY;
   #savedText = "";
+  /** One that was to be durable failed. */
+  #owesDurable = false;
   /** Why the last save failed; null when it did not. */
   failure: string | null = null;
   /** Unix time of the last one that did not fail. */
@@ -61,7 +63,7 @@ export class StateKeeper {
     const nowMs = this.#options.clock.nowMs();
     if (nowMs - this.#savedAtMs < SAVE_INTERVAL_MS) return;
     this.#savedAtMs = nowMs;
-    this.trySave("later");
+    this.trySave(this.#owesDurable ? "durable" : "later");
   }
 
   /** Saves; that it could not is a warning, once for the same reason. */
@@ -72,6 +74,7 @@ export class StateKeeper {
       if (!(thrown instanceof ArmdbError)) throw thrown;
       if (this.failure !== thrown.message) this.#options.warn(thrown.message);
       this.failure = thrown.message;
+      this.#owesDurable ||= replacement === "durable";
     }
   }
 
@@ -98,6 +101,7 @@ export class StateKeeper {
     saveState(disk, dir, state, now.owner, isAloneToSay(state) ? "durable" : replacement);
     this.#savedText = text;
     this.failure = null;
+    this.#owesDurable = false;
     this.savedAtMs = state.savedAtMs;
   }
 }

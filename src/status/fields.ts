@@ -139,6 +139,8 @@ export const SHARD_FIELDS = {
     help: "Greatest slot version applied.",
   }),
   lastError: running({ kind: text, of: ({ snapshot }) => snapshot.lastError }),
+  /** Why its cursor cannot be saved; null: it can. */
+  saveError: running({ kind: text, of: ({ snapshot }) => snapshot.saveError }),
   /** A whole scan has come through, in this run or by the state file. */
   caughtUp: saved({
     kind: flag,

@@ -20,9 +20,10 @@ export function healthReasons(document: StatusDocument, maxLagMs: number): reado
 
 /** Divergence is a reason whatever the connection does, beside what is wrong with that. */
 function shardReasons(status: ShardStatus, maxLagMs: number): HealthReason[] {
-  const { shard, diverged } = status;
+  const { shard, diverged, saveError } = status;
   const divergedSlots = status.divergedSlots ?? 0;
   const reasons = stateReasons(status, maxLagMs);
+  if (saveError !== null) reasons.push({ shard, reason: saveError });
   if (divergedSlots === 0) return reasons;
   const text = divergedText(diverged, divergedSlots, 0);
   return [{ shard, reason: `diverged: ${text}` }, ...reasons];

@@ -18,19 +18,21 @@ const TOLD_WITHIN_MS = 2_000;
  * since. Where new ones are overdue it is taken not to be, and grows.
  */
 export function durableLagMs(
-  snapshot: Pick<ShardSnapshot, "oldestUnsyncedAtMs">,
+  { oldestUnsyncedAtMs, call }: Pick<ShardSnapshot, "oldestUnsyncedAtMs" | "call">,
   toldAtMs: number,
   nowMs: number,
 ): number {
   const isOverdue = nowMs - toldAtMs > TOLD_WITHIN_MS;
-  return ageMs(snapshot.oldestUnsyncedAtMs, isOverdue ? nowMs : toldAtMs) ?? 0;
+  const toldMs = ageMs(oldestUnsyncedAtMs, isOverdue ? nowMs : toldAtMs) ?? 0;
+  // What a call of the disk is about to write is not durable before it comes back.
+  return Math.max(toldMs, ageMs(call?.sinceMs ?? null, nowMs) ?? 0);
 }
 
 /** Null: infinite. With `--sync off` nobody asked for durable writes, and the durable lag does not count. */
 export function lagMs(
   snapshot: Pick<
     ShardSnapshot,
-    "lastFullScanAtMs" | "streaming" | "currentAtMs" | "oldestUnsyncedAtMs" | "shownAtMs"
+    "lastFullScanAtMs" | "streaming" | "currentAtMs" | "oldestUnsyncedAtMs" | "shownAtMs" | "call"
   > & { readonly owed: { readonly why: string; readonly sinceMs: number } | null },
   toldAtMs: number,
   nowMs: number,

@@ -115,7 +115,8 @@ export function savedLag(shard: StoppedShard): number | null {
   const scanned = pastTime(saved.lastFullScanAtMs, wallMs);
   const facts = {
     ...{ lastFullScanAtMs: scanned, currentAtMs: pastTime(saved.currentAtMs, wallMs) },
-    ...{ streaming: null, oldestUnsyncedAtMs: null, owed: savedOwed(shard), shownAtMs: wallMs },
+    ...{ streaming: null, oldestUnsyncedAtMs: null, call: null },
+    ...{ owed: savedOwed(shard), shownAtMs: wallMs },
   };
   return rounded(lagMs(facts, wallMs, wallMs, "off"));
 }

@@ -3,7 +3,7 @@
 // against the table later on.
 
 import { createSlotScanner } from "../format/create-slot-scanner.ts";
-import { SHARD_HEADER_BYTES } from "../format/shard-header.ts";
+import { slotOffset } from "../format/shard-header.ts";
 import { type SlotLayout, STATUS_INVALID, STATUS_OCCUPIED, statusOf } from "../format/slot.ts";
 import {
   type ChunkSummary,
@@ -14,6 +14,7 @@ import {
 } from "../format/slot-scanner.ts";
 import type { DiskFile } from "../io/disk.ts";
 import { OrderedReader } from "../io/ordered-reader.ts";
+import type { ShardStoreOptions } from "./open-shard.ts";
 import { distrusted, type SlotTable } from "./slot-table.ts";
 
 export interface LoadedCounts {
@@ -24,11 +25,38 @@ export interface LoadedCounts {
   readonly torn: number;
 }
 
-/** Reads all slots of `table.slotCount`; throws DiskError where the disk cannot. */
-export function loadSlots(file: DiskFile, layout: SlotLayout, table: SlotTable): LoadedCounts {
+/** The shard was to stop while its slots were loaded: nothing of it was changed. */
+export class LoadStopped extends Error {
+  /** Closed clean by whoever had it before. */
+  readonly isClean: boolean;
+
+  constructor(isClean: boolean) {
+    super("the shard was to stop while its slots were loaded");
+    this.name = "LoadStopped";
+    this.isClean = isClean;
+  }
+}
+
+/**
+ * Enters all slots of `table.slotCount`; those of holes are never used, and not read. Null: it was to stop before the end. Throws
+ * DiskError where the disk cannot.
+ */
+export function loadSlots(
+  file: DiskFile,
+  table: SlotTable,
+  { layout, attention, clock }: Pick<ShardStoreOptions, "layout" | "attention" | "clock">,
+): LoadedCounts | null {
   const counts = { occupied: 0, deleted: 0, free: 0, torn: 0 };
   const step = layout.slotSize / 4;
-  for (const { scanner, first, slots, summary } of chunksOf(file, layout, table)) {
+  const chunkAt = chunkReader(file, layout, table);
+  for (let first = 0, slots = 0; first < table.slotCount; first += slots) {
+    if (attention.isStopped(clock.nowMs())) return null;
+    const unwritten = slotsInHole(file, layout.slotSize, first, table.slotCount);
+    counts.free += unwritten;
+    first += unwritten;
+    if (first === table.slotCount) break;
+    const { scanner, summary, ...chunk } = chunkAt(first);
+    slots = chunk.slots;
     counts.occupied += summary.occupied;
     counts.deleted += summary.deleted;
     counts.free += summary.free;
@@ -46,6 +74,15 @@ export function loadSlots(file: DiskFile, layout: SlotLayout, table: SlotTable):
   return counts;
 }
 
+/** So many slots from `first` on lie wholly in a hole. */
+function slotsInHole(file: DiskFile, slotSize: number, first: number, end: number): number {
+  const offset = slotOffset(first, slotSize);
+  const data = file.nextData(offset);
+  return data === null
+    ? end - first
+    : Math.min(end - first, Math.floor((data - offset) / slotSize));
+}
+
 /**
  * Holds the file against the table, a chunk a step. A slot whose bytes are not what the table says is no longer trusted from then on,
  * so that a scan writes it anew, and told with the word that its bytes are worth. Throws DiskError.
@@ -57,7 +94,10 @@ export function* checkSlots(
   spoilt: (slot: number, word: number) => void,
 ): Generator<void> {
   const step = layout.slotSize / 4;
-  for (const { scanner, first, slots } of chunksOf(file, layout, table)) {
+  const chunkAt = chunkReader(file, layout, table);
+  for (let first = 0, slots = 0; first < table.slotCount; first += slots) {
+    const { scanner, ...chunk } = chunkAt(first);
+    slots = chunk.slots;
     const { words, facts } = scanner;
     for (let index = 0, at = 0; index < slots; index++, at += step) {
       const slot = first + index;
@@ -78,21 +118,24 @@ export function* checkSlots(
 
 interface Chunk {
   readonly scanner: SlotScanner;
-  readonly first: number;
   readonly slots: number;
   readonly summary: ChunkSummary;
 }
 
-/** The slots of a file, as many at a time as the scanner takes; each chunk holds until the next. */
-function* chunksOf(file: DiskFile, layout: SlotLayout, table: SlotTable): Generator<Chunk> {
+/** Reads the slots of a file from one on, as many as the scanner takes; each chunk holds until the next. */
+function chunkReader(
+  file: DiskFile,
+  layout: SlotLayout,
+  table: SlotTable,
+): (first: number) => Chunk {
   const scanner = createSlotScanner(layout, null);
   const reader = new OrderedReader(file, null);
-  for (let first = 0; first < table.slotCount; first += scanner.slotsMax) {
+  return (first) => {
     const slots = Math.min(scanner.slotsMax, table.slotCount - first);
     const bytes = scanner.chunk.subarray(0, slots * layout.slotSize);
-    reader.read(bytes, SHARD_HEADER_BYTES + first * layout.slotSize);
-    yield { scanner, first, slots, summary: scanner.scan(slots) };
-  }
+    reader.read(bytes, slotOffset(first, layout.slotSize));
+    return { scanner, slots, summary: scanner.scan(slots) };
+  };
 }
 
 /** A slot's meta word as the table is to have it: distrusted where the slot's bytes are not sound. */

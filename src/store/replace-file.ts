@@ -1,8 +1,9 @@
 // Replaces a small file so that a crash leaves the old or the new contents, never a part: temp file, fsync, rename,
 // directory fsync (reliability: crash-safe state).
 
-import type { Disk } from "../io/disk.ts";
 import { dirname } from "node:path";
+import { ArmdbError } from "../errors.ts";
+import type { Disk } from "../io/disk.ts";
 import type { NewFileOwner } from "./ownership.ts";
 
 /**
@@ -11,7 +12,7 @@ import type { NewFileOwner } from "./ownership.ts";
  */
 export type Replacement = "durable" | "later";
 
-/** Writes `contents` to `path` by way of `tempPath` in the same directory. */
+/** Writes `contents` to `path` by way of `tempPath` in the same directory, which is gone again where that fails. */
 export function replaceFile(
   disk: Disk,
   path: string,
@@ -24,16 +25,41 @@ export function replaceFile(
   if (disk.facts(tempPath) !== null) disk.remove(tempPath);
   const file = disk.open(tempPath, "create", owner.mode);
   try {
-    let offset = 0;
-    for (const part of contents) {
-      file.write(part, offset);
-      offset += part.length;
+    try {
+      let offset = 0;
+      for (const part of contents) {
+        file.write(part, offset);
+        offset += part.length;
+      }
+      if (owner.uid !== null) file.own(owner.uid, owner.gid, owner.mode);
+      if (replacement === "durable") file.sync();
+    } finally {
+      file.close();
     }
-    if (owner.uid !== null) file.own(owner.uid, owner.gid, owner.mode);
-    if (replacement === "durable") file.sync();
-  } finally {
-    file.close();
+    disk.rename(tempPath, path);
+  } catch (thrown) {
+    removeIfThere(disk, tempPath);
+    throw thrown;
   }
-  disk.rename(tempPath, path);
   if (replacement === "durable") disk.syncDirectory(dirname(path));
+}
+
+/** As `replaceFile`, for what may be missing; returns the error where there is no room for it. */
+export function replaceIfRoom(...replacing: Parameters<typeof replaceFile>): ArmdbError | null {
+  try {
+    replaceFile(...replacing);
+    return null;
+  } catch (thrown) {
+    if (thrown instanceof ArmdbError && thrown.code === "no-space") return thrown;
+    throw thrown;
+  }
+}
+
+/** What failed before is the reason to tell; the next start removes what stays here. */
+function removeIfThere(disk: Disk, path: string): void {
+  try {
+    if (disk.facts(path) !== null) disk.remove(path);
+  } catch (thrown) {
+    if (!(thrown instanceof ArmdbError)) throw thrown;
+  }
 }

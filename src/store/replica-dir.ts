@@ -48,6 +48,16 @@ export type ReplicaTarget =
 /** Names that may lie in a directory whose making was cut short. */
 const OWN_NAMES = new Set<string>([LOCK_FILE, STATE_FILE, STATE_TEMP_FILE, "armdb.sock"]);
 
+/** A directory that a new file system has at its top: no contents of anybody's. */
+export const MOUNT_DIRECTORY = "lost+found";
+
+/** Names in DIR, without what a mount brings. */
+function namesIn(disk: Disk, dir: string): string[] {
+  return disk.list(dir).filter((name) => {
+    return name !== MOUNT_DIRECTORY || disk.facts(join(dir, name))?.kind !== "directory";
+  });
+}
+
 /** Looks at DIR and throws where nobody could follow into it: damaged, incompatible, not a directory. */
 export function lookAtTarget(disk: Disk, dir: string): ReplicaTarget {
   const facts = disk.facts(dir);
@@ -74,7 +84,7 @@ export function lookAtTarget(disk: Disk, dir: string): ReplicaTarget {
     });
   }
   const state = readState(disk, dir);
-  const names = disk.list(dir);
+  const names = namesIn(disk, dir);
   if (!names.includes(DB_META_FILE)) {
     if (names.every((name) => OWN_NAMES.has(name))) return { kind: "new", exists: true, state };
     if (state?.created === false) return { kind: "new", exists: true, state };

@@ -7,38 +7,29 @@
 //   a stop in good order          fdatasync, sidecar (temp, fsync, rename, directory), flag 1, fdatasync, cursor
 
 import { join } from "node:path";
-import { assert } from "../errors.ts";
+import { type ArmdbError, assert } from "../errors.ts";
 import { CURSOR_FILE, CURSOR_TEMP_FILE } from "../format/cursor.ts";
-import {
-  encodeShardHeader,
-  HEADER_FIELDS,
-  SHARD_FILE,
-  shardFileBytes,
-  slotOffset,
-} from "../format/shard-header.ts";
+import { HEADER_FIELDS, slotOffset } from "../format/shard-header.ts";
 import type { SlotLayout } from "../format/slot.ts";
 import { SIDECAR_FILE, SIDECAR_TEMP_FILE } from "../format/versions-sidecar.ts";
-import type { Clock } from "../io/clock.ts";
-import { type Disk, DiskError, type DiskFile } from "../io/disk.ts";
-import { GROW_SLOTS_MIN, SLOT_COUNT_MAX, SLOT_JUMP_MAX, SLOW_WRITE_MS } from "../limits.ts";
+import type { DiskFile } from "../io/disk.ts";
+import { SLOW_WRITE_MS } from "../limits.ts";
 import { shardDirectory } from "../format/routing.ts";
+import { type DiskCallName, during } from "./attention.ts";
 import { type HeldShard, holdShard, requireNames } from "./held-files.ts";
-import { directoryModeFor, type NewFileOwner } from "./ownership.ts";
-import { replaceFile } from "./replace-file.ts";
+import { replaceIfRoom } from "./replace-file.ts";
 import { sidecarParts } from "./sidecar-parts.ts";
-import type { ShardTap, SlotTable } from "./slot-table.ts";
-import { checkSlots, loadSlots, type LoadedCounts } from "./load-slots.ts";
-import { readShardHeader } from "./shard-file.ts";
+import type { SlotTable } from "./slot-table.ts";
+import { checkSlots, loadSlots, LoadStopped, type LoadedCounts } from "./load-slots.ts";
+import { makeShardFile, openShardFile, type ShardStoreOptions } from "./open-shard.ts";
+import { reserveSlots, slotProblem, slotsAfterStep } from "./shard-growth.ts";
 
-export interface ShardStoreOptions {
-  readonly disk: Disk;
-  readonly clock: Clock;
-  /** Database directory. */
-  readonly dir: string;
-  readonly shard: number;
-  readonly layout: SlotLayout;
-  readonly owner: NewFileOwner;
-  readonly tap?: ShardTap;
+export type { ShardStoreOptions };
+
+/** Why there was no room for what a stop leaves beside the data; null: it is there. */
+export interface Unsaved {
+  readonly sidecar: ArmdbError | null;
+  readonly cursor: ArmdbError | null;
 }
 
 export class ShardStore<Table extends SlotTable = SlotTable> {
@@ -58,6 +49,7 @@ export class ShardStore<Table extends SlotTable = SlotTable> {
   isChanged = false;
   slowWrites = 0;
   slowestWriteMs = 0;
+  #wasShort = false;
   #firstUnsyncedAtMs: number | null = null;
   #syncStartedWith: number | null = null;
   #syncing = false;
@@ -79,66 +71,38 @@ export class ShardStore<Table extends SlotTable = SlotTable> {
     this.loaded = state.loaded;
   }
 
-  /**
-   * Makes a new shard of exactly `slotCount` never-used slots, durable. A leftover of a creation that was cut
-   * short (no slots beyond zero) is taken over.
-   */
+  /** Makes a new shard of exactly `slotCount` never-used slots, durable. */
   static create<Table extends SlotTable>(
     options: ShardStoreOptions,
     slotCount: number,
     newTable: (slotCount: number) => Table,
   ): ShardStore<Table> {
-    const { disk, dir, shard, layout, owner } = options;
-    const directory = join(dir, shardDirectory(shard));
-    if (disk.facts(directory) === null) {
-      disk.makeDirectory(directory, 0o700);
-      if (owner.uid !== null)
-        disk.own(directory, owner.uid, owner.gid, directoryModeFor(owner.mode));
-    }
-    // Also for a leftover: whoever made it may have been killed before this.
-    disk.syncDirectory(dir);
-    const path = join(directory, SHARD_FILE);
-    const file = disk.open(path, "create", owner.mode);
-    let reserved: boolean;
-    try {
-      if (owner.uid !== null) file.own(owner.uid, owner.gid, owner.mode);
-      const bytes = shardFileBytes(slotCount, layout.slotSize);
-      reserved = file.preallocate(bytes) === "allocated";
-      file.write(encodeShardHeader({ ...layout, slotCount, shardId: shard, cleanShutdown: 0 }), 0);
-      file.sync();
-      disk.syncDirectory(directory);
-    } catch (thrown) {
-      // What it holds in memory may never reach the disk: the next start must not take it for a shard.
-      file.close();
-      disk.remove(path);
-      throw thrown;
-    }
+    const { file, reserved } = makeShardFile(options, slotCount);
     const loaded = { occupied: 0, deleted: 0, free: slotCount, torn: 0 };
-    const state = { markedDirty: true, reserved, loaded };
-    return new ShardStore(options, file, newTable(slotCount), state);
+    return new ShardStore(options, file, newTable(slotCount), {
+      markedDirty: true,
+      reserved: reserved.blocks,
+      loaded,
+    });
   }
 
-  /**
-   * Opens an existing shard: first an fsync and a drop of the page cache (a killed predecessor's writes may be
-   * in memory only, and what counts is what the disk holds), then every slot is read.
-   */
+  /** Opens an existing shard: every slot is read as the disk has it. Throws LoadStopped in the middle where that is asked for. */
   static open<Table extends SlotTable>(
     options: ShardStoreOptions,
     newTable: (slotCount: number) => Table,
   ): ShardStore<Table> {
-    const { disk, dir, shard, layout } = options;
-    const directory = join(dir, shardDirectory(shard));
-    const file = disk.open(join(directory, SHARD_FILE), "write");
-    file.sync();
-    file.dropCache();
-    // Its names too: a predecessor may have been killed between making and syncing them.
-    disk.syncDirectory(directory);
-    disk.syncDirectory(dir);
-    const header = readShardHeader(file, shard, layout);
+    const { file, header } = openShardFile(options);
     const table = newTable(header.slotCount);
-    const loaded = loadSlots(file, layout, table);
-    const markedDirty = header.cleanShutdown === 0;
-    return new ShardStore(options, file, table, { markedDirty, reserved: true, loaded });
+    const loaded = loadSlots(file, table, options);
+    if (loaded === null) {
+      file.close();
+      throw new LoadStopped(header.cleanShutdown === 1);
+    }
+    return new ShardStore(options, file, table, {
+      markedDirty: header.cleanShutdown === 0,
+      reserved: true,
+      loaded,
+    });
   }
 
   /** Closed clean by whoever had it before, and not changed since. */
@@ -162,63 +126,57 @@ export class ShardStore<Table extends SlotTable = SlotTable> {
 
   /** Why a slot id cannot be true of a shard of this size, or null: a shard never grows by a lie. */
   slotProblem(slot: number): string | null {
-    const limit = Math.max(2 * this.slotCount, this.slotCount + SLOT_JUMP_MAX);
-    if (slot < Math.min(limit, SLOT_COUNT_MAX)) return null;
-    return `slot ${slot} is far out of a shard of ${this.slotCount} slots`;
+    return slotProblem(slot, this.slotCount);
   }
 
-  /** Makes room for slot `slotMax`: in steps of max(1 M slots, a quarter), or just enough where space is short. */
+  /** Makes room for slot `slotMax`: in steps of max(1 M slots, a quarter), or hardly more than enough where space is short. */
   growFor(slotMax: number): void {
-    const problem = this.slotProblem(slotMax);
-    assert(problem === null, problem ?? "");
+    assert(this.slotProblem(slotMax) === null, "a shard grown for a lie");
     this.#markDirty();
-    const step = Math.max(GROW_SLOTS_MIN, Math.ceil(this.slotCount / 4));
-    const wanted = Math.min(Math.max(this.slotCount + step, slotMax + 1), SLOT_COUNT_MAX);
-    const slotCount = this.#reserve(wanted, slotMax + 1);
+    const slotCount = this.#during("fallocate", () => this.#reserve(slotMax + 1));
     const count = new Uint8Array(4);
     new DataView(count.buffer).setUint32(0, slotCount, true);
     this.#file.write(count, HEADER_FIELDS.slotCount.offset);
-    this.#file.syncData();
+    this.#syncData();
     this.table.grow(slotCount);
     this.#options.tap?.grew(slotCount);
   }
 
-  #reserve(wanted: number, needed: number): number {
-    try {
-      this.#file.preallocate(shardFileBytes(wanted, this.layout.slotSize));
-      return wanted;
-    } catch (thrown) {
-      if (!(thrown instanceof DiskError) || thrown.code !== "no-space" || needed >= wanted) {
-        throw thrown;
-      }
-      this.#file.preallocate(shardFileBytes(needed, this.layout.slotSize));
-      return needed;
+  #reserve(needed: number): number {
+    const { slotCount, layout } = this;
+    const { slotSize } = layout;
+    const wanted = Math.max(needed, slotsAfterStep(slotCount, slotSize));
+    const asked = { slotCount, slotSize, wanted, needed };
+    const reserved = reserveSlots(this.#options.disk, this.#file, asked);
+    if (reserved.isShort && !this.#wasShort) {
+      this.#wasShort = true;
+      this.#options.warn("the disk is short of space: the file grows by little more than it needs");
     }
+    return reserved.slotCount;
   }
 
   /** Writes all pending images of the table to the file. */
   writePending(): void {
     if (this.table.pendingBytes === 0) return;
     this.#markDirty();
-    const startMs = this.#writeBegins();
     const { slotSize } = this.layout;
     const { tap } = this.#options;
-    this.table.takeWrites((slot, memory, start, end) => {
-      this.#file.writePart(memory, start, end, slotOffset(slot, slotSize));
-      tap?.wrote(slot, memory, start, end);
+    this.#write(() => {
+      this.table.takeWrites((slot, memory, start, end) => {
+        this.#file.writePart(memory, start, end, slotOffset(slot, slotSize));
+        tap?.wrote(slot, memory, start, end);
+      });
     });
-    this.#noteWrite(startMs);
   }
 
   /** Turns a slot into a never-used one, here and on disk: what a replica does with a slot its leader does not have. */
   clearSlot(slot: number): void {
     this.#markDirty();
-    const startMs = this.#writeBegins();
+    const { slotSize } = this.layout;
     const wordBefore = this.table.word(slot);
-    this.#file.write(new Uint8Array(this.layout.slotSize), slotOffset(slot, this.layout.slotSize));
+    this.#write(() => this.#file.write(new Uint8Array(slotSize), slotOffset(slot, slotSize)));
     this.table.setSlot(slot, 0, 0);
     this.#options.tap?.cleared(slot, wordBefore);
-    this.#noteWrite(startMs);
   }
 
   /** As checkSlots, of this shard. Nothing may be pending at a step. */
@@ -233,17 +191,24 @@ export class ShardStore<Table extends SlotTable = SlotTable> {
     return bytes;
   }
 
-  /** From here on something is not durable, also when the write fails half-way. */
-  #writeBegins(): number {
-    const startMs = this.#options.clock.nowMs();
+  /** Writes slots. From here on something is not durable, also when the write fails half-way. */
+  #write(run: () => void): void {
+    const { clock, attention } = this.#options;
+    const startMs = clock.nowMs();
     this.#firstUnsyncedAtMs ??= startMs;
-    return startMs;
-  }
-
-  #noteWrite(startMs: number): void {
-    const tookMs = this.#options.clock.nowMs() - startMs;
+    during(attention, "pwrite", startMs, run);
+    const tookMs = clock.nowMs() - startMs;
     if (tookMs > SLOW_WRITE_MS) this.slowWrites++;
     this.slowestWriteMs = Math.max(this.slowestWriteMs, tookMs);
+  }
+
+  #during<T>(call: DiskCallName, run: () => T): T {
+    const { clock, attention } = this.#options;
+    return during(attention, call, clock.nowMs(), run);
+  }
+
+  #syncData(): void {
+    this.#during("fdatasync", () => this.#file.syncData());
   }
 
   /** Clears the clean flag, durably, before the first slot write: with flag 1 the crate would believe a stale sidecar. */
@@ -251,7 +216,7 @@ export class ShardStore<Table extends SlotTable = SlotTable> {
     this.isChanged = true;
     if (this.#markedDirty) return;
     this.#file.write(Uint8Array.of(0), HEADER_FIELDS.cleanShutdown.offset);
-    this.#file.syncData();
+    this.#syncData();
     this.#markedDirty = true;
   }
 
@@ -271,36 +236,52 @@ export class ShardStore<Table extends SlotTable = SlotTable> {
 
   /** fdatasync on this thread: for a stop in good order, and before `ready` where no flusher runs. */
   syncNow(): void {
-    this.#file.syncData();
+    this.#syncData();
     this.#firstUnsyncedAtMs = null;
     this.#syncStartedWith = null;
   }
 
-  /** A stop in good order, as the crate leaves a shard: data, sidecar, flag, then the cursor if there is one. */
-  closeClean(cursor: Uint8Array | null): void {
+  /**
+   * A stop in good order, as the crate leaves a shard: data, sidecar, flag, then the cursor if there is one. What has no room is left
+   * out: the data is whole without it, and with no sidecar the flag stays 0.
+   */
+  closeClean(cursor: Uint8Array | null): Unsaved {
     assert(this.table.pendingBytes === 0, "pending writes at close");
     requireNames(this.#options.disk, this.held.names);
     // Nothing was written and the flag still stands: the files are as they were found.
-    if (this.#markedDirty) {
-      this.syncNow();
-      const { disk, dir, shard, owner } = this.#options;
-      const directory = join(dir, shardDirectory(shard));
-      const temp = join(directory, SIDECAR_TEMP_FILE);
-      replaceFile(disk, join(directory, SIDECAR_FILE), temp, sidecarParts(this.table), owner);
-      this.#file.write(Uint8Array.of(1), HEADER_FIELDS.cleanShutdown.offset);
-      this.#file.syncData();
-    }
-    if (cursor !== null) this.#saveCursor(cursor);
+    const sidecar = this.#markedDirty ? this.#closeDirty() : null;
+    const unsaved = cursor === null ? null : this.#saveCursor(cursor);
     this.#file.close();
+    return { sidecar, cursor: unsaved };
   }
 
-  #saveCursor(cursor: Uint8Array): void {
+  #closeDirty(): ArmdbError | null {
+    this.syncNow();
+    const unsaved = this.#replace(SIDECAR_FILE, SIDECAR_TEMP_FILE, this.#sidecar());
+    if (unsaved !== null) return unsaved;
+    this.#file.write(Uint8Array.of(1), HEADER_FIELDS.cleanShutdown.offset);
+    this.#syncData();
+    return null;
+  }
+
+  /** That of a large shard takes a while. */
+  *#sidecar(): Generator<Uint8Array> {
+    const { attention, clock } = this.#options;
+    for (const part of sidecarParts(this.table)) {
+      attention.isStopped(clock.nowMs());
+      yield part;
+    }
+  }
+
+  #saveCursor(cursor: Uint8Array): ArmdbError | null {
+    requireNames(this.#options.disk, this.held.names);
+    return this.#replace(CURSOR_FILE, CURSOR_TEMP_FILE, [cursor]);
+  }
+
+  #replace(name: string, temp: string, contents: Iterable<Uint8Array>): ArmdbError | null {
     const { disk, dir, shard, owner } = this.#options;
-    // The sidecar of a large shard takes a while.
-    requireNames(disk, this.held.names);
     const directory = join(dir, shardDirectory(shard));
-    const temp = join(directory, CURSOR_TEMP_FILE);
-    replaceFile(disk, join(directory, CURSOR_FILE), temp, [cursor], owner);
+    return replaceIfRoom(disk, join(directory, name), join(directory, temp), contents, owner);
   }
 
   /** Lets go of the file as it is: after an error, when nothing more may be promised. */

@@ -29,6 +29,7 @@ function torn(file: DiskFile): DiskFile {
       return read;
     },
     willRead: () => {},
+    nextData: (offset) => offset,
     blocksFetched: () => 0,
     write: () => {},
     writePart: () => {},

@@ -64,6 +64,7 @@ export class FaultDisk implements Disk {
   };
 
   facts: Disk["facts"] = (path) => this.#call("facts", path, () => realDisk.facts(path));
+  freeBytes: Disk["freeBytes"] = (path) => realDisk.freeBytes(path);
   list: Disk["list"] = (path) => this.#call("list", path, () => realDisk.list(path));
   makeDirectory: Disk["makeDirectory"] = (path, mode) =>
     this.#call("makeDirectory", path, () => realDisk.makeDirectory(path, mode));
@@ -82,6 +83,7 @@ export class FaultDisk implements Disk {
       size: () => call("size", () => file.size()),
       read: (into, offset) => call("read", () => file.read(into, offset)),
       willRead: () => {},
+      nextData: (offset) => file.nextData(offset),
       blocksFetched: () => 0,
       write: (bytes, offset) => call("write", () => file.write(bytes, offset)),
       writePart: (memory, start, end, offset) =>

@@ -21,7 +21,9 @@ beforeAll(() => {
 afterAll(() => root[Symbol.dispose]());
 
 function flush(flusher: Flusher, cursor: Uint8Array | null): Promise<PlainError | null> {
-  return new Promise((resolve) => flusher.flush({ cursor, names: [] }, resolve));
+  return new Promise((resolve) => {
+    flusher.flush({ cursor, names: [] }, ({ error }) => resolve(error));
+  });
 }
 
 function shardDirectory(hasFile: boolean): string {

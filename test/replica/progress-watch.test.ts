@@ -1,27 +1,31 @@
-// --timeout of a copy that is to end: what counts as progress, and that our own pauses are not the leader's.
+// --timeout of a copy that is to end: what counts as progress, and that our own pauses and the own disk's are not the leader's.
 
 import { describe, expect, test } from "bun:test";
-import { ProgressWatch } from "../../src/replica/progress-watch.ts";
+import { ProgressWatch, type WatchedProgress } from "../../src/replica/progress-watch.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { MemoryNet } from "../support/memory-net.ts";
 import { SimProcess } from "../support/sim-process.ts";
 
 const TIMEOUT_MS = 5_000;
+const WAITING: WatchedProgress = {
+  ...{ shard: 0, progress: { scans: 0, slot: -1 }, ready: false, ownWork: null, call: null },
+};
 
 class Watched {
   readonly clock = new ManualClock(0);
   readonly held = new SimProcess(this.clock, new MemoryNet(this.clock));
   readonly lateAtMs: number[] = [];
-  #shards = [{ shard: 0, progress: { scans: 0, slot: -1 }, ready: false }];
+  /** What is shown when it looks. */
+  shown: () => readonly WatchedProgress[] = () => [WAITING];
   readonly watch = new ProgressWatch({
     clock: this.held.clock,
     limitMs: () => TIMEOUT_MS,
-    snapshots: () => this.#shards,
+    snapshots: () => this.shown(),
     late: () => void this.lateAtMs.push(this.clock.nowMs()),
   });
 
   reach(slot: number, scans = 0, ready = false): void {
-    this.#shards = [{ shard: 0, progress: { scans, slot }, ready }];
+    this.shown = () => [{ ...WAITING, progress: { scans, slot }, ready }];
   }
 }
 
@@ -64,5 +68,37 @@ describe("a copy without progress", () => {
     expect(lateAtMs).toEqual([]);
     clock.advance(5_000);
     expect(lateAtMs.length).toBe(1);
+  });
+});
+
+describe("what the own disk takes does not count", () => {
+  /** An hour of that after 4 s of waiting, and the 1 s that is left of the timeout. */
+  function holdsUp(shown: () => readonly WatchedProgress[]): void {
+    const watched = new Watched();
+    const { clock, lateAtMs } = watched;
+    clock.advance(4_000);
+    watched.shown = shown;
+    clock.advance(3_600_000);
+    expect(lateAtMs).toEqual([]);
+    watched.shown = () => [WAITING];
+    clock.advance(1_000);
+    expect(lateAtMs).toEqual([3_605_000]);
+  }
+
+  test.each(["reading its own slots", "creating its files", "syncing"] as const)(
+    "an hour of %s",
+    (ownWork) => holdsUp(() => [{ ...WAITING, ownWork }]),
+  );
+
+  test("a call that hangs, of one shard of many", () => {
+    holdsUp(() => [WAITING, { ...WAITING, shard: 1, call: { call: "pwrite", sinceMs: 0 } }]);
+  });
+
+  test("but a call that is over at once does", () => {
+    const watched = new Watched();
+    const { clock, lateAtMs } = watched;
+    watched.shown = () => [{ ...WAITING, call: { call: "pwrite", sinceMs: clock.nowMs() - 1 } }];
+    clock.advance(TIMEOUT_MS);
+    expect(lateAtMs).toEqual([TIMEOUT_MS]);
   });
 });

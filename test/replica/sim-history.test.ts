@@ -79,10 +79,7 @@ class History {
         this.pass(this.#dice.below(4_000));
         for (const { toConnector } of held) toConnector.release();
       },
-      "slow network": () => {
-        stage.net.onConnection = ({ toConnector }) =>
-          void (toConnector.delayMs = this.#dice.below(400));
-      },
+      "slow network": () => this.#slowNetwork(),
       "quick network": () => void (stage.net.onConnection = null),
       "leader restarts": () => {
         stage.leader.stop();
@@ -110,6 +107,12 @@ class History {
     this.steps.push(name);
     steps[name]?.();
     this.pass(this.#dice.oneIn(4) ? this.#dice.below(100_000) : this.#dice.below(2_000));
+  }
+
+  #slowNetwork(): void {
+    this.stage.net.onConnection = ({ toConnector }) => {
+      toConnector.delayMs = this.#dice.below(400);
+    };
   }
 
   /** Lets time pass, and holds each lag that is said on the way against the truth. */

@@ -17,7 +17,8 @@ const here = packMeta(STATUS_OCCUPIED, 9);
 const there = packMeta(STATUS_OCCUPIED, 8);
 /** Everything of it is known. */
 const SNAPSHOT = snapshotOf({
-  ...{ lastError: "no connection", tornLoaded: 2, suspectSlots: 3, divergedSlots: 1 },
+  ...{ lastError: "no connection", saveError: "no space", tornLoaded: 2, suspectSlots: 3 },
+  divergedSlots: 1,
   diverged: [{ slot: 4, kind: "older", here, there }],
   ...{ healedTotal: 5, rescannedTotal: 6, replacedTotal: 7, resetsSaved: 8, reconnects: 9 },
   owed: { why: "loss", sinceMs: 5_000, heldUntilMs: WALL_MS + 60_000 },

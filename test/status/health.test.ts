@@ -64,6 +64,11 @@ describe("/health", () => {
       { state: "waiting", streaming: null, currentAtMs: NOW_MS - 31_000 },
       "lag 31000 ms",
     ],
+    [
+      "a write that has hung for longer than --max-lag",
+      { activity: "waiting 31 s for pwrite", call: { call: "pwrite", sinceMs: NOW_MS - 31_000 } },
+      "live: waiting 31 s for pwrite",
+    ],
     ["a shard that never caught up", { lastFullScanAtMs: null }, "never caught up"],
     ["a shard that stopped", { state: "stopped" }, "stopped"],
   ];

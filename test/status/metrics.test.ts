@@ -93,6 +93,12 @@ describe("/metrics", () => {
     });
   }
 
+  test("the durable lag grows with a call of the disk that has not come back", () => {
+    const call = { call: "pwrite", sinceMs: NOW_MS - 12_000 } as const;
+    const values = valuesOf(documentOf([viewOf({ call })]));
+    expect(values.get('armdb_shard_durable_lag_seconds{shard="0"}')).toBe("12");
+  });
+
   test("the state series is 1 for one state of a shard", () => {
     for (const state of SHARD_STATES) {
       const values = valuesOf(documentOf([viewOf({ state })]));

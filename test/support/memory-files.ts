@@ -6,6 +6,8 @@ export type DiskNode = MemoryFile | MemoryDirectory;
 
 /** A device writes whole sectors: a write that was under way at a power cut is torn between two of them, or anywhere. */
 const SECTOR_BYTES = 512;
+/** A hole is made of whole pages. */
+const ZERO_PAGE = new Uint8Array(4096);
 
 let inodes = 0;
 
@@ -93,6 +95,18 @@ export class MemoryFile {
     if (this.#unsynced.length === 0) this.#system.become(this.durable);
   }
 
+  /** Where the next page begins that is not all zeros, or `offset` in the middle of it; null: none. */
+  nextData(offset: number): number | null {
+    const pageBytes = ZERO_PAGE.length;
+    const { bytes } = this;
+    for (let at = offset - (offset % pageBytes); at < bytes.length; at += pageBytes) {
+      const page = bytes.subarray(at, at + pageBytes);
+      const isHole = Buffer.compare(page, ZERO_PAGE.subarray(0, page.length)) === 0;
+      if (!isHole) return Math.max(at, offset);
+    }
+    return null;
+  }
+
   flip(offset: number, mask: number): void {
     for (const bytes of [this.bytes, this.durable]) bytes[offset] = (bytes[offset] ?? 0) ^ mask;
   }
@@ -171,6 +185,12 @@ export class MemoryDirectory {
     this.#unsynced.push(change);
     apply(this.entries, change);
   }
+}
+
+/** What the files below come to. */
+export function bytesOf(node: DiskNode): number {
+  if (node instanceof MemoryFile) return node.bytes.length;
+  return [...node.entries.values()].reduce((sum, one) => sum + bytesOf(one), 0);
 }
 
 function apply(names: Map<string, DiskNode>, change: NameChange): void {

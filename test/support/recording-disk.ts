@@ -12,7 +12,7 @@ import {
   type OpenMode,
 } from "../../src/io/disk.ts";
 import type { Dice } from "./dice.ts";
-import { type DiskNode, MemoryDirectory, MemoryFile } from "./memory-files.ts";
+import { bytesOf, type DiskNode, MemoryDirectory, MemoryFile } from "./memory-files.ts";
 
 /** One call, as the log has it. `path` of a rename is where it came from, `to` where it went. */
 export interface DiskCall {
@@ -43,6 +43,8 @@ export class RecordingDisk implements Disk {
   #root = new MemoryDirectory();
   #locks = new Set<DiskNode>();
   faults: FaultPlan = () => null;
+  /** Bytes that all files together may come to; null: any. */
+  capacityBytes: number | null = null;
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -69,6 +71,10 @@ export class RecordingDisk implements Disk {
   facts(path: string): FileFacts | null {
     const node = this.#find(path);
     return node === null ? null : factsOf(node);
+  }
+
+  freeBytes(): number | null {
+    return this.capacityBytes === null ? null : this.capacityBytes - bytesOf(this.#root);
   }
 
   list(path: string): string[] {
@@ -215,6 +221,10 @@ class RecordingFile implements DiskFile {
 
   willRead(): void {}
 
+  nextData(offset: number): number | null {
+    return this.#file.nextData(offset);
+  }
+
   blocksFetched(): number {
     return 0;
   }
@@ -224,6 +234,7 @@ class RecordingFile implements DiskFile {
     this.#note({ operation: "write", offset, data }, (fault) => {
       if (fault.afterHalf === true) this.#file.write(data.subarray(0, data.length >> 1), offset);
     });
+    this.#needRoom("write", offset + data.length);
     this.#file.write(data, offset);
   }
 
@@ -233,6 +244,7 @@ class RecordingFile implements DiskFile {
 
   preallocate(bytes: number): "allocated" {
     this.#note({ operation: "preallocate", offset: bytes });
+    this.#needRoom("reserve space for", bytes);
     if (bytes > this.size()) this.#file.resize(bytes);
     return "allocated";
   }
@@ -276,6 +288,12 @@ class RecordingFile implements DiskFile {
     this.#closed = true;
     if (this.#locked) this.#disk.releaseLock(this.#file);
     this.#note({ operation: "close" });
+  }
+
+  #needRoom(operation: string, bytes: number): void {
+    const free = this.#disk.freeBytes();
+    if (free === null || bytes - this.size() <= Math.max(0, free)) return;
+    throw new DiskError(operation, this.path, "ENOSPC");
   }
 
   #note(call: Omit<DiskCall, "atMs" | "path">, failing?: (fault: DiskFault) => void): void {

@@ -157,6 +157,7 @@ export class SimFollower {
         new ShardFollower(settings, {
           send: thread.say,
           heard: thread.heard,
+          attention: thread.cells,
           clock: thread.clock,
           disk,
           net: thread.netOf(net),

@@ -1,7 +1,6 @@
 // A shard's thread as the supervisor sees it, run in the test's own thread: messages take a turn of the clock each way, as in
 // shard-thread.ts. It can be killed and can die; its timers, links and syncs go with it.
 
-import { ArmdbError, type PlainError, toPlainError } from "../../src/errors.ts";
 import { join } from "node:path";
 import { SHARD_FILE } from "../../src/format/shard-header.ts";
 import type { Clock } from "../../src/io/clock.ts";
@@ -11,6 +10,7 @@ import type { Link, Net } from "../../src/io/net.ts";
 import { runFlushJob } from "../../src/replica/threads/flush-job.ts";
 import type { ShardFollower } from "../../src/replica/shard-follower.ts";
 import type { ShardCommand, ShardMessage } from "../../src/replica/shard-messages.ts";
+import { SharedCells } from "../../src/replica/threads/shared-cells.ts";
 import type { ShardThread } from "../../src/replica/threads/start-shard.ts";
 import type { NewFileOwner } from "../../src/store/ownership.ts";
 
@@ -22,7 +22,7 @@ export class SimThread implements ShardThread {
   readonly #links = new Set<Link>();
   readonly #received: (message: ShardMessage) => void;
   #follower: ShardFollower | null = null;
-  lastFrameAtMs: number | null = null;
+  readonly cells = new SharedCells();
   #over = false;
   /** Sees each message at the moment it is sent. */
   observe: (message: ShardMessage) => void = () => {};
@@ -52,7 +52,7 @@ export class SimThread implements ShardThread {
 
   /** A frame came. */
   readonly heard = (atMs: number): void => {
-    this.lastFrameAtMs = atMs;
+    this.cells.noteFrame(atMs);
   };
 
   /** Makes the follower in a turn of its own, and starts it. */
@@ -87,22 +87,14 @@ export class SimThread implements ShardThread {
     const file = disk.open(join(directory, SHARD_FILE), "write");
     return {
       flush: (job, done) => {
-        this.clock.after(syncMs(), () => {
-          let error: PlainError | null = null;
-          try {
-            runFlushJob(disk, file, directory, owner, job);
-          } catch (thrown) {
-            if (!(thrown instanceof ArmdbError)) throw thrown;
-            error = toPlainError(thrown);
-          }
-          done(error);
-        });
+        this.clock.after(syncMs(), () => done(runFlushJob(disk, file, directory, owner, job)));
       },
       stop: () => file.close(),
     };
   }
 
   send(command: ShardCommand): void {
+    if (command.kind === "stop") this.cells.stop();
     this.clock.after(0, () => this.#follower?.take(command));
   }
 

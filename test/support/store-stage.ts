@@ -3,6 +3,7 @@
 import { slotLayout } from "../../src/format/slot.ts";
 import { PlainApplier } from "../../src/replica/apply/plain-applier.ts";
 import type { BatchApplier } from "../../src/replica/apply/batch-applier.ts";
+import { SharedCells } from "../../src/replica/threads/shared-cells.ts";
 import { OWN_NEW_FILES } from "../../src/store/ownership.ts";
 import { ShardStore, type ShardStoreOptions } from "../../src/store/shard-store.ts";
 import { type BatchRow, batchPayload } from "./applier-batches.ts";
@@ -17,13 +18,16 @@ export const DATA_PATH = `${STORE_DIR}/shard_001/fixed.data`;
 export class StoreStage {
   readonly clock = new ManualClock();
   readonly disk = new RecordingDisk(() => this.clock.nowMs());
+  readonly warnings: string[] = [];
+  readonly cells = new SharedCells();
   readonly options: ShardStoreOptions;
 
   constructor(more: Pick<ShardStoreOptions, "tap"> = {}) {
     const { disk, clock } = this;
     this.options = {
       ...{ disk, clock, dir: STORE_DIR, shard: STORE_SHARD, layout: STORE_LAYOUT },
-      ...{ owner: OWN_NEW_FILES, ...more },
+      ...{ owner: OWN_NEW_FILES, attention: this.cells, ...more },
+      warn: (text) => void this.warnings.push(text),
     };
     this.disk.makeDirectory(STORE_DIR);
     this.disk.syncDirectory("/");

@@ -94,11 +94,11 @@ function follow(
       allReady: () => {
         display.ready(divergedSlots(supervisor));
         face.ready();
-        if (once) {
-          finished = true;
-          face.stopping();
-          supervisor.stop();
-        }
+        if (!once) return;
+        finished = true;
+        stopWatching();
+        face.stopping();
+        supervisor.stop();
       },
       allEnded: (error) => {
         face.close();
@@ -111,6 +111,7 @@ function follow(
     });
     const face = new FollowerFace(context, placeOf(context, following), supervisor);
     const stop = () => {
+      stopWatching();
       display.stopping();
       face.stopping();
       supervisor.stop();

@@ -6,11 +6,12 @@ import { ArmdbError } from "../../errors.ts";
 import { decodeCursor } from "../../format/cursor.ts";
 import type { Clock } from "../../io/clock.ts";
 import type { Disk } from "../../io/disk.ts";
-import { GROW_SLOTS_MIN, LEADER_CONNECTIONS_DEFAULT } from "../../limits.ts";
+import { LEADER_CONNECTIONS_DEFAULT } from "../../limits.ts";
 import { ConnectionBudget } from "../../replica/connection-budget.ts";
 import { limitText } from "../../replica/machine/connections.ts";
 import type { LockHolder, Writers } from "../../store/holders.ts";
 import { lookAtTarget, type ReplicaTarget } from "../../store/replica-dir.ts";
+import { slotsAfterStep } from "../../store/shard-growth.ts";
 import { formatBytes, formatCounted, formatTime } from "../surface/numbers.ts";
 import { type Check, fail, ok, warn } from "./check.ts";
 
@@ -50,11 +51,12 @@ export function shardsOf(content: Content): number | null {
 export function growthBytesOf(content: Content): number {
   if (content.kind !== "database" || content.directory.layout === null) return 0;
   const { shards, layout } = content.directory;
+  const { slotSize } = layout;
   const slots = shards.reduce((sum, shard) => {
     const count = shard.header?.slotCount ?? 0;
-    return sum + Math.max(GROW_SLOTS_MIN, Math.floor(count / 4));
+    return sum + slotsAfterStep(count, slotSize) - count;
   }, 0);
-  return slots * layout.slotSize;
+  return slots * slotSize;
 }
 
 /** What a follower would make of the contents. */

@@ -110,6 +110,14 @@ export function isReady({ settings, last, durableLink, owed, main }: ShardState)
   return settings.once ? owed === null && durableLink === last.link : owed?.holdsReady !== true;
 }
 
+/** All that it is not ready for is that what was scanned is durable. */
+export function isSyncing(state: ShardState): boolean {
+  const { settings, last, owed, main } = state;
+  if (last?.isJudged !== true || main.at !== "streaming") return false;
+  const isDue = settings.once ? owed !== null : owed?.holdsReady === true;
+  return !isDue && !isReady(state);
+}
+
 export interface OwedShown {
   readonly why: OwedWhy;
   /** An age. */

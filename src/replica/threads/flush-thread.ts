@@ -4,10 +4,10 @@
 
 import { join } from "node:path";
 import { type MessagePort, parentPort } from "node:worker_threads";
-import { assert, type PlainError, toPlainError } from "../../errors.ts";
+import { assert, toPlainError } from "../../errors.ts";
 import { SHARD_FILE } from "../../format/shard-header.ts";
 import type { DiskFile } from "../../io/disk.ts";
-import type { FlushJob } from "../../io/flusher.ts";
+import type { FlushJob, FlushResult } from "../../io/flusher.ts";
 import { realDisk } from "../../io/real-disk.ts";
 import { giveWay } from "../../io/scheduling.ts";
 import type { NewFileOwner } from "../../store/ownership.ts";
@@ -34,16 +34,16 @@ function serve({ port, data: { directory, owner, givesWay } }: ServeShard): void
   if (givesWay && !hasGivenWay) hasGivenWay = giveWay();
   let file: DiskFile | null = null;
   port.on("message", (job: FlushJob) => {
-    let failure: PlainError | null = null;
+    let result: FlushResult;
     try {
       // Its own descriptor of the same file: an error of the disk is told to every descriptor once.
       file ??= realDisk.open(join(directory, SHARD_FILE), "write");
-      runFlushJob(realDisk, file, directory, owner, job);
+      result = runFlushJob(realDisk, file, directory, owner, job);
     } catch (thrown) {
       // A bug too ends its own shard alone, and is told as one.
-      failure = toPlainError(thrown);
+      result = { error: toPlainError(thrown), unsaved: null };
     }
-    port.postMessage(failure);
+    port.postMessage(result);
   });
   port.on("close", () => file?.close());
 }

@@ -12,21 +12,21 @@ import { createApplier } from "../apply/create-applier.ts";
 import type { FollowerSettings } from "../follower-types.ts";
 import { ShardFollower } from "../shard-follower.ts";
 import type { ShardCommand, ShardMessage } from "../shard-messages.ts";
-import { LastFrame } from "./last-frame.ts";
+import { SharedCells } from "./shared-cells.ts";
 import { portFlusher } from "./thread-flusher.ts";
 
 /** What a thread is started for. */
 export interface ShardThreadStart {
   readonly settings: FollowerSettings;
-  /** Of a LastFrame. */
-  readonly lastFrame: SharedArrayBuffer;
+  /** Of a SharedCells. */
+  readonly cells: SharedArrayBuffer;
   /** To the thread that makes the shard durable. */
   readonly flushPort: MessagePort;
 }
 
 const messages = parentPort;
 assert(messages !== null, "shard-thread runs as a thread");
-const { settings, lastFrame: memory, flushPort } = workerData as ShardThreadStart;
+const { settings, cells: memory, flushPort } = workerData as ShardThreadStart;
 
 /** Once it follows, most of what the start left behind in the thread's heap is given back: 0.5 MB of 5, 255 times. */
 const TIDY_AFTER_MS = 10_000;
@@ -42,10 +42,11 @@ function send(message: ShardMessage): void {
 
 reportCrashes((reason) => send({ kind: "crashed", reason }));
 shortenTimeSlice();
-const lastFrame = new LastFrame(memory);
+const cells = new SharedCells(memory);
 const follower = new ShardFollower(settings, {
   send,
-  heard: (atMs) => lastFrame.note(atMs),
+  heard: (atMs) => cells.noteFrame(atMs),
+  attention: cells,
   disk: realDisk,
   net: realNet,
   clock: realClock,

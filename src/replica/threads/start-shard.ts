@@ -7,13 +7,13 @@ import { startThread } from "../../io/threads.ts";
 import type { FollowerSettings } from "../follower-types.ts";
 import type { ShardCommand, ShardMessage } from "../shard-messages.ts";
 import { FlushPool } from "./flush-pool.ts";
-import { LastFrame } from "./last-frame.ts";
 import type { ShardThreadStart } from "./shard-thread.ts";
+import { SharedCells } from "./shared-cells.ts";
 
 export interface ShardThread {
   send(command: ShardCommand): void;
-  /** When it last heard from its leader, as of now; null: not yet. */
-  readonly lastFrameAtMs: number | null;
+  /** What it tells as of now, while its reports may wait. */
+  readonly cells: SharedCells;
 }
 
 /** How a thread is started; `died` is called when it ended without an `ended` report. */
@@ -28,16 +28,16 @@ export class ShardThreads {
   readonly #flushPool = new FlushPool();
 
   readonly start: StartShard = (settings, received, died) => {
-    const lastFrame = new LastFrame();
+    const cells = new SharedCells();
     const flushPort = this.#flushPool.portFor(settings.shard, settings.geometry?.shardCount ?? 1, {
       directory: join(settings.dir, shardDirectory(settings.shard)),
       owner: settings.owner,
       // With "batch" each Ack waits for a sync.
       givesWay: settings.sync !== "batch",
     });
-    const start: ShardThreadStart = { settings, lastFrame: lastFrame.memory, flushPort };
+    const start: ShardThreadStart = { settings, cells: cells.memory, flushPort };
     const thread = startThread("replica/threads/shard-thread", start, [flushPort]);
-    return listenTo(thread, lastFrame, received, died);
+    return listenTo(thread, cells, received, died);
   };
 
   /** No shard begins any more; what is under way ends by itself. */
@@ -48,7 +48,7 @@ export class ShardThreads {
 
 function listenTo(
   thread: Worker,
-  lastFrame: LastFrame,
+  cells: SharedCells,
   received: (message: ShardMessage) => void,
   died: (reason: string) => void,
 ): ShardThread {
@@ -71,9 +71,11 @@ function listenTo(
   // An exit code of 0 proves nothing: a rejected promise inside also ends so.
   thread.on("exit", (code: number) => die(`it ended with code ${code}`));
   return {
-    send: (command: ShardCommand) => thread.postMessage(command),
-    get lastFrameAtMs() {
-      return lastFrame.atMs;
+    cells,
+    send(command: ShardCommand) {
+      // A thread that loads its slots reads no message before it has.
+      if (command.kind === "stop") cells.stop();
+      thread.postMessage(command);
     },
   };
 }
