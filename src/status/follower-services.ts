@@ -8,7 +8,7 @@ import type { Clock } from "../io/clock.ts";
 import type { ControlSockets } from "../io/control-socket.ts";
 import type { Net } from "../io/net.ts";
 import type { NoticeSocket } from "../io/notify.ts";
-import type { ProcessFigures } from "../io/process-figures.ts";
+import type { ProcessSaid } from "./metrics.ts";
 import type { Supervisor } from "../replica/supervisor.ts";
 import { type Address, isLoopback } from "../io/address.ts";
 import { asciiJson } from "./ascii-json.ts";
@@ -33,7 +33,7 @@ export interface FollowerServicesOptions {
   /** Null: no manager wants to hear. */
   readonly manager: ManagerWishes | null;
   openNoticeSocket(name: string): NoticeSocket;
-  process(): ProcessFigures;
+  process(): ProcessSaid;
   readonly build: { readonly version: string; readonly commit: string };
   info(text: string): void;
   warn(text: string): void;

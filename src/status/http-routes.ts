@@ -1,7 +1,7 @@
 // What the HTTP side of a follower serves (cli.md: --http): /metrics, /health, /ready, /status.json. Pure: a path and a
 // status document in, an answer out.
 
-import type { ProcessFigures } from "../io/process-figures.ts";
+import type { ProcessSaid } from "./metrics.ts";
 import { asciiJson } from "./ascii-json.ts";
 import { type HealthReason, healthReasons, readyReasons } from "./health.ts";
 import type { HttpAnswer } from "./http-server.ts";
@@ -10,7 +10,7 @@ import type { StatusDocument } from "./status-types.ts";
 
 export interface RouteFacts {
   status(): StatusDocument;
-  process(): ProcessFigures;
+  process(): ProcessSaid;
   readonly identity: Identity;
   /** --max-lag. */
   readonly maxLagMs: number;

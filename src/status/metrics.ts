@@ -11,7 +11,13 @@ import { FOLLOWER_FIELDS } from "./follower-fields.ts";
 import { healthReasons } from "./health.ts";
 import { SHARD_STATES, type StatusDocument } from "./status-types.ts";
 
-interface ProcessFacts extends ProcessFigures {
+/** What the process says of itself. */
+export interface ProcessSaid extends ProcessFigures {
+  /** Lines for stdout and stderr that were dropped because nobody read them. */
+  readonly droppedLines: number;
+}
+
+interface ProcessFacts extends ProcessSaid {
   readonly shards: number;
   readonly isHealthy: boolean;
 }
@@ -31,6 +37,12 @@ const PROCESS_FIELDS = {
     of: ({ shards }) => shards,
     gauge: "armdb_shards",
     help: "Shards that are followed.",
+  }),
+  droppedLines: running({
+    kind: count,
+    of: ({ droppedLines }) => droppedLines,
+    counter: "armdb_output_lines_dropped_total",
+    help: "Lines of stdout and stderr that were dropped because nobody read them.",
   }),
   residentBytes: running({
     kind: count,
@@ -83,7 +95,7 @@ interface Sample {
 
 export function metricsText(
   status: StatusDocument,
-  figures: ProcessFigures,
+  figures: ProcessSaid,
   { version, commit, directory }: Identity,
   maxLagMs: number,
 ): string {

@@ -20,7 +20,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 /** As Prometheus does unless told. */
 const SCRAPE_MS = MINUTE_MS;
-const FIGURES = { residentBytes: 1, cpuSeconds: 1 };
+const FIGURES = { residentBytes: 1, cpuSeconds: 1, droppedLines: 0 };
 const IDENTITY = { version: "0.1.0", commit: "unknown", directory: SIM_DIR };
 
 const rules = readRules();

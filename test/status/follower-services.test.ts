@@ -95,7 +95,7 @@ class Stage implements ControlSockets {
       maxLagMs: 30_000,
       manager: null,
       openNoticeSocket: () => this.#noticeSocket(),
-      process: () => ({ residentBytes: 1, cpuSeconds: 1 }),
+      process: () => ({ residentBytes: 1, cpuSeconds: 1, droppedLines: 0 }),
       build: { version: "0.1.0", commit: "unknown" },
       info: (text) => void this.said.push(text),
       warn: (text) => void this.warnings.push(text),

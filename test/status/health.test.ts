@@ -9,7 +9,7 @@ import { documentOf, NOW_MS, viewOf } from "./facts.ts";
 const MAX_LAG_MS = 30_000;
 
 function facts(document: StatusDocument): RouteFacts {
-  const figures = { residentBytes: 1, cpuSeconds: 1 };
+  const figures = { residentBytes: 1, cpuSeconds: 1, droppedLines: 0 };
   const identity = { version: "0.1.0", commit: "unknown", directory: "/replica" };
   return { status: () => document, process: () => figures, identity, maxLagMs: MAX_LAG_MS };
 }

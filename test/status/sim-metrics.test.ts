@@ -10,7 +10,7 @@ import { sourceOf } from "./lag-stage.ts";
 // Simulated time is quick; a busy machine is not.
 setDefaultTimeout(60_000);
 
-const FIGURES = { residentBytes: 1, cpuSeconds: 1 };
+const FIGURES = { residentBytes: 1, cpuSeconds: 1, droppedLines: 0 };
 const IDENTITY = { version: "0.1.0", commit: "unknown", directory: "/replica" };
 
 /** Values of the series of shard 0, by name. */

@@ -50,7 +50,7 @@ export class FollowerFace {
       http: http === null ? null : parseHttpAddress(http),
       maxLagMs: args.durationMs("max-lag") ?? Number.POSITIVE_INFINITY,
       manager: managerWishes(env, pid),
-      process: processFigures,
+      process: () => ({ ...processFigures(), droppedLines: context.droppedLines() }),
       build: buildFacts(),
       info: (text) => messages.info(text),
       warn: (text) => messages.warn(text),
