@@ -70,7 +70,9 @@ function start(words: readonly string[], { stdout = "pipe", stderr = "pipe" }: S
 }
 
 async function ask(words: readonly string[]): Promise<Record<string, unknown>> {
-  return JSON.parse(await new Response(start(words).stdout as ReadableStream).text());
+  const said = await new Response(start(words).stdout as ReadableStream).text();
+  // Of a directory that is not there yet nothing is said on stdout.
+  return said === "" ? {} : JSON.parse(said);
 }
 
 /** A leader without new events, over a copy of a fixture; and its address. */
