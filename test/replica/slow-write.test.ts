@@ -14,18 +14,24 @@ import { has, need } from "../support/needs.ts";
 const LIMIT_MS = 150_000;
 const shape = { shards: 1, prefixBits: 0, key: 32, value: 1000, growStep: 30_000 };
 
+/** A live follower whose clock is ahead of the stage's by what a call of its disk has taken. */
+function heldFollower(stage: SimStage) {
+  const held = { ms: 0 };
+  const clock: Clock = {
+    nowMs: () => stage.clock.nowMs() + held.ms,
+    wallMs: () => stage.clock.wallMs() + held.ms,
+    after: (delayMs, run) => stage.clock.after(delayMs, run),
+  };
+  const follower = stage.follow({ clock });
+  stage.until("live", () => follower.states().at(-1) === "live", 10_000);
+  return { follower, held };
+}
+
 describe("a write over 100 ms", () => {
   test("is counted, with how long it took; a shorter one is not", () => {
     const stage = new SimStage();
     stage.leader.put(0, 1, 1);
-    let heldMs = 0;
-    const clock: Clock = {
-      nowMs: () => stage.clock.nowMs() + heldMs,
-      wallMs: () => stage.clock.wallMs() + heldMs,
-      after: (delayMs, run) => stage.clock.after(delayMs, run),
-    };
-    const follower = stage.follow({ clock });
-    stage.until("live", () => follower.states().at(-1) === "live", 10_000);
+    const { follower, held } = heldFollower(stage);
     expect(follower.shard().slowWrites).toBe(0);
     for (const [ms, slow, slowest] of [
       [90, 0, 90],
@@ -34,7 +40,7 @@ describe("a write over 100 ms", () => {
       [10, 2, 3_000],
     ] as const) {
       stage.disk.faults = (call) => {
-        if (wordOf(call) === "write slots fixed.data") heldMs += ms;
+        if (wordOf(call) === "write slots fixed.data") held.ms += ms;
         return null;
       };
       stage.leader.put(0, 1, ms);
@@ -48,21 +54,14 @@ describe("a write over 100 ms", () => {
 test("a write that held the shard up is said to have done so, and a pause is not", () => {
   const stage = new SimStage();
   stage.leader.put(0, 1, 1);
-  let heldMs = 0;
-  const clock: Clock = {
-    nowMs: () => stage.clock.nowMs() + heldMs,
-    wallMs: () => stage.clock.wallMs() + heldMs,
-    after: (delayMs, run) => stage.clock.after(delayMs, run),
-  };
-  const follower = stage.follow({ clock });
-  stage.until("live", () => follower.states().at(-1) === "live", 10_000);
+  const { follower, held } = heldFollower(stage);
   stage.disk.faults = (call) => {
-    if (wordOf(call) === "write slots fixed.data") heldMs += 36_000;
+    if (wordOf(call) === "write slots fixed.data") held.ms += 36_000;
     return null;
   };
   stage.leader.put(0, 1, 2);
   stage.clock.advance(5_000);
-  heldMs += 20_000;
+  held.ms += 20_000;
   stage.clock.advance(5_000);
   expect(follower.log.filter((text) => text.includes("held up"))).toEqual([
     "held up for 36 s (a write to its file took so long)",

@@ -1,4 +1,4 @@
-// What a shard tells of a comparison with its leader: plain data that crosses threads (threads/shard-port.ts). Used by
+// What a shard tells of a comparison with its leader: plain data that crosses threads (shard-messages.ts). Used by
 // difference-recorder.ts, which makes it, and by status/follower-compare.ts, which asks for it. Kinds of differences are not
 // named here: the audit does that.
 
