@@ -5,7 +5,7 @@
 import { type Address, formatAddress } from "../io/address.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Net } from "../io/net.ts";
-import { askVersion, type VersionQuestion } from "../link/ask-version.ts";
+import { LeaderWitness } from "../link/leader-witness.ts";
 import { ShardLink } from "../link/shard-link.ts";
 import type { ScanEnd, ScanSink } from "../link/scan-types.ts";
 import { ShardScan } from "../link/shard-scan.ts";
@@ -98,28 +98,45 @@ async function scanOnce(
   { leader, shard, protocol, stop }: LeaderScanOptions,
   receiver: LeaderScanReceiver,
 ): Promise<ScanEnd> {
+  const watch = Promise.withResolvers<void>();
   const { promise, resolve } = Promise.withResolvers<ScanEnd>();
+  const witness = new LeaderWitness({
+    ...{ net, clock, leader, settled: watch.resolve },
+    mayConnect: () => true,
+    isNeeded: () => true,
+    accepted: () => {},
+    eraEnded: () => {},
+  });
   // DELETED slots are wanted even where nothing is occupied here: isEmpty would leave them out.
   const linkOptions = { ...leader, shard, protocol, windowFor: () => WINDOW_ACKS, isEmpty: false };
   const link = new ShardLink(net, clock, linkOptions);
-  let question: VersionQuestion | null = null;
-  const scan = new ShardScan(link, new ReceiverSink(shard, protocol, receiver), {
+  const sink = new ReceiverSink(shard, protocol, receiver);
+  const scan = new ShardScan(link, sink, {
     clock,
     acks: new WindowAcks(link),
-    // Waiting for a heartbeat instead would take up to 5 s a shard.
     vouch: (answer) => {
-      question = askVersion(net, clock, leader, ({ kind }) => answer(kind === "speaks"));
+      // Without the word a heartbeat says it, or the link ends for want of one; that would take up to 5 s a shard.
+      sink.signOfLife = () => answer(true);
+      if (witness.era === null) return;
+      witness.ask((word) => {
+        if (word !== "unknown") answer(word === "same");
+      });
     },
     ended: resolve,
   });
-  const onStop = () => scan.stop();
+  const onStop = () => {
+    watch.resolve();
+    scan.stop();
+  };
   stop.addEventListener("abort", onStop);
-  scan.start();
+  witness.begin();
+  await watch.promise;
+  if (!stop.aborted) scan.start();
   try {
     return await promise;
   } finally {
     stop.removeEventListener("abort", onStop);
-    (question as VersionQuestion | null)?.stop();
+    witness.stop();
     link.close();
   }
 }
@@ -129,6 +146,8 @@ class ReceiverSink implements ScanSink {
   readonly #shard: number;
   readonly #protocol: ProtocolVersion;
   readonly #receiver: LeaderScanReceiver;
+  /** Called for what comes from the leader behind CaughtUp. */
+  signOfLife: () => void = () => {};
   #layout: SlotLayout | null = null;
   #slotLast = -1;
 
@@ -154,9 +173,13 @@ class ReceiverSink implements ScanSink {
     return facts;
   }
 
-  live(): void {}
+  live(): void {
+    this.signOfLife();
+  }
   caughtUp(): void {}
-  heartbeat(): void {}
+  heartbeat(): void {
+    this.signOfLife();
+  }
   chunkEnded(): void {}
 }
 

@@ -20,6 +20,8 @@ interface Request {
 export interface ConnectionGateOptions {
   readonly clock: Clock;
   readonly budget: ConnectionBudget;
+  /** Whether one may be granted now; \`look\` is called when that changes. */
+  mayDial(): boolean;
   granted(shard: number, request: number): void;
   /** It is granted later, not before `untilMs`, unix time. */
   held(shard: number, request: number, untilMs: number, limit: number): void;
@@ -35,6 +37,8 @@ export class ConnectionGate {
   readonly #acceptedSinceMs = new Map<number, number>();
   /** Shards whose last connection was accepted, with protocol 2: if the leader speaks 1, it cost as much. */
   readonly #uncounted = new Set<number>();
+  /** Connections of no shard, accepted before it was known what the leader speaks. */
+  #unclear = 0;
   #timer: Timer | null = null;
   #stopped = false;
 
@@ -54,6 +58,7 @@ export class ConnectionGate {
     const { budget, clock } = this.#options;
     if (!this.#askingSinceMs.has(shard)) this.#askingSinceMs.set(shard, clock.nowMs());
     if (this.#uncounted.delete(shard) && protocol === 1) budget.accepted();
+    if (protocol === 1) for (; this.#unclear > 0; this.#unclear--) budget.accepted();
     const waiting = {
       shard,
       request,
@@ -63,12 +68,12 @@ export class ConnectionGate {
       isHeld: false,
     } as const;
     this.#requests.set(keyOf(shard, request), { ...waiting });
-    this.#grant();
+    this.look();
   }
 
   drop(shard: number, request: number): void {
     this.#requests.delete(keyOf(shard, request));
-    this.#grant();
+    this.look();
   }
 
   tell(shard: number, request: number, what: "accepted" | "scanning" | "over"): void {
@@ -85,7 +90,13 @@ export class ConnectionGate {
     found.at = "open";
     if (what === "scanning") this.#uncounted.delete(shard);
     else this.#requests.delete(keyOf(shard, request));
-    this.#grant();
+    this.look();
+  }
+
+  /** The leader accepted one of no shard; null: it is not known yet what it speaks. */
+  acceptedOther(protocol: ProtocolVersion | null): void {
+    if (protocol === 1) this.#options.budget.accepted();
+    else if (protocol === null) this.#unclear++;
   }
 
   /** A shard got a stream again that it had lost (protocol 1). */
@@ -99,7 +110,7 @@ export class ConnectionGate {
     for (const [key, request] of [...this.#requests]) {
       if (request.shard === shard) this.#requests.delete(key);
     }
-    this.#grant();
+    this.look();
   }
 
   stop(): void {
@@ -117,7 +128,8 @@ export class ConnectionGate {
     return pending;
   }
 
-  #grant(): void {
+  /** Grants what can be granted now. */
+  look(): void {
     this.#timer?.cancel();
     this.#timer = null;
     if (this.#stopped) return;
@@ -128,6 +140,7 @@ export class ConnectionGate {
       if (dialing >= DIALING_MAX) return;
       const waitMs = request.protocol === 1 ? this.#options.budget.waitMs(this.#pending()) : 0;
       if (waitMs > 0) this.#hold(request, waitMs);
+      else if (!this.#options.mayDial()) return;
       else {
         dialing++;
         request.at = "dialing";
@@ -139,7 +152,7 @@ export class ConnectionGate {
 
   #hold(request: Request, waitMs: number): void {
     const { clock, budget, held } = this.#options;
-    this.#timer ??= clock.after(waitMs, () => this.#grant());
+    this.#timer ??= clock.after(waitMs, () => this.look());
     if (request.isHeld) return;
     request.isHeld = true;
     held(request.shard, request.request, clock.wallMs() + waitMs, budget.limit ?? 0);

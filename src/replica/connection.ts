@@ -37,8 +37,6 @@ export class Connection implements ScanSink, ShardLinkOwner {
   /** Something came after CaughtUp: the leader lives. */
   #lives = false;
   #isCaughtUp = false;
-  /** When CaughtUp came, taken or held. */
-  caughtUpAtMs: number | null = null;
   /** The scan was whole: what comes is live. */
   isWhole = false;
   #closed = false;
@@ -161,7 +159,6 @@ export class Connection implements ScanSink, ShardLinkOwner {
   }
 
   caughtUp(): void {
-    this.caughtUpAtMs ??= this.link.lastFrameAtMs;
     if (this.#held !== null) return this.#held.caughtUp();
     this.#isCaughtUp = true;
     this.age.caughtUp(this.link.lastFrameAtMs);

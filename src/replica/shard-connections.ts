@@ -172,8 +172,8 @@ export class ShardConnections implements ConnectionOwner<Connection> {
     this.#options.tell({ kind: "caughtUp", link });
   }
 
-  wantsWord({ number: link, caughtUpAtMs }: Connection): void {
-    this.#options.send({ kind: "confirming", link, caughtUpAtMs: caughtUpAtMs ?? 0 });
+  wantsWord({ number: link }: Connection): void {
+    this.#options.send({ kind: "confirming", link });
   }
 
   whole(from: Connection, end: Extract<ScanEnd, { kind: "whole" }>): void {
@@ -210,9 +210,9 @@ export class ShardConnections implements ConnectionOwner<Connection> {
     const reason = "reason" in end ? end.reason : end.kind === "leader-error" ? end.text : "closed";
     this.#gone(from, reason);
     const { send, tell } = this.#options;
-    if (end.kind !== "closed-here") {
-      send({ kind: "gone", link: from.number, isToldSo: end.kind === "leader-error" });
-    }
+    const isOurs = end.kind === "closed-here" && from.isWhole;
+    const mayStop = end.kind !== "leader-error" && !isOurs;
+    send({ kind: "gone", link: from.number, mayStop });
     tell({ kind: "ended", link: from.number, end });
   }
 

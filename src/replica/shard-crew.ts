@@ -104,6 +104,14 @@ export class ShardCrew {
     return this.#slots.every(({ exists }, shard) => exists || this.#options.isMade(shard));
   }
 
+  /** Those of whom no scan was whole in this run, and that are not over. */
+  get stillToCome(): readonly number[] {
+    return [...this.#slots.keys()].filter((shard) => {
+      const slot = this.#slots[shard];
+      return slot?.ended === false && (slot.snapshot?.scansDone ?? 0) === 0;
+    });
+  }
+
   /** The first failed shard's error, by number. */
   get error(): PlainError | null {
     return this.#slots.find((slot) => slot.error !== null)?.error ?? null;

@@ -49,9 +49,9 @@ export type ShardMessage =
       readonly what: "accepted" | "scanning" | "over";
     }
   /** The scan of this connection adds up, since then, monotonic: `vouched` may answer whether the leader lives. */
-  | { readonly kind: "confirming"; readonly link: number; readonly caughtUpAtMs: number }
-  /** A connection is over that was not closed here. `isToldSo`: by an Error of the leader, which lives then. */
-  | { readonly kind: "gone"; readonly link: number; readonly isToldSo: boolean }
+  | { readonly kind: "confirming"; readonly link: number }
+  /** A connection is over. `mayStop`: the leader may be stopping, as it did not say why, or its scan was not whole. */
+  | { readonly kind: "gone"; readonly link: number; readonly mayStop: boolean }
   /** What the state file holds of this shard is to be durable, by this snapshot, before anything that is reported later. */
   | { readonly kind: "save"; readonly snapshot: ShardSnapshot }
   /** The shard's files are open, and to be watched. */

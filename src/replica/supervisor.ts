@@ -3,6 +3,7 @@
 
 import { fromPlainError } from "../errors.ts";
 import { formatAddress } from "../io/address.ts";
+import { SHARDS_MAX } from "../limits.ts";
 import type { Geometry } from "../store/geometry.ts";
 import { type NewFileOwner, OWN_NEW_FILES, ownerLikeDatabase } from "../store/ownership.ts";
 import { type ReplicaTarget, shardIsClean, shardIsMade } from "../store/replica-dir.ts";
@@ -68,18 +69,22 @@ export class Supervisor {
     const send = (shard: number, command: ShardCommand) => this.#crew.send(shard, command);
     this.#gate = new ConnectionGate({
       ...{ clock, budget: this.#budget },
-      granted: (shard, request) => send(shard, { kind: "granted", request }),
+      mayDial: () => this.#vouching.mayDial(),
+      granted: (shard, request) => {
+        this.#vouching.granted(shard);
+        send(shard, { kind: "granted", request });
+      },
       held: (shard, request, untilMs, limit) =>
         send(shard, { kind: "held", request, untilMs, limit }),
     });
     this.#heldUp = new HeldUpLog(clock, options.reported);
     this.#vouching = new Vouching({
       ...{ net, clock, leader: { host: shared.host, port: shared.port } },
-      areAllOthersDone: (asking) => this.#areAllOthersDone(asking),
-      mayAsk: () => this.#protocol !== 1 || this.#budget.waitMs(0) === 0,
-      accepted: () => {
-        if (this.#protocol === 1) this.#budget.accepted();
-      },
+      stillToCome: () => (this.#areAllKnown ? this.#crew.stillToCome : null),
+      mayConnect: () => this.#mayConnectBeside(),
+      mayAsk: () => this.#protocol === 2 || this.#budget.waitMs(0) === 0,
+      accepted: () => this.#gate.acceptedOther(this.#protocol),
+      settled: () => this.#gate.look(),
       vouched: (shard, link, lives) => send(shard, { kind: "vouched", link, lives }),
     });
     this.#files = new FileWatch({
@@ -135,10 +140,6 @@ export class Supervisor {
     return { atMs: this.#state.savedAtMs, failure: this.#state.failure };
   }
 
-  get allReady(): boolean {
-    return this.#wasReady;
-  }
-
   /** The last snapshot of every shard that has one. */
   get snapshots(): readonly ShardSnapshot[] {
     return this.#crew.views.flatMap(({ snapshot }) => snapshot ?? []);
@@ -183,12 +184,12 @@ export class Supervisor {
       case "drop":
         return this.#gate.drop(shard, message.request);
       case "tell":
-        if (message.what === "accepted") this.#vouching.listens();
+        if (message.what === "scanning") this.#vouching.scanning();
         return this.#gate.tell(shard, message.request, message.what);
       case "confirming":
-        return this.#vouching.confirming(shard, message.link, message.caughtUpAtMs);
+        return this.#vouching.confirming(shard, message.link);
       case "gone":
-        return this.#vouching.gone(shard, message.link, message.isToldSo);
+        return this.#vouching.gone(shard, message.link, message.mayStop);
       case "holds":
         return this.#files.holds(shard, message.held);
       case "save":
@@ -221,12 +222,10 @@ export class Supervisor {
     this.#crew.add(shardCount, () => false);
   }
 
-  /** Whether each shard but these has caught up in this run. */
-  #areAllOthersDone(asking: ReadonlySet<number>): boolean {
-    if (!this.#areAllKnown) return false;
-    return this.#crew.slots.every(({ snapshot, ended }, shard) => {
-      return asking.has(shard) || ended || (snapshot?.scansDone ?? 0) > 0;
-    });
+  /** Whether the budget leaves a connection for what is no shard's, beside one for each shard and one of the wrong protocol. */
+  #mayConnectBeside(): boolean {
+    const shards = this.#geometry?.shardCount ?? SHARDS_MAX;
+    return this.#protocol === 2 || this.#budget.waitMs(shards + 2) === 0;
   }
 
   /** The leader has said how many there are, and all of them are followed. */

@@ -9,8 +9,9 @@ import { SimStage } from "../support/sim-stage.ts";
 setDefaultTimeout(60_000);
 
 const HOUR_MS = 3_600_000;
+const MOMENT_MS = 20;
 
-/** When connects were tried. */
+/** When connects were tried; what comes in the same moment is for the same scan. */
 class ConnectLog {
   readonly #stage: SimStage;
   readonly atMs: number[] = [];
@@ -19,7 +20,9 @@ class ConnectLog {
     this.#stage = stage;
     const connect = stage.net.connect.bind(stage.net);
     stage.net.connect = (options, events) => {
-      this.atMs.push(stage.clock.nowMs());
+      const nowMs = stage.clock.nowMs();
+      if (nowMs - (this.atMs.at(-1) ?? 0) > MOMENT_MS || this.atMs.length === 0)
+        this.atMs.push(nowMs);
       return connect(options, events);
     };
   }

@@ -36,14 +36,17 @@ function comesBack(stage: SimStage, afterMs: number): void {
 const settings = { resyncMs: null, once: true, windowAcks: 0 };
 
 describe.each(GENERATIONS)("a scan that a leader of generation %d cut short", (generation) => {
-  test.each([250, 1_000, 10_000])("is not whole because one answers %d ms later", (afterMs) => {
-    const stage = closedInScan(generation, 1);
-    const follower = stage.follow({ settings });
-    comesBack(stage, afterMs);
-    stage.until("ended", () => follower.ended !== undefined, ENDED_WITHIN_MS);
-    expect(follower.ended).toBeNull();
-    stage.expectEqual();
-  });
+  test.each([0, 10, 50, 100, 150, 200, 250, 1_000, 10_000])(
+    "is not whole because one answers %d ms later",
+    (afterMs) => {
+      const stage = closedInScan(generation, 1);
+      const follower = stage.follow({ settings });
+      comesBack(stage, afterMs);
+      stage.until("ended", () => follower.ended !== undefined, ENDED_WITHIN_MS);
+      expect(follower.ended).toBeNull();
+      stage.expectEqual();
+    },
+  );
 
   test("is not whole because another shard has caught up since, with the new process", () => {
     const stage = closedInScan(generation, 2);

@@ -150,7 +150,7 @@ describe("more slots than are listed", () => {
     stage.disk.killed();
     const second = stage.follow({ settings });
     // Behind CaughtUp, and before anybody has vouched for the scan.
-    const lastFrame = () => stage.net.open[0]?.accepted.sends.at(-1)?.[0];
+    const lastFrame = () => stage.connectionOrNone(0)?.accepted.sends.at(-1)?.[0];
     stage.until("caught up", () => lastFrame() === FRAME_CAUGHT_UP, 20_000);
     expect(second.shard().divergedSlots).toBe(slots);
     for (let put = 0; put < 2; put++) stage.leader.put(0, 7, put);

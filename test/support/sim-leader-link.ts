@@ -30,6 +30,8 @@ const RING_POLL_MS = 1;
 const ECHO_MS = 800;
 /** So long a generation 3 leader waits for a frame of its follower, at each look at its ring. */
 const FRAME_WAIT_MS = 20;
+/** A handler gives up a request of which no byte comes for so long. */
+const REQUEST_MS = 10_000;
 /** Generations 2 and 3 take a moment to see that a stream's connection is gone. */
 const FREE_AGAIN_MS = 100;
 
@@ -39,6 +41,7 @@ export class SimLeaderLink {
   readonly #decoder = new FrameDecoder();
   readonly #timers = new Set<Timer>();
   #link: Link | null = null;
+  #requestTimer: Timer | null = null;
   #shardId = 0;
   #skipsDeleted = false;
   #scannedTo = -1;
@@ -60,8 +63,10 @@ export class SimLeaderLink {
   readonly events: LinkEvents = {
     opened: (link) => {
       this.#link = link;
+      this.#awaitRequest();
     },
     received: (_link, chunk) => {
+      if (this.#phase === "handshake") this.#awaitRequest();
       this.#decoder.push(chunk, (type, payload) => {
         this.#frame(type, payload);
         return !this.#over;
@@ -73,6 +78,13 @@ export class SimLeaderLink {
   close(): void {
     this.#link?.close();
     this.#ended();
+  }
+
+  #awaitRequest(): void {
+    this.#requestTimer?.cancel();
+    this.#requestTimer = this.#after(REQUEST_MS, () => {
+      if (this.#phase === "handshake") this.close();
+    });
   }
 
   get #shard(): SimShard {

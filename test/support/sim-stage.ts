@@ -59,9 +59,13 @@ export class SimStage {
   /** The open connection of a shard, the youngest. */
   connectionOf(shard: number): MemoryConnection {
     // The first frame is a SyncRequest: 5 bytes of header, then the shard.
-    const found = this.net.open.findLast(({ connecting }) => connecting.sends[0]?.[5] === shard);
+    const found = this.connectionOrNone(shard);
     if (found === undefined) throw new Error(`shard ${shard} has no connection`);
     return found;
+  }
+
+  connectionOrNone(shard: number): MemoryConnection | undefined {
+    return this.net.open.findLast(({ connecting }) => connecting.sends[0]?.[5] === shard);
   }
 
   /** Slots in which the replica's bytes are not the leader's; DELETED is as good as never written. */
