@@ -31,8 +31,11 @@ export const COMPARE_WORD_INTERVAL_MS = 5_000;
 export const SILENCE_TIMEOUT_MS = 3 * HEARTBEAT_INTERVAL_MS;
 /** --leader-connections, a day. */
 export const LEADER_CONNECTIONS_DEFAULT = 1_000;
-/** How long a link must stay open after CaughtUp before the scan counts as whole (wire.md, point 15). */
-export const CAUGHT_UP_CONFIRM_MS = 200;
+/**
+ * How long a link must stay open after CaughtUp before anybody is asked whether the scan was whole (wire.md, point 15). A leader
+ * that stops has stopped accepting by then, unless its acceptor got no processor for so long; the answers are the proof.
+ */
+export const CAUGHT_UP_CONFIRM_MS = 100;
 /** TCP keepalive: first probe, interval, probes; 8 + 3 x 3 = 17 s until a dead peer is noticed. */
 export const KEEPALIVE_IDLE_SECONDS = 8;
 export const KEEPALIVE_INTERVAL_SECONDS = 3;

@@ -26,7 +26,7 @@ import type { ShardLink, ShardLinkOwner } from "./shard-link.ts";
 export interface ShardScanOptions {
   readonly clock: Clock;
   readonly acks: AckSender;
-  /** Asks whether the leader lives, 200 ms after a CaughtUp that adds up; answered once, now or later. */
+  /** Asks whether the leader lives, 100 ms after a CaughtUp that adds up; answered once, now or later. */
   vouch(answer: (lives: boolean) => void): void;
   /** Settles once. */
   ended(end: ScanEnd): void;

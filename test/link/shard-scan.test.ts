@@ -18,9 +18,9 @@ function range(from: number, end: number): number[] {
 }
 
 describe("a scan is whole", () => {
-  test("when the totals agree, and the leader is vouched for 200 ms later", () => {
+  test("when the totals agree, and the leader is vouched for 100 ms later", () => {
     const stage = caughtUp();
-    stage.clock.advance(190);
+    stage.clock.advance(90);
     expect(stage.vouching).toBeNull();
     stage.clock.advance(20);
     expect(stage.ends).toEqual([]);
