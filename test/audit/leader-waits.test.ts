@@ -67,7 +67,7 @@ describe("a scan", () => {
     const at = stage(function* () {});
     at.net.failsAtOnce = true;
     const work = scan({ ...at, leader: { host: "127.0.0.1", port: 9 } });
-    expect(await endOf(work, at.clock, 1)).toMatchObject({ code: "leader-unreachable" });
+    expect(await endOf(work, at.clock, 1_000)).toMatchObject({ code: "leader-unreachable" });
   });
 
   const words: [string, Uint8Array][] = [
