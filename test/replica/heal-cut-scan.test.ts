@@ -2,7 +2,7 @@
 // handed on late (wire.md, point 15). Such a scan is never taken for whole: not by --once, not by ready.
 
 import { describe, expect, test } from "bun:test";
-import type { Armdb } from "../support/armdb.ts";
+import { scannedSlots } from "../support/follow-stage.ts";
 import { ORACLE_VERSIONS, oracleAvailable } from "../support/oracle.ts";
 import { Proxy } from "../support/proxy.ts";
 import { ReplicaStage, TWO_SHARDS } from "../support/replica-stage.ts";
@@ -23,16 +23,6 @@ const SLOW = [
   "250ms",
 ];
 
-/** Waits until each shard's scan has come so far. */
-async function scanned(follower: Armdb, shardCount: number, least: number): Promise<void> {
-  await follower.line(({ type, shards }) => {
-    if (type !== "progress" || !Array.isArray(shards) || shards.length < shardCount) return false;
-    return (shards as Record<string, unknown>[]).every(
-      (shard) => Number(shard["scanned"]) >= least,
-    );
-  });
-}
-
 describe.if(oracleAvailable())("a leader closed in the middle of a scan", () => {
   test.concurrent.each(
     ORACLE_VERSIONS.flatMap((version) => [0, 300, 3_000].map((lateMs) => ({ version, lateMs }))),
@@ -47,7 +37,7 @@ describe.if(oracleAvailable())("a leader closed in the middle of a scan", () => 
       });
       const dir = stage.path("replica");
       const follower = stage.follower(proxy, dir, SLOW);
-      await scanned(follower, 1, 5_000);
+      await scannedSlots(follower, 1, 5_000);
       // It closes when all its handlers have ended: nothing of ours holds it up.
       const closed = leader.close().then(() => "the leader");
       const ended = follower.ended();
@@ -79,7 +69,7 @@ describe.if(oracleAvailable())("a leader closed in the middle of a scan", () => 
       const dir = stage.path("replica");
       const args = ["--once", "--limit-rate", "1MB", "--window", "0", "--timeout", "30s"];
       const follower = stage.follower(proxy, dir, [...args, "--progress", "100ms"]);
-      await scanned(follower, 2, 8_000);
+      await scannedSlots(follower, 2, 8_000);
       await leader.close();
       proxy.resetShard(1);
       const back = await stage.leader(leader.dir);

@@ -4,6 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import { GENERATIONS, type Generation } from "../support/sim-leader.ts";
 import { SimStage } from "../support/sim-stage.ts";
+import { FRAME_CAUGHT_UP } from "../../src/wire/messages.ts";
 
 const SLOTS = 2_000;
 /** By then the second shard is connected. */
@@ -77,5 +78,52 @@ describe.each(GENERATIONS)("a scan that a leader of generation %d cut short", (g
     stage.until("ended", () => follower.ended !== undefined, ENDED_WITHIN_MS);
     expect(follower.ended).toBeNull();
     stage.expectEqual();
+  });
+});
+
+describe.each(GENERATIONS)("--once at a leader of generation %d", (generation) => {
+  /** Simulated ms from the last CaughtUp to the end, and how long the scan took. */
+  function endsAfter(
+    shards: number,
+    roundTripMs: number,
+    slots = SLOTS,
+    limitRateBytes: number | null = null,
+  ): number[] {
+    const stage = new SimStage({ generation, slots, shards });
+    for (let shard = 0; shard < shards; shard++) {
+      for (let slot = 0; slot < slots; slot++) stage.leader.put(shard, slot, 1);
+    }
+    const type = (frame: Uint8Array | undefined) => frame?.[0];
+    stage.net.onConnection = ({ toConnector, toListener }) => {
+      toConnector.delayMs = roundTripMs / 2;
+      toListener.delayMs = roundTripMs / 2;
+    };
+    const follower = stage.follow({ settings: { ...settings, limitRateBytes } });
+    const caughtUp = () =>
+      [...Array(shards).keys()].every((shard) => {
+        return type(stage.connectionOrNone(shard)?.accepted.sends.at(-1)) === FRAME_CAUGHT_UP;
+      });
+    const scanMs = stage.until("caught up", caughtUp, 600_000);
+    const endMs = stage.until("ended", () => follower.ended !== undefined, 60_000);
+    expect(follower.ended).toBeNull();
+    stage.expectEqual();
+    return [endMs, scanMs];
+  }
+
+  test.each([
+    [1, 0],
+    [1, 20],
+    [3, 20],
+    [3, 200],
+  ])("ends within 300 ms and the round trips of two answers: %d shards, %d ms", (shards, ms) => {
+    const [endMs = Infinity] = endsAfter(shards, ms);
+    // The last frame's way, then a connect with its answer, and one more answer.
+    expect(endMs).toBeLessThanOrEqual(300 + ms / 2 + 3 * ms);
+  });
+
+  test("ends as soon after a scan of minutes, behind which the connection that vouches was renewed", () => {
+    const [endMs = Infinity, scanMs = 0] = endsAfter(1, 20, 5 * SLOTS, 100);
+    expect(scanMs).toBeGreaterThan(120_000);
+    expect(endMs).toBeLessThanOrEqual(300 + 10 + 3 * 20);
   });
 });

@@ -142,3 +142,16 @@ export async function expectCrateReads(
   const copy = await stage.temp.copyOf(dir);
   expect(await oracleDigest(copy, shape, version, { keepDirty })).toEqual(wanted);
 }
+/** Waits until each shard's scan has come so far. */
+export async function scannedSlots(
+  follower: Armdb,
+  shardCount: number,
+  least: number,
+): Promise<void> {
+  await follower.line(({ type, shards }) => {
+    if (type !== "progress" || !Array.isArray(shards) || shards.length < shardCount) return false;
+    return (shards as Record<string, unknown>[]).every(
+      (shard) => Number(shard["scanned"]) >= least,
+    );
+  });
+}
