@@ -13,6 +13,7 @@ import type { FollowerSettings } from "./follower-types.ts";
 import { FollowerReports } from "./follower-reports.ts";
 import type { Action } from "./machine/actions.ts";
 import type { Input, Told } from "./machine/inputs.ts";
+import { changesNothing } from "./machine/stream.ts";
 import { initialState, step, wakeAtMs } from "./machine/step.ts";
 import type { MachineSettings, ShardState } from "./machine/types.ts";
 import { DifferenceRecorder } from "./compare/difference-recorder.ts";
@@ -133,6 +134,8 @@ export class ShardFollower {
 
   /** Takes an input; one that arises while another is performed comes after it. */
   #tell(told: Told): void {
+    const isFirst = !this.#stepping && this.#told.length === 0;
+    if (told.kind === "batch" && isFirst && changesNothing(this.#state, told)) return;
     this.#told.push(told);
     if (this.#stepping) return;
     this.#stepping = true;

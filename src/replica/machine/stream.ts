@@ -6,6 +6,7 @@
 import { HEARTBEAT_INTERVAL_MS } from "../../limits.ts";
 import type { ProtocolVersion } from "../../wire/messages.ts";
 import { log, type Turn } from "./actions.ts";
+import type { InputOf } from "./inputs.ts";
 import { schedule } from "./owed.ts";
 import type { MainConfirming, ShardState, Stream, Streaming } from "./types.ts";
 
@@ -26,6 +27,16 @@ export function firstVerdict(protocol: ProtocolVersion, nowMs: number): Stream {
 /** A live batch came: whatever the heartbeats look like, the stream is here. */
 export function verdictOfBatch(): Stream {
   return LIVE;
+}
+
+/** Whether this input changes nothing, which is what nearly all live batches do: known without a step. */
+export function changesNothing(
+  { main, run }: ShardState,
+  { link, full }: Pick<InputOf<"batch">, "link" | "full">,
+): boolean {
+  return (
+    main.at === "streaming" && main.link === link && main.stream === LIVE && run === null && !full
+  );
 }
 
 /** The first one behind our probe may be its echo; a leader without a stream sends no second one. */

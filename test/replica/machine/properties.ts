@@ -4,6 +4,7 @@
 
 import type { Action, Outcome } from "../../../src/replica/machine/actions.ts";
 import type { Input } from "../../../src/replica/machine/inputs.ts";
+import { changesNothing } from "../../../src/replica/machine/stream.ts";
 import type { MachineSettings, ShardState, Stream } from "../../../src/replica/machine/types.ts";
 
 /** The machine, or a mutant of it. */
@@ -52,6 +53,8 @@ export class Watched {
       after !== before || actions.length === 0 || isLogged(actions),
       "actions without a change",
     );
+    const isSkipped = input.kind === "batch" && changesNothing(before, input);
+    hold("skipped", !isSkipped || (after === before && actions.length === 0), "a batch that does");
     if (input.kind === "granted" && this.#asked.delete(input.request))
       this.places.add(input.request);
     if (input.kind === "ended") this.#over(input.link);
