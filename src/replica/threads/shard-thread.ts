@@ -30,14 +30,20 @@ const { settings, cells: memory, flushPort } = workerData as ShardThreadStart;
 
 /** Once it follows, most of what the start left behind in the thread's heap is given back: 0.5 MB of 5, 255 times. */
 const TIDY_AFTER_MS = 10_000;
+const LEAVE_AFTER_MS = 10_000;
 
 function send(message: ShardMessage): void {
   messages?.postMessage(message);
   if (message.kind === "ready") realClock.after(TIDY_AFTER_MS, () => Bun.shrink());
   if (message.kind !== "ended") return;
   // Nothing keeps the thread alive after this.
-  flushPort.close();
-  messages?.close();
+  const leave = () => {
+    flushPort.close();
+    messages?.close();
+  };
+  // At a stop of all, the process ends first: taking hundreds of heaps down would hold up those that still close their files.
+  if (cells.isToStop) realClock.after(LEAVE_AFTER_MS, leave);
+  else leave();
 }
 
 reportCrashes((reason) => send({ kind: "crashed", reason }));

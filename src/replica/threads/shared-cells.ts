@@ -49,6 +49,10 @@ export class SharedCells implements Attention {
     return this.#cells[STOP] === 1;
   }
 
+  get isToStop(): boolean {
+    return this.#cells[STOP] === 1;
+  }
+
   // ---- the supervisor's ----
 
   /** Null: none since the thread was started. */
