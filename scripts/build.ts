@@ -9,7 +9,7 @@ const ENTRIES = [
   "src/main.ts",
   "src/replica/threads/shard-thread.ts",
   "src/replica/threads/flush-thread.ts",
-  "src/audit/scan-thread.ts",
+  "src/audit/scan/scan-thread.ts",
 ];
 
 const { values } = parseArgs({

@@ -2,19 +2,19 @@
 // Promises: reads only; a cursor that could not be compared is unknown, never fine.
 
 import { CURSOR_FILE, type CursorFields } from "../format/cursor.ts";
-import { checkCursor, cursorOf } from "./cursor-check.ts";
+import { checkCursor, cursorOf } from "./check/cursor.ts";
 import {
   type DatabaseDirectory,
   isBeingWritten,
   readDirectory,
   type ShardLook,
-} from "./directory.ts";
+} from "./look/database-look.ts";
 import { type Finding, FindingList, sortFindings, type Verdict, verdictOf } from "./findings.ts";
-import { checkShardPresence } from "./meta-check.ts";
-import type { ScanResult } from "./scan-task.ts";
-import { ScanPool, threadsFor } from "./scan-pool.ts";
+import { checkShardPresence } from "./check/meta.ts";
+import type { ScanResult } from "./scan/data.ts";
+import { ScanPool, threadsFor } from "./scan/pool.ts";
 import { hasCursor, progressOf, type VerifyTools, scanTaskOf } from "./verify.ts";
-import { shardOf } from "./slot-view.ts";
+import { shardOf } from "./inspect/slot-view.ts";
 import { availableParallelism } from "node:os";
 
 export interface CursorReport {

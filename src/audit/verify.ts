@@ -7,22 +7,22 @@ import { ArmdbError, assert } from "../errors.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import { DUPLICATE_SEARCH_BYTES_MAX } from "../limits.ts";
-import { checkCopy, checkStateFile } from "./copy-check.ts";
-import { checkCursor } from "./cursor-check.ts";
+import { checkCopy, checkStateFile } from "./check/copy.ts";
+import { checkCursor } from "./check/cursor.ts";
 import {
   type DatabaseDirectory,
   isBeingWritten,
   readDirectory,
   type ShardLook,
   slotCountOf,
-} from "./directory.ts";
+} from "./look/database-look.ts";
 import { type Finding, FindingList, sortFindings, type Verdict, verdictOf } from "./findings.ts";
-import { checkHeader } from "./header-check.ts";
-import { checkMeta, checkShardPresence } from "./meta-check.ts";
-import type { ScanResult, ScanTask } from "./scan-task.ts";
-import { ScanPool, threadsFor } from "./scan-pool.ts";
-import { checkSidecarState, lookAtSidecar, type SidecarState } from "./sidecar-check.ts";
-import { checkStrayFiles } from "./stray-check.ts";
+import { checkHeader } from "./check/header.ts";
+import { checkMeta, checkShardPresence } from "./check/meta.ts";
+import type { ScanResult, ScanTask } from "./scan/data.ts";
+import { ScanPool, threadsFor } from "./scan/pool.ts";
+import { checkSidecarState, lookAtSidecar, type SidecarState } from "./check/sidecar.ts";
+import { checkStrayFiles } from "./check/stray.ts";
 
 export interface VerifyOptions {
   /** Sizes and headers only. */
@@ -77,7 +77,7 @@ export interface VerifyReport {
   /** Ended before all was checked. */
   readonly stopped: boolean;
   readonly shards: readonly ShardReport[];
-  /** State of each shard's sidecar (sidecar-check.ts). */
+  /** State of each shard's sidecar (check/sidecar.ts). */
   readonly sidecars: ReadonlyMap<number, SidecarState>;
   /** Damage first (findings.ts: sortFindings). */
   readonly findings: readonly Finding[];

@@ -6,7 +6,7 @@ import { ArmdbError } from "../errors.ts";
 
 /** Entry files below src/, without `.ts`. */
 export type ThreadEntry =
-  "replica/threads/shard-thread" | "replica/threads/flush-thread" | "audit/scan-thread";
+  "replica/threads/shard-thread" | "replica/threads/flush-thread" | "audit/scan/scan-thread";
 
 /**
  * Starts a thread. The caller listens to `message`, `error`, `messageerror` and `exit`; an exit code of 0

@@ -6,8 +6,8 @@
 //   newer at the leader, found by a scan for which the stream was closed and opened again: written in between for all that
 //   can be told, as long as no more slots are so than the leader writes in that time: `rescanned`, no difference
 
-import type { Difference, DifferenceBudget } from "../audit/compare-differences.ts";
-import { differenceKind, isWriteInFlight } from "../audit/compare-kinds.ts";
+import type { Difference, DifferenceBudget } from "../audit/compare/differences.ts";
+import { differenceKind, isWriteInFlight } from "../audit/compare/kinds.ts";
 import { isNewer, STATUS_INVALID, statusOf, versionOf } from "../format/slot.ts";
 import { type ComparedScan, MENDED } from "../replica/compare/compare-types.ts";
 

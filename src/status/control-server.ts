@@ -8,7 +8,7 @@
 // Bounds: 16 conversations, 64 KiB a request, 5 s until a request is there, 30 s in which an answer must get on. A reader that
 // goes away ends what it asked for. Promises: changes nothing by itself; a comparison is a scan as any other.
 
-import { SOCKET_FILE } from "../audit/compare-request.ts";
+import { SOCKET_FILE } from "../audit/compare/request.ts";
 import { ArmdbError } from "../errors.ts";
 import type { Clock, Timer } from "../io/clock.ts";
 import type { ControlListener, ControlSockets } from "../io/control-socket.ts";

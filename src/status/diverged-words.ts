@@ -6,7 +6,7 @@ import {
   type DifferenceKind,
   differenceKind,
   SIDE_ABSENT,
-} from "../audit/compare-kinds.ts";
+} from "../audit/compare/kinds.ts";
 
 /** Of meta words; `there` null: the leader does not have the slot. A judge has found them to differ: equal words have other bytes. */
 export function differenceHere(here: number, there: number | null): DifferenceKind {

@@ -2,9 +2,9 @@
 // before it is mended, and what still differs is looked at again in the next round. One comparison at a time; used by
 // control-server.ts. The scans are the follower's own, so its live stream stays its own too.
 
-import { DifferenceBudget } from "../audit/compare-differences.ts";
-import { sideStatus, type SideWord } from "../audit/compare-kinds.ts";
-import { compareVerdict } from "../audit/compare-report.ts";
+import { DifferenceBudget } from "../audit/compare/differences.ts";
+import { sideStatus, type SideWord } from "../audit/compare/kinds.ts";
+import { compareVerdict } from "../audit/compare/report.ts";
 import { versionOf } from "../format/slot.ts";
 import type { Clock } from "../io/clock.ts";
 import { Timers } from "../io/timers.ts";

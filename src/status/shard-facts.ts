@@ -1,7 +1,7 @@
 // What the fields of a shard (fields.ts) are made of: its last snapshot where a follower runs, and where none does, or its thread has
 // not spoken yet, what was saved of it. Also the values that take more than a word. Pure.
 
-import { DIFFERENCE_KINDS } from "../audit/compare-kinds.ts";
+import { DIFFERENCE_KINDS } from "../audit/compare/kinds.ts";
 import { STATUS_NAMES, statusOf, versionOf } from "../format/slot.ts";
 import type { ShardSnapshot, SyncPolicy } from "../replica/follower-types.ts";
 import { SHARDS_MAX } from "../limits.ts";

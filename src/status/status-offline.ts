@@ -7,8 +7,8 @@ import {
   readDirectory,
   type ShardLook,
   slotCountOf,
-} from "../audit/directory.ts";
-import { lookAtSidecar } from "../audit/sidecar-check.ts";
+} from "../audit/look/database-look.ts";
+import { lookAtSidecar } from "../audit/check/sidecar.ts";
 import { decodeCursor } from "../format/cursor.ts";
 import { STATUS_OCCUPIED, statusOf } from "../format/slot.ts";
 import { DiskError, type Disk } from "../io/disk.ts";

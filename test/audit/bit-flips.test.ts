@@ -5,8 +5,8 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { FindingList } from "../../src/audit/findings.ts";
-import { checkHeader } from "../../src/audit/header-check.ts";
-import { readDirectory } from "../../src/audit/directory.ts";
+import { checkHeader } from "../../src/audit/check/header.ts";
+import { readDirectory } from "../../src/audit/look/database-look.ts";
 import { ArmdbError } from "../../src/errors.ts";
 import { decodeShardHeader } from "../../src/format/shard-header.ts";
 import { realDisk } from "../../src/io/real-disk.ts";

@@ -1,4 +1,4 @@
-// The table of src/audit/compare-kinds.ts over every combination.
+// The table of src/audit/compare/kinds.ts over every combination.
 
 import { describe, expect, test } from "bun:test";
 import {
@@ -9,7 +9,7 @@ import {
   type SideStatus,
   sideStatus,
   sideWordOf,
-} from "../../src/audit/compare-kinds.ts";
+} from "../../src/audit/compare/kinds.ts";
 import { packMeta, VERSION_MAX } from "../../src/format/slot.ts";
 
 const STATUSES = ["free", "deleted", "occupied", "damaged"] as const;

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { createCompareCommand } from "../../src/cli/commands/compare.ts";
-import { type FollowerCompare, SOCKET_FILE } from "../../src/audit/compare-request.ts";
+import { type FollowerCompare, SOCKET_FILE } from "../../src/audit/compare/request.ts";
 import {
   decodeSlot,
   packMeta,

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { followerCompare, type CompareRequest } from "../../src/audit/compare-request.ts";
+import { followerCompare, type CompareRequest } from "../../src/audit/compare/request.ts";
 import { Stopped } from "../../src/audit/stopped.ts";
 import { compareDocument } from "../../src/cli/render/compare.ts";
 import { ArmdbError } from "../../src/errors.ts";

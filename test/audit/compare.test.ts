@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
-import { compareDatabases } from "../../src/audit/compare.ts";
-import { readDirectory } from "../../src/audit/directory.ts";
+import { compareDatabases } from "../../src/audit/compare/compare.ts";
+import { readDirectory } from "../../src/audit/look/database-look.ts";
 import { compareCommand } from "../../src/cli/commands/compare.ts";
 import { STATUS_DELETED, STATUS_FREE, STATUS_OCCUPIED } from "../../src/format/slot.ts";
 import type { Disk, DiskFile } from "../../src/io/disk.ts";

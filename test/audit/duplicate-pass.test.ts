@@ -2,9 +2,13 @@
 // ARMDB_TEST_SEED=n runs that one again.
 
 import { describe, expect, test } from "bun:test";
-import { createDuplicatePass, type PassShare, passesFor } from "../../src/audit/duplicate-pass.ts";
-import { SortingDuplicatePass } from "../../src/audit/sorting-duplicate-pass.ts";
-import { WasmDuplicatePass } from "../../src/audit/wasm-duplicate-pass.ts";
+import {
+  createDuplicatePass,
+  type PassShare,
+  passesFor,
+} from "../../src/audit/scan/duplicate-pass.ts";
+import { SortingDuplicatePass } from "../../src/audit/scan/sorting-duplicate-pass.ts";
+import { WasmDuplicatePass } from "../../src/audit/scan/wasm-duplicate-pass.ts";
 import { SLOT_DELETED_CRC, SLOT_LIVE, SLOT_PADDING } from "../../src/format/slot-scanner.ts";
 import { Dice } from "../support/dice.ts";
 

@@ -9,10 +9,10 @@ import {
   encodeEntry,
   type JournalEntry,
   journalFile,
-} from "../../src/audit/journal-format.ts";
-import { JournalReader } from "../../src/audit/journal-reader.ts";
-import { writeJournal } from "../../src/audit/journal-writer.ts";
-import { type Change, PLACE_KINDS, type Place } from "../../src/audit/repair-changes.ts";
+} from "../../src/audit/repair/journal-format.ts";
+import { JournalReader } from "../../src/audit/repair/journal-reader.ts";
+import { writeJournal } from "../../src/audit/repair/journal-writer.ts";
+import { type Change, PLACE_KINDS, type Place } from "../../src/audit/repair/changes.ts";
 import { repairCommand } from "../../src/cli/commands/repair.ts";
 import { ArmdbError } from "../../src/errors.ts";
 import { STATUS_OCCUPIED } from "../../src/format/slot.ts";

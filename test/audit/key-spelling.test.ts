@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { parseKey } from "../../src/audit/key-spelling.ts";
+import { parseKey } from "../../src/audit/inspect/key-spelling.ts";
 import { toHex } from "../../src/bytes.ts";
 
 describe("parseKey", () => {

@@ -1,8 +1,8 @@
 // What asks a leader has an end and hears the stop signal, whatever the leader does.
 
 import { describe, expect, test } from "bun:test";
-import { probeProtocol } from "../../src/audit/leader-probe.ts";
-import { scanLeader } from "../../src/audit/leader-scan.ts";
+import { probeProtocol } from "../../src/audit/leader/probe.ts";
+import { scanLeader } from "../../src/audit/leader/receiver.ts";
 import { Stopped } from "../../src/audit/stopped.ts";
 import { slotLayout } from "../../src/format/slot.ts";
 import { encodeHeartbeat, encodeShardInfo } from "../../src/wire/messages.ts";

@@ -6,7 +6,7 @@ import {
   prepareRepair,
   type RepairOptions,
   type RepairTools,
-} from "../../src/audit/repair.ts";
+} from "../../src/audit/repair/repair.ts";
 import { Stopped } from "../../src/audit/stopped.ts";
 import { repairCommand } from "../../src/cli/commands/repair.ts";
 import { CURSOR_FILE } from "../../src/format/cursor.ts";

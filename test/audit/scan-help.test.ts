@@ -3,12 +3,12 @@
 import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
-import { readDirectory } from "../../src/audit/directory.ts";
-import { BlockClaims, type HelpedBlock } from "../../src/audit/scan-blocks.ts";
-import { helpScan } from "../../src/audit/scan-help.ts";
-import { ScanPool, threadsFor } from "../../src/audit/scan-pool.ts";
-import { type ScanResult, type ScanTask, SHARED_CELLS_BYTES } from "../../src/audit/scan-task.ts";
-import { scanShard, type ScanTools } from "../../src/audit/scan.ts";
+import { readDirectory } from "../../src/audit/look/database-look.ts";
+import { BlockClaims, type HelpedBlock } from "../../src/audit/scan/blocks.ts";
+import { helpScan } from "../../src/audit/scan/help.ts";
+import { ScanPool, threadsFor } from "../../src/audit/scan/pool.ts";
+import { type ScanResult, type ScanTask, SHARED_CELLS_BYTES } from "../../src/audit/scan/data.ts";
+import { scanShard, type ScanTools } from "../../src/audit/scan/shard.ts";
 import { scanTaskOf } from "../../src/audit/verify.ts";
 import { encodeDbMeta } from "../../src/format/db-meta.ts";
 import { encodeShardHeader } from "../../src/format/shard-header.ts";

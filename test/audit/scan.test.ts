@@ -2,10 +2,10 @@
 
 import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { readDirectory } from "../../src/audit/directory.ts";
-import { scanShard, type ScanTools } from "../../src/audit/scan.ts";
-import { ScanPool } from "../../src/audit/scan-pool.ts";
-import type { ScanTask } from "../../src/audit/scan-task.ts";
+import { readDirectory } from "../../src/audit/look/database-look.ts";
+import { scanShard, type ScanTools } from "../../src/audit/scan/shard.ts";
+import { ScanPool } from "../../src/audit/scan/pool.ts";
+import type { ScanTask } from "../../src/audit/scan/data.ts";
 import { scanTaskOf } from "../../src/audit/verify.ts";
 import { encodeDbMeta } from "../../src/format/db-meta.ts";
 import { encodeShardHeader } from "../../src/format/shard-header.ts";

@@ -1,7 +1,7 @@
 // The words of a sidecar, asked for chunk by chunk: right wherever a chunk lies, in few reads.
 
 import { expect, test } from "bun:test";
-import { SidecarReader } from "../../src/audit/sidecar-check.ts";
+import { SidecarReader } from "../../src/audit/check/sidecar.ts";
 import type { Disk } from "../../src/io/disk.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { TempRoot } from "../support/temp.ts";

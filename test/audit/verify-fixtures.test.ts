@@ -3,8 +3,8 @@
 
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { readDirectory, slotCountOf } from "../../src/audit/directory.ts";
-import { readableShard, readSlots } from "../../src/audit/slot-view.ts";
+import { readDirectory, slotCountOf } from "../../src/audit/look/database-look.ts";
+import { readableShard, readSlots } from "../../src/audit/inspect/slot-view.ts";
 import { toHex, u32Hex } from "../../src/bytes.ts";
 import type { SlotStatusName } from "../../src/format/slot.ts";
 import { realDisk } from "../../src/io/real-disk.ts";

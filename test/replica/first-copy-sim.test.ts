@@ -2,7 +2,7 @@
 // every record is never one that looks sound and complete.
 
 import { describe, expect, test } from "bun:test";
-import { type DatabaseDirectory, readDirectory } from "../../src/audit/directory.ts";
+import { type DatabaseDirectory, readDirectory } from "../../src/audit/look/database-look.ts";
 import { ArmdbError } from "../../src/errors.ts";
 import type { Disk } from "../../src/io/disk.ts";
 import { Dice } from "../support/dice.ts";

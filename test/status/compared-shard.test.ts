@@ -1,7 +1,7 @@
 // What of a shard's scans counts as a difference, over the rounds of a comparison by the running follower.
 
 import { describe, expect, test } from "bun:test";
-import { DifferenceBudget } from "../../src/audit/compare-differences.ts";
+import { DifferenceBudget } from "../../src/audit/compare/differences.ts";
 import {
   packMeta,
   STATUS_DELETED,

@@ -1,12 +1,12 @@
 // `armdb compare DIR OTHER`: slot by slot against a leader or a second directory. Writes nothing. Who compares: the
 // follower that runs on DIR when there is one (the leader's stream is its own), else this process.
 
-import { compareDatabases, type CompareProgress } from "../../audit/compare.ts";
-import type { CompareTarget } from "../../audit/compare-target.ts";
-import { type CompareReport, compareStatus } from "../../audit/compare-report.ts";
-import { type FollowerCompare, followerCompare, SOCKET_FILE } from "../../audit/compare-request.ts";
-import { type DatabaseDirectory, readDirectory } from "../../audit/directory.ts";
-import { probeProtocol } from "../../audit/leader-probe.ts";
+import { compareDatabases, type CompareProgress } from "../../audit/compare/compare.ts";
+import type { CompareTarget } from "../../audit/compare/target.ts";
+import { type CompareReport, compareStatus } from "../../audit/compare/report.ts";
+import { type FollowerCompare, followerCompare, SOCKET_FILE } from "../../audit/compare/request.ts";
+import { type DatabaseDirectory, readDirectory } from "../../audit/look/database-look.ts";
+import { probeProtocol } from "../../audit/leader/probe.ts";
 import { Stopped } from "../../audit/stopped.ts";
 import { ArmdbError } from "../../errors.ts";
 import { type Address, formatAddress, parseAddress } from "../../io/address.ts";

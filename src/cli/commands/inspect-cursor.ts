@@ -1,7 +1,7 @@
 // `armdb inspect cursor DIR [SHARD]`: each cursor field by field. Reads the cursors only; verify-cursor compares them.
 
-import { checkCursor, cursorOf } from "../../audit/cursor-check.ts";
-import { readDirectory } from "../../audit/directory.ts";
+import { checkCursor, cursorOf } from "../../audit/check/cursor.ts";
+import { readDirectory } from "../../audit/look/database-look.ts";
 import {
   FindingList,
   findingToJson,
@@ -9,7 +9,7 @@ import {
   verdictOf,
   verdictStatus,
 } from "../../audit/findings.ts";
-import { shardOf } from "../../audit/slot-view.ts";
+import { shardOf } from "../../audit/inspect/slot-view.ts";
 import { hasCursor } from "../../audit/verify.ts";
 import type { Command, Context } from "../command.ts";
 import type { CommandSpec } from "../words/spec.ts";

@@ -1,14 +1,18 @@
 // `armdb inspect key DIR KEY`: every slot that holds or held a key, found by routing and then by reading its shard.
 
-import { readDirectory, type DatabaseDirectory, slotCountOf } from "../../audit/directory.ts";
-import { parseKey } from "../../audit/key-spelling.ts";
-import { findKey } from "../../audit/key-search.ts";
+import {
+  readDirectory,
+  type DatabaseDirectory,
+  slotCountOf,
+} from "../../audit/look/database-look.ts";
+import { parseKey } from "../../audit/inspect/key-spelling.ts";
+import { findKey } from "../../audit/inspect/key-search.ts";
 import {
   type ReadableShard,
   readableShard,
   shardOf,
   type SlotView,
-} from "../../audit/slot-view.ts";
+} from "../../audit/inspect/slot-view.ts";
 import { ArmdbError } from "../../errors.ts";
 import { toHex } from "../../bytes.ts";
 import { completeOfAll } from "../../store/copy-state.ts";

@@ -1,14 +1,14 @@
 // `armdb inspect shard DIR SHARD`: one shard from its header to its anomalies, and its slots where asked for. Reads only.
 
-import { checkCopy, checkStateFile } from "../../audit/copy-check.ts";
-import { checkCursor, cursorOf } from "../../audit/cursor-check.ts";
+import { checkCopy, checkStateFile } from "../../audit/check/copy.ts";
+import { checkCursor, cursorOf } from "../../audit/check/cursor.ts";
 import {
   type DatabaseDirectory,
   isBeingWritten,
   readDirectory,
   type ShardLook,
   slotCountOf,
-} from "../../audit/directory.ts";
+} from "../../audit/look/database-look.ts";
 import {
   type Finding,
   FindingList,
@@ -17,12 +17,12 @@ import {
   verdictOf,
   verdictStatus,
 } from "../../audit/findings.ts";
-import { checkHeader } from "../../audit/header-check.ts";
-import { checkShardPresence } from "../../audit/meta-check.ts";
-import { scanShard } from "../../audit/scan.ts";
-import type { ScanCounts, ScanResult } from "../../audit/scan-task.ts";
-import { ShardSpread } from "../../audit/shard-spread.ts";
-import { checkSidecarState, lookAtSidecar, type SidecarLook } from "../../audit/sidecar-check.ts";
+import { checkHeader } from "../../audit/check/header.ts";
+import { checkShardPresence } from "../../audit/check/meta.ts";
+import { scanShard } from "../../audit/scan/shard.ts";
+import type { ScanCounts, ScanResult } from "../../audit/scan/data.ts";
+import { ShardSpread } from "../../audit/inspect/shard-spread.ts";
+import { checkSidecarState, lookAtSidecar, type SidecarLook } from "../../audit/check/sidecar.ts";
 import {
   isWanted,
   type ReadableShard,
@@ -31,7 +31,7 @@ import {
   shardOf,
   type SlotFilter,
   type SlotView,
-} from "../../audit/slot-view.ts";
+} from "../../audit/inspect/slot-view.ts";
 import { hasCursor, scanTaskOf } from "../../audit/verify.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
 import type { CommandSpec } from "../words/spec.ts";

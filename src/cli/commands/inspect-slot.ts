@@ -1,13 +1,13 @@
 // `armdb inspect slot DIR SHARD SLOT`: one slot decoded byte by byte. Reads that slot only.
 
-import { readDirectory, slotCountOf } from "../../audit/directory.ts";
+import { readDirectory, slotCountOf } from "../../audit/look/database-look.ts";
 import {
   readableShard,
   type ReadableShard,
   readSlot,
   shardOf,
   type SlotView,
-} from "../../audit/slot-view.ts";
+} from "../../audit/inspect/slot-view.ts";
 import { ArmdbError } from "../../errors.ts";
 import type { Disk } from "../../io/disk.ts";
 import type { Command, Context } from "../command.ts";

@@ -1,8 +1,8 @@
 // `armdb inspect DIR`: the database at a glance, and last what is wrong with it. Reads only.
 
-import { cursorOf } from "../../audit/cursor-check.ts";
-import type { DatabaseDirectory, ShardLook } from "../../audit/directory.ts";
-import { readDirectory } from "../../audit/directory.ts";
+import { cursorOf } from "../../audit/check/cursor.ts";
+import type { DatabaseDirectory, ShardLook } from "../../audit/look/database-look.ts";
+import { readDirectory } from "../../audit/look/database-look.ts";
 import { findingToJson, verdictStatus } from "../../audit/findings.ts";
 import {
   type ShardReport,

@@ -1,9 +1,9 @@
 // The table of `armdb repair`, and its options turned into what the repair takes. Used by repair.ts beside it.
 
-import { probeProtocol } from "../../audit/leader-probe.ts";
-import type { RepairOptions } from "../../audit/repair.ts";
-import { readReport } from "../../audit/repair-scope.ts";
-import { directorySource, leaderSource, type RepairSource } from "../../audit/repair-source.ts";
+import { probeProtocol } from "../../audit/leader/probe.ts";
+import type { RepairOptions } from "../../audit/repair/repair.ts";
+import { readReport } from "../../audit/repair/plan/scope.ts";
+import { directorySource, leaderSource, type RepairSource } from "../../audit/repair/source.ts";
 import { ArmdbError } from "../../errors.ts";
 import { formatAddress, parseAddress } from "../../io/address.ts";
 import { slotSizeOf } from "../../format/slot.ts";

@@ -1,5 +1,5 @@
 // `armdb repair DIR`: the plan, and with --apply its execution; `--undo JOURNAL` takes an execution back. Writes only with
-// one of the two. The work is in src/audit/repair.ts; here it is asked for, confirmed and shown.
+// one of the two. The work is in src/audit/repair/repair.ts; here it is asked for, confirmed and shown.
 
 import {
   carryOut,
@@ -9,7 +9,7 @@ import {
   type RepairOptions,
   type RepairTools,
   takeBack,
-} from "../../audit/repair.ts";
+} from "../../audit/repair/repair.ts";
 import { type Finding, verdictOf, verdictStatus } from "../../audit/findings.ts";
 import { Stopped } from "../../audit/stopped.ts";
 import { ArmdbError } from "../../errors.ts";

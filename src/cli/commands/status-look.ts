@@ -1,7 +1,7 @@
 // What `armdb status` knows of a directory now: from the follower that runs there, else from the files, and from /proc where
 // neither can be true. Used by status.ts. "Stopped" is said only where nobody answers and nobody is seen to write.
 
-import { SOCKET_FILE } from "../../audit/compare-request.ts";
+import { SOCKET_FILE } from "../../audit/compare/request.ts";
 import { ArmdbError } from "../../errors.ts";
 import { DiskError } from "../../io/disk.ts";
 import type { LineSockets } from "../../io/unix-socket.ts";

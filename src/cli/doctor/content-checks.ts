@@ -1,7 +1,7 @@
 // Doctor on what is in DIR already: nothing, a replica, data that is not known to be one, or something else; and on who
 // else has to do with it. Reads through audit/directory.ts and store/holders.ts: no lock is taken, nothing is created.
 
-import { type DatabaseDirectory, readDirectory } from "../../audit/directory.ts";
+import { type DatabaseDirectory, readDirectory } from "../../audit/look/database-look.ts";
 import { ArmdbError } from "../../errors.ts";
 import { decodeCursor } from "../../format/cursor.ts";
 import type { Clock } from "../../io/clock.ts";

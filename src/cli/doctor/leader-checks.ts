@@ -1,7 +1,7 @@
 // Doctor on the leader: reachable, which protocol, and what that means. One connection, and it takes nobody's stream
 // (wire.md, point 7); but even this one starts an L1 or L2 leader's ring, and the answer says so.
 
-import { probeProtocol } from "../../audit/leader-probe.ts";
+import { probeProtocol } from "../../audit/leader/probe.ts";
 import { ArmdbError } from "../../errors.ts";
 import { type Address, isLoopback, parseAddress } from "../../io/address.ts";
 import type { Clock } from "../../io/clock.ts";

@@ -1,6 +1,6 @@
 // Cursors as text and as JSON (cli.md: JSON, cursor). Used by inspect, inspect cursor and verify-cursor.
 
-import type { ShardLook } from "../../audit/directory.ts";
+import type { ShardLook } from "../../audit/look/database-look.ts";
 import { CURSOR_BYTES, type CursorFields } from "../../format/cursor.ts";
 import type { Output } from "../surface/surface.ts";
 import { formatCount, formatDuration, formatTime } from "../surface/numbers.ts";

@@ -2,8 +2,8 @@
 
 import { toHex } from "../../bytes.ts";
 import { type Finding, verdictOf } from "../../audit/findings.ts";
-import { type Change, placeName, type Step } from "../../audit/repair-changes.ts";
-import type { LeftDamage, RepairPlan } from "../../audit/plan-types.ts";
+import { type Change, placeName, type Step } from "../../audit/repair/changes.ts";
+import type { LeftDamage, RepairPlan } from "../../audit/repair/plan/types.ts";
 import type { Palette } from "../surface/surface.ts";
 import { escapeText } from "../surface/escape.ts";
 import { formatCount, formatCounted } from "../surface/numbers.ts";

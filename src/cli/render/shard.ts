@@ -1,8 +1,8 @@
 // A shard as text: its header field by field, how full it is, how its versions are spread. Used by inspect shard.
 
-import type { DatabaseDirectory, ShardLook } from "../../audit/directory.ts";
-import type { ScanCounts } from "../../audit/scan-task.ts";
-import type { SpreadCell, VersionSpread } from "../../audit/shard-spread.ts";
+import type { DatabaseDirectory, ShardLook } from "../../audit/look/database-look.ts";
+import type { ScanCounts } from "../../audit/scan/data.ts";
+import type { SpreadCell, VersionSpread } from "../../audit/inspect/shard-spread.ts";
 import { SHARD_HEADER_BYTES, SHARD_MAGIC, shardFileBytes } from "../../format/shard-header.ts";
 import type { Output } from "../surface/surface.ts";
 import { formatBytes, formatCount, formatShare } from "../surface/numbers.ts";

@@ -1,6 +1,6 @@
 // Slots as text and as JSON (cli.md: JSON, inspect slot). Used by inspect shard, inspect slot and inspect key.
 
-import type { ReadableShard, SlotView } from "../../audit/slot-view.ts";
+import type { ReadableShard, SlotView } from "../../audit/inspect/slot-view.ts";
 import { toHex, u32Hex } from "../../bytes.ts";
 import type { Output } from "../surface/surface.ts";
 import { formatCount } from "../surface/numbers.ts";

@@ -3,7 +3,7 @@
 
 import { findingToJson } from "../../audit/findings.ts";
 import type { ShardReport, VerifyReport } from "../../audit/verify.ts";
-import type { DatabaseDirectory } from "../../audit/directory.ts";
+import type { DatabaseDirectory } from "../../audit/look/database-look.ts";
 import type { Output } from "../surface/surface.ts";
 import { escapeText } from "../surface/escape.ts";
 import { formatBytes, formatCount, formatCounted, formatDuration } from "../surface/numbers.ts";

@@ -1,0 +1,191 @@
+// Where a repair fetches what cannot be rebuilt (`--from`): a leader or a second directory, behind one interface. Used by
+// repair/plan/by-source.ts and repair/fill.ts. Reads only. Promises: slots come in ascending order; what the source itself cannot
+// vouch for (a bad crc, a key of another shard) is `unsure`, never a record.
+
+import { ArmdbError } from "../../errors.ts";
+import { SHARD_FILE } from "../../format/shard-header.ts";
+import { shardDirectory, shardOfKey } from "../../format/routing.ts";
+import {
+  decodeSlot,
+  STATUS_DELETED,
+  STATUS_FREE,
+  STATUS_OCCUPIED,
+  statusOf,
+} from "../../format/slot.ts";
+import { type Address, formatAddress } from "../../io/address.ts";
+import type { Clock } from "../../io/clock.ts";
+import type { Disk } from "../../io/disk.ts";
+import type { Net } from "../../io/net.ts";
+import type { CopyState } from "../../store/copy-state.ts";
+import type { Geometry } from "../../store/geometry.ts";
+import type { ProtocolVersion } from "../../wire/messages.ts";
+import { sideStatus } from "../compare/kinds.ts";
+import { type DatabaseDirectory, readDirectory } from "../look/database-look.ts";
+import { scanLeader } from "../leader/receiver.ts";
+import type { SlotThere } from "./plan/rules.ts";
+import { SlotReader, WINDOW_BYTES_SEQUENTIAL } from "../look/slot-reader.ts";
+import { throwIfStopped } from "../stopped.ts";
+
+/** One shard of the source, before its slots. */
+export interface SourceInfo {
+  readonly geometry: Geometry;
+  readonly slotCount: number;
+}
+
+/** Takes a shard of the source. What it throws ends the scan and comes out of `scan` as it is. */
+export interface SourceReceiver {
+  /** Once, before any slot: refuse another geometry here. */
+  begin(info: SourceInfo): void;
+  /** Slots that are not told of hold nothing. `there` is valid during the call only. */
+  slot(slot: number, there: SlotThere): void;
+}
+
+export interface RepairSource {
+  /** For messages: `leader db1:7400`, `"./backup"`. */
+  readonly name: string;
+  scan(shard: number, receiver: SourceReceiver): Promise<void>;
+}
+
+/** What the source's database is: the beginning of one scan, which is given up then. */
+export async function askGeometry(source: RepairSource): Promise<Geometry | null> {
+  const seen = new GeometrySeen();
+  try {
+    await source.scan(0, {
+      begin({ geometry }) {
+        seen.geometry = geometry;
+        throw seen;
+      },
+      slot() {},
+    });
+  } catch (thrown) {
+    if (thrown !== seen) throw thrown;
+  }
+  return seen.geometry;
+}
+
+/** Thrown by ourselves to end a scan once the geometry is known. */
+class GeometrySeen extends Error {
+  geometry: Geometry | null = null;
+}
+
+/** A leader; each scan is one connection. */
+export function leaderSource(
+  net: Net,
+  clock: Clock,
+  leader: Address,
+  protocol: ProtocolVersion,
+  stop: AbortSignal,
+): RepairSource {
+  const name = `leader ${formatAddress(leader)}`;
+  return {
+    name,
+    async scan(shard, receiver) {
+      let geometry: Geometry | null = null;
+      await scanLeader(
+        net,
+        clock,
+        { leader, shard, protocol, stop },
+        {
+          begin(info) {
+            const { shardCount, shardPrefixBits, keyLen, valueLen, slotCount } = info;
+            geometry = { shardCount, shardPrefixBits, keyLen, valueLen };
+            receiver.begin({ geometry, slotCount });
+          },
+          event({ slot, meta, key, value }) {
+            if (geometry === null) return;
+            receiver.slot(slot, thereOf(meta, key, value, shard, geometry));
+          },
+        },
+      );
+    },
+  };
+}
+
+/** A slot as the source tells it. A reset (protocol 2) means that the leader itself cannot read its slot. */
+function thereOf(
+  meta: number,
+  key: Uint8Array,
+  value: Uint8Array,
+  shard: number,
+  { shardCount, shardPrefixBits }: Geometry,
+): SlotThere {
+  switch (statusOf(meta)) {
+    case STATUS_OCCUPIED:
+      if (shardOfKey(key, shardCount, shardPrefixBits) !== shard) return { kind: "unsure" };
+      return { kind: "occupied", meta, key, value };
+    case STATUS_DELETED:
+      return { kind: "deleted", meta };
+    default:
+      return { kind: "unsure" };
+  }
+}
+
+/**
+ * A second directory. Throws as readDirectory does, `unknown` when its geometry is not certain, and what `look` throws
+ * at what its state file says.
+ */
+export function directorySource(
+  disk: Disk,
+  path: string,
+  stop: AbortSignal,
+  look: (copy: CopyState) => void,
+): RepairSource {
+  const directory = readDirectory(disk, path);
+  const geometry = geometryOf(directory);
+  look(directory.copy);
+  return {
+    name: `"${path}"`,
+    // async: what it throws comes out as a rejection, as from a leader.
+    async scan(shard, receiver) {
+      const reader = openShard(disk, directory, geometry, shard);
+      try {
+        receiver.begin({ geometry, slotCount: reader.slotCount });
+        for (let slot = 0; slot < reader.slotCount; slot++) {
+          if (slot % SLOTS_PER_LOOK === 0) throwIfStopped(stop);
+          const bytes = reader.slot(slot);
+          if (bytes === null || statusOf(bytes[0] ?? 0) === STATUS_FREE) continue;
+          const judged = reader.judged(slot);
+          if (judged.bytes === null || sideStatus(judged.word) === "damaged") {
+            receiver.slot(slot, { kind: "unsure" });
+          } else {
+            const { meta, key, value } = decodeSlot(judged.bytes, reader.layout);
+            receiver.slot(slot, thereOf(meta, key, value, shard, geometry));
+          }
+        }
+      } finally {
+        reader.close();
+      }
+    },
+  };
+}
+
+const SLOTS_PER_LOOK = 65_536;
+
+function geometryOf({ path, layout, routing }: DatabaseDirectory): Geometry {
+  if (layout === null || !routing.bitsKnown) {
+    throw new ArmdbError("unknown", `Cannot repair from "${path}": it is damaged itself`, {
+      path,
+      hint: `armdb verify ${path}`,
+    });
+  }
+  const { shardCount, shardPrefixBits } = routing;
+  return { shardCount, shardPrefixBits, keyLen: layout.keyLen, valueLen: layout.valueLen };
+}
+
+function openShard(
+  disk: Disk,
+  directory: DatabaseDirectory,
+  geometry: Geometry,
+  shard: number,
+): SlotReader {
+  const { keyLen, valueLen } = geometry;
+  const path = `${directory.path}/${shardDirectory(shard)}/${SHARD_FILE}`;
+  const layout = { keyLen, valueLen, slotSize: directory.layout?.slotSize ?? 0 };
+  const reader = SlotReader.open(disk, path, shard, layout, WINDOW_BYTES_SEQUENTIAL);
+  if (reader !== null) return reader;
+  throw new ArmdbError("unknown", `Cannot repair from "${path}": its header is damaged`, {
+    path,
+    shard,
+    hint: `armdb verify ${directory.path}`,
+  });
+}

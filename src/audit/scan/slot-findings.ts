@@ -1,0 +1,186 @@
+// Turns the facts of slots into findings: damage one by one, notes as one with a count (cli.md: verify). Used by scan/shard.ts.
+
+import { toHex, u32Hex, viewOf } from "../../bytes.ts";
+import { shardOfKey } from "../../format/routing.ts";
+import { slotOffset } from "../../format/shard-header.ts";
+import {
+  SLOT_CRC_OFFSET,
+  SLOT_KEY_OFFSET,
+  slotCrc,
+  VERSION_MODULUS,
+  versionOf,
+} from "../../format/slot.ts";
+import { SIDECAR_FILE } from "../../format/versions-sidecar.ts";
+import type { FindingList } from "../findings.ts";
+import type { ScanTask } from "./data.ts";
+import { describeWord, relateWord } from "../check/sidecar.ts";
+import { SLOT_BAD_CRC, SLOT_BAD_STATUS, SLOT_MISROUTED } from "../../format/slot-scanner.ts";
+import { SLOT_DAMAGED, SLOT_REMARKABLE, SLOT_SUSPECT, type SlotChecker } from "./slot-check.ts";
+import { SlotNotes } from "./slot-notes.ts";
+
+/** Versions this close to the wrap are noted. */
+const VERSION_NEAR_WRAP = VERSION_MODULUS - 2 ** 24;
+
+/** Collects what the slots of one shard give rise to. */
+export class SlotFindings {
+  readonly #task: ScanTask;
+  readonly #findings: FindingList;
+  /** Those of slots that were checked elsewhere are added by the caller. */
+  readonly notes = new SlotNotes();
+  readonly #letGo = { first: -1, count: 0 };
+  #unreadable: { first: number; count: number; reason: string } | null = null;
+
+  constructor(task: ScanTask, findings: FindingList) {
+    this.#task = task;
+    this.#findings = findings;
+  }
+
+  /** Adds the findings of a checked chunk. `sidecarWords`: what the sidecar has for these slots, where it is in use. */
+  addChunk(
+    checker: SlotChecker,
+    first: number,
+    slots: number,
+    sidecarWords: Uint32Array | null,
+  ): void {
+    for (let index = 0; index < slots; index++) {
+      const facts = (checker.facts[index] as number) & SLOT_REMARKABLE;
+      if (facts === 0) continue;
+      const slot = first + index;
+      if ((facts & SLOT_SUSPECT) !== 0) {
+        this.#addDamage(checker.slotAt(index), facts, slot, sidecarWords?.[index] ?? null);
+      }
+      this.notes.addSlot(facts, slot);
+    }
+  }
+
+  #addDamage(bytes: Uint8Array, facts: number, slot: number, sidecarMeta: number | null): void {
+    const { shard, file, layout, routing } = this.#task;
+    const view = viewOf(bytes);
+    const keyBytes = bytes.subarray(SLOT_KEY_OFFSET, SLOT_KEY_OFFSET + layout.keyLen);
+    const place = {
+      shard,
+      slot,
+      file,
+      offset: slotOffset(slot, layout.slotSize),
+      key: toHex(keyBytes),
+      sidecarMeta,
+    };
+    if ((facts & SLOT_BAD_STATUS) !== 0) {
+      const version = versionOf(view.getUint32(0, true));
+      this.#findings.add({
+        ...place,
+        kind: "slot-status",
+        message: `status 3 (version ${version}), which nobody writes`,
+      });
+    }
+    if ((facts & SLOT_BAD_CRC) !== 0) {
+      const stored = u32Hex(view.getUint32(SLOT_CRC_OFFSET, true));
+      const computed = u32Hex(slotCrc(bytes, layout));
+      this.#findings.add({
+        ...place,
+        kind: "slot-crc",
+        message: `the stored crc is ${stored}, the bytes make ${computed}`,
+      });
+    }
+    if ((facts & SLOT_MISROUTED) !== 0 && routing !== null) {
+      const home = shardOfKey(keyBytes, routing.shardCount, routing.shardPrefixBits);
+      this.#findings.add({
+        ...place,
+        kind: "key-misrouted",
+        message: `its key belongs to shard ${home}`,
+      });
+    }
+  }
+
+  /** Compares the words of the sidecar in use with the slots of a checked chunk (format.md: last section). */
+  addSidecarWords(checker: SlotChecker, words: Uint32Array, first: number, slots: number): void {
+    for (let index = 0; index < slots; index++) {
+      const word = words[index] as number;
+      const meta = checker.metaAt(index);
+      if (word === meta) continue;
+      // A slot that cannot be trusted is a finding already.
+      if (((checker.facts[index] as number) & SLOT_DAMAGED) !== 0) continue;
+      this.#addWord(word, meta, first + index);
+    }
+  }
+
+  #addWord(word: number, meta: number, slot: number): void {
+    const relation = relateWord(word, meta);
+    if (relation === "let-go") {
+      if (this.#letGo.count === 0) this.#letGo.first = slot;
+      this.#letGo.count += 1;
+      return;
+    }
+    const { shard } = this.#task;
+    this.#findings.add({
+      kind: "sidecar-hides-slot",
+      shard,
+      slot,
+      file: this.#sidecarName(),
+      offset: slot * 4,
+      sidecarMeta: word,
+      message: describeWord(relation, word, meta),
+    });
+  }
+
+  /** Notes slots that could not be read; neighbours become one finding. */
+  addUnreadable(first: number, count: number, reason: string): void {
+    const run = this.#unreadable;
+    if (run !== null && run.first + run.count === first && run.reason === reason) {
+      run.count += count;
+      return;
+    }
+    this.#flushUnreadable();
+    this.#unreadable = { first, count, reason };
+  }
+
+  /** Adds the notes with their counts, after the last slot. */
+  finish(versionMax: number): void {
+    this.#flushUnreadable();
+    const { shard, file, layout } = this.#task;
+    for (const { kind, message, first, count } of this.notes.all()) {
+      const offset = slotOffset(first, layout.slotSize);
+      this.#findings.add({ kind, shard, file, slot: first, offset, count, message });
+    }
+    if (this.#letGo.count > 0) {
+      const { first, count } = this.#letGo;
+      const message =
+        "slots that the sidecar has as free are occupied on disk: torn slots or losers of a doubled key, let go at the last open";
+      this.#findings.add({
+        kind: "sidecar-stale",
+        shard,
+        file: this.#sidecarName(),
+        slot: first,
+        offset: first * 4,
+        count,
+        message,
+      });
+    }
+    if (versionMax >= VERSION_NEAR_WRAP) {
+      const message = `the greatest version is ${versionMax}, after ${VERSION_MODULUS - 1} comes 0`;
+      this.#findings.add({ kind: "version-near-wrap", shard, file, message });
+    }
+  }
+
+  #sidecarName(): string {
+    return this.#task.file.replace(/[^/]+$/, SIDECAR_FILE);
+  }
+
+  #flushUnreadable(): void {
+    const run = this.#unreadable;
+    this.#unreadable = null;
+    if (run === null) return;
+    const { shard, file, layout } = this.#task;
+    const offset = slotOffset(run.first, layout.slotSize);
+    const message = `cannot be read: ${run.reason}`;
+    this.#findings.add({
+      kind: "unreadable",
+      shard,
+      slot: run.first,
+      file,
+      offset,
+      count: run.count,
+      message,
+    });
+  }
+}
