@@ -1,7 +1,11 @@
 // What the thread of a shard tells of work that may take long, and hears in the middle of it: messages come only in between. The real
 // form is in the threads' shared memory (replica/threads/shared-cells.ts).
 
-/** Calls of the disk that may not come back. `pwrite` is a write of slots. */
+import type { Clock } from "../io/clock.ts";
+import type { Disk } from "../io/disk.ts";
+import type { ReplacingDisk } from "./replace-file.ts";
+
+/** Calls of the disk that may not come back. `pwrite` is a write of slots, or of a file beside them. */
 export const DISK_CALLS = ["pwrite", "fdatasync", "fsync", "fallocate"] as const;
 export type DiskCallName = (typeof DISK_CALLS)[number];
 
@@ -34,4 +38,28 @@ export function during<T>(
   } finally {
     attention.ended();
   }
+}
+
+/** A disk on which small files are replaced: each call that may hang is told of. */
+export function attentiveDisk(
+  disk: Disk,
+  attention: Attention,
+  clock: Pick<Clock, "nowMs">,
+): ReplacingDisk {
+  const tell = (call: DiskCallName, run: () => void) => during(attention, call, clock.nowMs(), run);
+  return {
+    facts: (path) => disk.facts(path),
+    remove: (path) => disk.remove(path),
+    rename: (from, to) => disk.rename(from, to),
+    syncDirectory: (path) => tell("fsync", () => disk.syncDirectory(path)),
+    open: (...how) => {
+      const file = disk.open(...how);
+      return {
+        write: (bytes, offset) => tell("pwrite", () => file.write(bytes, offset)),
+        own: (uid, gid, mode) => file.own(uid, gid, mode),
+        sync: () => tell("fsync", () => file.sync()),
+        close: () => file.close(),
+      };
+    },
+  };
 }

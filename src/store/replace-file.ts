@@ -3,7 +3,7 @@
 
 import { dirname } from "node:path";
 import { ArmdbError } from "../errors.ts";
-import type { Disk } from "../io/disk.ts";
+import type { Disk, DiskFile } from "../io/disk.ts";
 import type { NewFileOwner } from "./ownership.ts";
 
 /**
@@ -12,9 +12,14 @@ import type { NewFileOwner } from "./ownership.ts";
  */
 export type Replacement = "durable" | "later";
 
+/** What a replacement asks of the disk. */
+export interface ReplacingDisk extends Pick<Disk, "facts" | "remove" | "rename" | "syncDirectory"> {
+  open(...how: Parameters<Disk["open"]>): Pick<DiskFile, "write" | "own" | "sync" | "close">;
+}
+
 /** Writes `contents` to `path` by way of `tempPath` in the same directory, which is gone again where that fails. */
 export function replaceFile(
-  disk: Disk,
+  disk: ReplacingDisk,
   path: string,
   tempPath: string,
   contents: Iterable<Uint8Array>,
@@ -56,7 +61,7 @@ export function replaceIfRoom(...replacing: Parameters<typeof replaceFile>): Arm
 }
 
 /** What failed before is the reason to tell; the next start removes what stays here. */
-function removeIfThere(disk: Disk, path: string): void {
+function removeIfThere(disk: ReplacingDisk, path: string): void {
   try {
     if (disk.facts(path) !== null) disk.remove(path);
   } catch (thrown) {

@@ -15,7 +15,7 @@ import { SIDECAR_FILE, SIDECAR_TEMP_FILE } from "../format/versions-sidecar.ts";
 import type { DiskFile } from "../io/disk.ts";
 import { SLOW_WRITE_MS } from "../limits.ts";
 import { shardDirectory } from "../format/routing.ts";
-import { type DiskCallName, during } from "./attention.ts";
+import { attentiveDisk, type DiskCallName, during } from "./attention.ts";
 import { type HeldShard, holdShard, requireNames } from "./held-files.ts";
 import { replaceIfRoom } from "./replace-file.ts";
 import { sidecarParts } from "./sidecar-parts.ts";
@@ -215,9 +215,14 @@ export class ShardStore<Table extends SlotTable = SlotTable> {
   #markDirty(): void {
     this.isChanged = true;
     if (this.#markedDirty) return;
-    this.#file.write(Uint8Array.of(0), HEADER_FIELDS.cleanShutdown.offset);
+    this.#setCleanFlag(0);
     this.#syncData();
     this.#markedDirty = true;
+  }
+
+  #setCleanFlag(flag: 0 | 1): void {
+    const byte = Uint8Array.of(flag);
+    this.#during("pwrite", () => this.#file.write(byte, HEADER_FIELDS.cleanShutdown.offset));
   }
 
   /** A sync of everything written so far begins (on another thread). */
@@ -259,7 +264,7 @@ export class ShardStore<Table extends SlotTable = SlotTable> {
     this.syncNow();
     const unsaved = this.#replace(SIDECAR_FILE, SIDECAR_TEMP_FILE, this.#sidecar());
     if (unsaved !== null) return unsaved;
-    this.#file.write(Uint8Array.of(1), HEADER_FIELDS.cleanShutdown.offset);
+    this.#setCleanFlag(1);
     this.#syncData();
     return null;
   }
@@ -279,7 +284,8 @@ export class ShardStore<Table extends SlotTable = SlotTable> {
   }
 
   #replace(name: string, temp: string, contents: Iterable<Uint8Array>): ArmdbError | null {
-    const { disk, dir, shard, owner } = this.#options;
+    const { dir, shard, owner, attention, clock } = this.#options;
+    const disk = attentiveDisk(this.#options.disk, attention, clock);
     const directory = join(dir, shardDirectory(shard));
     return replaceIfRoom(disk, join(directory, name), join(directory, temp), contents, owner);
   }

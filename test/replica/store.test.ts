@@ -200,3 +200,32 @@ describe("a close in good order", () => {
     expect(sidecarFault(stage.disk.bytes(`/db/${SIDECAR}`)!, 2)).toBeNull();
   });
 });
+
+test("a stop tells of each call that may hang, by its name", () => {
+  const stage = new StoreStage();
+  stage.clock.advance(1_000);
+  const store = stage.create(10);
+  applyRows(store, [row(0)]);
+  store.writePending();
+  const told: string[] = [];
+  stage.disk.faults = ({ operation, path }) => {
+    if (/^(write|fsync|fdatasync|sync)/.test(operation)) {
+      told.push(`${operation} ${path.slice(path.lastIndexOf("/") + 1)}: ${stage.cells.call?.call}`);
+    }
+    return null;
+  };
+  store.closeClean(new Uint8Array(40));
+  expect(told).toEqual([
+    "fdatasync fixed.data: fdatasync",
+    "write fixed.versions.tmp: pwrite",
+    "write fixed.versions.tmp: pwrite",
+    "fsync fixed.versions.tmp: fsync",
+    "sync directory shard_001: fsync",
+    "write fixed.data: pwrite",
+    "fdatasync fixed.data: fdatasync",
+    "write fixed_repl.cursor.tmp: pwrite",
+    "fsync fixed_repl.cursor.tmp: fsync",
+    "sync directory shard_001: fsync",
+  ]);
+  expect(stage.cells.call).toBe(null);
+});

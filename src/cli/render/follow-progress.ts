@@ -124,9 +124,11 @@ function countsText(shards: readonly ShardSnapshot[]): string {
 }
 
 function rowOf(snapshot: ShardSnapshot, facts: FollowFacts): ScreenRow {
-  const { shard, state } = snapshot;
+  const { shard, state, ownWork } = snapshot;
   const catchUp = catchUpOf(snapshot);
-  const share = state === "scanning" && catchUp !== null ? catchUp.share : null;
+  // What our own disk takes is not the leader's scan.
+  const isScan = state === "scanning" && ownWork === null;
+  const share = isScan && catchUp !== null ? catchUp.share : null;
   const text = share === null ? doingText(snapshot, facts) : scanText(snapshot, catchUp);
   const colour = share === null ? colourOfState(state) : "cyan";
   const rank = STATES_BY_NEED.indexOf(state);
@@ -141,8 +143,9 @@ function scanText({ scanned }: ShardSnapshot, catchUp: CatchUp | null): string {
 }
 
 function doingText(snapshot: ShardSnapshot, facts: FollowFacts): string {
-  const { state, activity } = snapshot;
-  if (state === "live" || state === "polling") return lagText(lagOf(snapshot, facts));
+  const { state, activity, ownWork } = snapshot;
+  if (ownWork === null && (state === "live" || state === "polling"))
+    return lagText(lagOf(snapshot, facts));
   return escapeText(activity);
 }
 
