@@ -1,4 +1,5 @@
-// What `armdb serve` says to people about its followers, a line each, and about bad slots once per shard.
+// What `armdb serve` says to people about its followers: of one host and shard the same word once in ten seconds, however often it
+// comes back; about bad slots once per shard.
 
 import { unreachable } from "../../errors.ts";
 import type { SlotTally } from "../../serve/catch-up-scan.ts";
@@ -6,16 +7,27 @@ import type { DirectoryChange } from "../../serve/change-watch.ts";
 import type { FollowerReport } from "../../serve/report.ts";
 import type { ServedDatabase } from "../../serve/served-database.ts";
 import type { Messages } from "../surface/surface.ts";
+import type { Clock } from "../../io/clock.ts";
 import { formatCounted } from "../surface/numbers.ts";
+import { type LimitedLine, RateLimited } from "../surface/rate-limited.ts";
+
+type SaidMessages = Pick<Messages, "info" | "warn" | "error">;
 
 export class FollowerLines {
-  readonly #messages: Messages;
+  readonly #messages: SaidMessages;
   readonly #dir: string;
   readonly #warned = new Set<number>();
+  readonly #limited: RateLimited;
 
-  constructor(messages: Messages, dir: string) {
+  constructor(messages: SaidMessages, dir: string, clock: Pick<Clock, "after">) {
     this.#messages = messages;
     this.#dir = dir;
+    this.#limited = new RateLimited(messages, clock, () => "");
+  }
+
+  /** Says what waits. */
+  end(): void {
+    this.#limited.flush();
   }
 
   listening(at: string, database: ServedDatabase): void {
@@ -30,30 +42,42 @@ export class FollowerLines {
     const { from, shard } = report;
     switch (report.state) {
       case "scanning":
-        this.#messages.info(
-          `${from} shard ${shard}: catching up, ${formatCounted(report.slots, "slot")} (protocol ${report.protocol})`,
+        return this.#say(
+          report,
+          "info",
+          `: catching up, ${formatCounted(report.slots, "slot")} (protocol ${report.protocol})`,
         );
-        return;
       case "live":
-        this.#messages.info(
-          `${from} shard ${shard}: caught up, ${formatCounted(report.sent, "slot")} sent`,
-        );
+        this.#say(report, "info", `: caught up, ${formatCounted(report.sent, "slot")} sent`);
         if (shard !== null) this.#badSlots(shard, report.torn, report.invalid);
         return;
       case "refused":
-        this.#messages.warn(`${from} refused: ${report.reason}`);
-        return;
+        return this.#limit(report, "warn", report.reason, `${from} refused: ${report.reason}`);
       case "failed":
-        this.#messages.error(`${from} shard ${shard}: cannot go on: ${report.reason}`);
-        return;
+        return this.#say(report, "error", `: cannot go on: ${report.reason}`);
       case "ended":
-        this.#messages.info(
-          `${from}${shard === null ? "" : ` shard ${shard}`}: ended, ${report.reason}`,
-        );
-        return;
+        return this.#say(report, "info", `: ended, ${report.reason}`);
       default:
         unreachable(report);
     }
+  }
+
+  #say(report: FollowerReport, level: LimitedLine["level"], text: string): void {
+    const { from, shard } = report;
+    const reason = "reason" in report ? report.reason : "";
+    const who = shard === null ? from : `${from} shard ${shard}`;
+    this.#limit(report, level, reason, `${who}${text}`);
+  }
+
+  /** Each connection has a port of its own: it is the host that comes back. */
+  #limit(
+    { from, shard, state }: FollowerReport,
+    level: LimitedLine["level"],
+    reason: string,
+    text: string,
+  ): void {
+    const host = from.replace(/:\d+$/, "");
+    this.#limited.say({ level, kind: `${state} ${host} ${shard} ${reason}`, text, of: [] });
   }
 
   changed(change: DirectoryChange): void {

@@ -115,7 +115,7 @@ async function serve(
   port: number,
 ): Promise<number> {
   const { out, messages, json, clock, net } = context;
-  const lines = new FollowerLines(messages, directory.path);
+  const lines = new FollowerLines(messages, directory.path, clock);
   const say = (document: Record<string, unknown>) => {
     if (json) out.json({ schema: 1, ...document });
   };
@@ -150,6 +150,7 @@ async function serve(
   } finally {
     watch.stop();
     await server.stop();
+    lines.end();
   }
   messages.info("Stopped");
   return 0;

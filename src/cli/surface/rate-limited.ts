@@ -8,7 +8,7 @@ const EVERY_MS = 10_000;
 
 /** A line of one kind, said of somebody: of shards, of an address. */
 export interface LimitedLine {
-  readonly level: "info" | "warn";
+  readonly level: "info" | "warn" | "error";
   readonly kind: string;
   readonly text: string;
   /** Of whom; empty: of nobody. */
@@ -23,7 +23,7 @@ interface Held {
 }
 
 export class RateLimited {
-  readonly #messages: Pick<Messages, "info" | "warn">;
+  readonly #messages: Pick<Messages, "info" | "warn" | "error">;
   readonly #clock: Pick<Clock, "after">;
   readonly #lead: (of: readonly number[]) => string;
   /** Of each kind that was said less than ten seconds ago: what came since. */
@@ -31,7 +31,7 @@ export class RateLimited {
 
   /** `lead` makes the words in front of a line of whom it is said. */
   constructor(
-    messages: Pick<Messages, "info" | "warn">,
+    messages: Pick<Messages, "info" | "warn" | "error">,
     clock: Pick<Clock, "after">,
     lead: (of: readonly number[]) => string,
   ) {
