@@ -1,12 +1,8 @@
 // In which way diverged slots differ, in the words of `armdb compare`, said of DIR: newer, extra or with other bytes here. For
 // status, its JSON, the log and /health, so that one slot has one word. Pure.
 
-import {
-  DIFFERENCE_KINDS,
-  type DifferenceKind,
-  differenceKind,
-  SIDE_ABSENT,
-} from "../audit/compare/kinds.ts";
+import { DIFFERENCE_KINDS, type DifferenceKind, differenceKind } from "../audit/compare/kinds.ts";
+import { SIDE_ABSENT } from "../audit/look/side-word.ts";
 
 /** Of meta words; `there` null: the leader does not have the slot. A judge has found them to differ: equal words have other bytes. */
 export function differenceHere(here: number, there: number | null): DifferenceKind {

@@ -3,7 +3,7 @@
 // control-server.ts. The scans are the follower's own, so its live stream stays its own too.
 
 import { DifferenceBudget } from "../audit/compare/differences.ts";
-import { sideStatus, type SideWord } from "../audit/compare/kinds.ts";
+import { sideStatus, type SideWord } from "../audit/look/side-word.ts";
 import { compareVerdict } from "../audit/compare/report.ts";
 import { versionOf } from "../format/slot.ts";
 import type { Clock } from "../io/clock.ts";

@@ -2,14 +2,16 @@
 
 import { describe, expect, test } from "bun:test";
 import {
-  damagedSide,
   type DifferenceKind,
   differenceKind,
   isWriteInFlight,
+} from "../../src/audit/compare/kinds.ts";
+import {
+  damagedSide,
   type SideStatus,
   sideStatus,
   sideWordOf,
-} from "../../src/audit/compare/kinds.ts";
+} from "../../src/audit/look/side-word.ts";
 import { packMeta, VERSION_MAX } from "../../src/format/slot.ts";
 
 const STATUSES = ["free", "deleted", "occupied", "damaged"] as const;

@@ -45,7 +45,8 @@ function checkDirection(tree: Tree, rules: Rules): string[] {
     for (const { path, line } of distinct(file)) {
       const there = rooms.get(path);
       if (here === undefined || there === undefined) continue;
-      const isAllowed = there === here || there.step < here.step;
+      const isAllowed =
+        (there === here || there.step < here.step) && !areApart(file.path, path, rules);
       if (isAllowed || still.delete(`${file.path} > ${path}`)) continue;
       failures.push(
         `${file.path}:${line} imports ${path}: ${here.names} may not import ${there.names}`,
@@ -53,6 +54,12 @@ function checkDirection(tree: Tree, rules: Rules): string[] {
     }
   }
   return [...failures, ...[...still].map((gone) => `${gone} is within the order: remove its line`)];
+}
+
+function areApart(here: string, there: string, { apart }: Rules): boolean {
+  const folderOf = (path: string) => path.split("/")[1] ?? "";
+  const pair = [folderOf(here), folderOf(there)];
+  return apart.some((names) => names.every((name) => pair.includes(name)));
 }
 
 /** One import of each file that is imported. */

@@ -121,7 +121,7 @@ const BROKEN: readonly Case[] = [
       "src/audit/look.ts": text("// Looks.", "", 'import "../replica/follow.ts";'),
       "src/replica/follow.ts": text("// Follows."),
     },
-    ["src/audit/look.ts:3 imports src/replica/follow.ts: audit may not import replica"],
+    ["src/audit/look.ts:3 imports src/replica/follow.ts: audit/look may not import replica"],
   ],
   [
     "a file in no room",

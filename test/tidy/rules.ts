@@ -20,6 +20,8 @@ export interface Rules {
    * step are divided by commas and import nothing of each other; a room may be of several names, divided by spaces.
    */
   readonly rooms: readonly string[];
+  /** Folders of src that import nothing of one another, whatever their order. */
+  readonly apart: readonly (readonly [string, string])[];
   /** What scripts may import of test. */
   readonly testForScripts: readonly string[];
   /** What may stand at the top of the tree. */
@@ -86,7 +88,19 @@ export const RULES: Rules = {
     "rpc",
     "serve",
     "relay",
-    "replica, audit",
+    "audit/findings audit/stopped",
+    "audit/look",
+    "audit/check",
+    "audit/leader",
+    "audit/scan",
+    "audit/compare",
+    "audit/verify",
+    "audit/inspect",
+    "audit/cursor-verify",
+    "audit/repair/changes audit/repair/source",
+    "audit/repair/plan",
+    "audit/repair",
+    "replica",
     "history",
     "status",
     "promote",
@@ -103,6 +117,7 @@ export const RULES: Rules = {
     "cli",
     "main",
   ],
+  apart: [["replica", "audit"]],
   testForScripts: ["test/oracle/", "test/support/oracle.ts"],
   topNames: [
     ".ci",

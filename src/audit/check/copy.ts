@@ -4,13 +4,18 @@
 import { STATE_FILE } from "../../store/state-file.ts";
 import type { DatabaseDirectory, ShardLook } from "../look/database-look.ts";
 import type { FindingList } from "../findings.ts";
-import type { ScanCounts } from "../scan/data.ts";
+
+/** What the scan of a shard's slots has counted. */
+interface RecordsHere {
+  readonly occupied: number;
+  readonly unread: number;
+}
 
 /** Adds copy-incomplete where the first copy of a shard has not ended; `counts` null: its slots were not looked at. */
 export function checkCopy(
   { copy }: DatabaseDirectory,
   { shard }: ShardLook,
-  counts: ScanCounts | null,
+  counts: RecordsHere | null,
   findings: FindingList,
 ): void {
   if (copy.shards[shard] !== false) return;
@@ -32,7 +37,7 @@ export function checkStateFile({ copy }: DatabaseDirectory, findings: FindingLis
   findings.add({ kind: "unreadable", file, message });
 }
 
-function recordsText(counts: ScanCounts | null): string {
+function recordsText(counts: RecordsHere | null): string {
   if (counts === null) return "";
   const { occupied, unread } = counts;
   const records = occupied.toLocaleString("en-US");

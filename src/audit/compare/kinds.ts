@@ -2,66 +2,12 @@
 // The kinds are said of DIR (`here`); OTHER, a leader or a second directory, is `there`.
 // The table stands at `differenceKind`.
 
-import { unreachable } from "../../errors.ts";
-import {
-  isNewer,
-  packMeta,
-  STATUS_DELETED,
-  STATUS_FREE,
-  STATUS_INVALID,
-  STATUS_OCCUPIED,
-  type SlotStatus,
-  statusOf,
-  versionOf,
-} from "../../format/slot.ts";
+import { isNewer, versionOf } from "../../format/slot.ts";
+import { SIDE_ABSENT, sideStatus, type SideWord } from "../look/side-word.ts";
 
 /** In the order of summaries. */
 export const DIFFERENCE_KINDS = ["missing", "older", "newer", "value", "status", "extra"] as const;
 export type DifferenceKind = (typeof DIFFERENCE_KINDS)[number];
-
-/**
- * One side of a slot as a meta word. Status 3 stands for damaged, whatever the bytes were: it is never a sound
- * slot's status.
- */
-export type SideWord = number;
-
-export type SideStatus = "free" | "occupied" | "deleted" | "damaged";
-
-/** The side word of a slot that does not exist: free, version 0. */
-export const SIDE_ABSENT: SideWord = 0;
-
-/** The side word of a slot whose bytes cannot be trusted. */
-export function damagedSide(meta: number): SideWord {
-  return packMeta(STATUS_INVALID, versionOf(meta));
-}
-
-export function sideStatus(word: SideWord): SideStatus {
-  const status = statusOf(word);
-  switch (status) {
-    case STATUS_FREE:
-      return "free";
-    case STATUS_OCCUPIED:
-      return "occupied";
-    case STATUS_DELETED:
-      return "deleted";
-    case STATUS_INVALID:
-      return "damaged";
-    default:
-      return unreachable(status);
-  }
-}
-
-/** The inverse of `sideStatus`; null for a word that is no status. */
-export function sideWordOf(status: string, version: number): SideWord | null {
-  const names: Readonly<Record<string, SlotStatus>> = {
-    free: STATUS_FREE,
-    occupied: STATUS_OCCUPIED,
-    deleted: STATUS_DELETED,
-    damaged: STATUS_INVALID,
-  };
-  const found = Object.hasOwn(names, status) ? names[status] : undefined;
-  return found === undefined ? null : packMeta(found, version);
-}
 
 /**
  * The kind of difference, or null for none; `sameBytes` tells whether key and value (damaged: the slots) are equal.

@@ -27,7 +27,8 @@ import {
   compareVerdict,
   type ShardDifference,
 } from "./report.ts";
-import { DIFFERENCE_KINDS, type DifferenceKind, type SideWord, sideWordOf } from "./kinds.ts";
+import { DIFFERENCE_KINDS, type DifferenceKind } from "./kinds.ts";
+import { type SideWord, sideWordOf } from "../look/side-word.ts";
 import { Stopped } from "../stopped.ts";
 
 /** The socket of a running follower (cli.md: Files of ours in DIR). */

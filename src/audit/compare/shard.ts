@@ -6,7 +6,8 @@ import { equalBytes } from "../../bytes.ts";
 import { SLOT_KEY_OFFSET, STATUS_DELETED, STATUS_FREE, statusOf } from "../../format/slot.ts";
 import type { SlotEvent } from "../../wire/slot-batch.ts";
 import { DifferenceList } from "./differences.ts";
-import { differenceKind, isWriteInFlight, SIDE_ABSENT, type SideWord } from "./kinds.ts";
+import { differenceKind, isWriteInFlight } from "./kinds.ts";
+import { SIDE_ABSENT, type SideWord } from "../look/side-word.ts";
 import type { SlotReader } from "../look/slot-reader.ts";
 
 /** Slots between two calls of `progress`. */

@@ -18,7 +18,7 @@ import {
   statusOf,
 } from "../../format/slot.ts";
 import { type Disk, DiskError, type DiskFile } from "../../io/disk.ts";
-import { damagedSide, type SideWord } from "../compare/kinds.ts";
+import { damagedSide, type SideWord } from "./side-word.ts";
 
 export const WINDOW_BYTES_SEQUENTIAL = 1024 * 1024;
 export const WINDOW_BYTES_SPARSE = 4096;

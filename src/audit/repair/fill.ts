@@ -7,8 +7,7 @@ import { viewOf } from "../../bytes.ts";
 import type { DiskFile } from "../../io/disk.ts";
 import { type Geometry, geometryDifferences } from "../../store/geometry.ts";
 import { otherGeometry } from "../leader/errors.ts";
-import type { SlotThere } from "./plan/rules.ts";
-import type { RepairSource } from "./source.ts";
+import type { RepairSource, SlotThere } from "./source.ts";
 
 const WINDOW_BYTES = 1024 * 1024;
 

@@ -19,10 +19,9 @@ import type { Net } from "../../io/net.ts";
 import type { CopyState } from "../../store/copy-state.ts";
 import type { Geometry } from "../../store/geometry.ts";
 import type { ProtocolVersion } from "../../wire/messages.ts";
-import { sideStatus } from "../compare/kinds.ts";
+import { sideStatus } from "../look/side-word.ts";
 import { type DatabaseDirectory, readDirectory } from "../look/database-look.ts";
 import { scanLeader } from "../leader/receiver.ts";
-import type { SlotThere } from "./plan/rules.ts";
 import { SlotReader, WINDOW_BYTES_SEQUENTIAL } from "../look/slot-reader.ts";
 import { throwIfStopped } from "../stopped.ts";
 
@@ -39,6 +38,18 @@ export interface SourceReceiver {
   /** Slots that are not told of hold nothing. `there` is valid during the call only. */
   slot(slot: number, there: SlotThere): void;
 }
+
+/** What the source has. */
+export type SlotThere =
+  | {
+      readonly kind: "occupied";
+      readonly meta: number;
+      readonly key: Uint8Array;
+      readonly value: Uint8Array;
+    }
+  | { readonly kind: "deleted"; readonly meta: number }
+  | { readonly kind: "nothing" }
+  | { readonly kind: "unsure" };
 
 export interface RepairSource {
   /** For messages: `leader db1:7400`, `"./backup"`. */

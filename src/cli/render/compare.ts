@@ -1,6 +1,7 @@
 // A comparison as text and as the JSON document of cli.md. Pure: used by commands/compare.ts.
 
-import { type SideWord, DIFFERENCE_KINDS, sideStatus } from "../../audit/compare/kinds.ts";
+import { DIFFERENCE_KINDS } from "../../audit/compare/kinds.ts";
+import { type SideWord, sideStatus } from "../../audit/look/side-word.ts";
 import type { CompareReport, ShardDifference } from "../../audit/compare/report.ts";
 import { versionOf } from "../../format/slot.ts";
 import type { Palette } from "../surface/surface.ts";

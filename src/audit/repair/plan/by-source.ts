@@ -13,9 +13,8 @@ import {
 import { type Geometry, geometryDifferences } from "../../../store/geometry.ts";
 import { tryDisk } from "../../look/file-look.ts";
 import { otherGeometry } from "../../leader/errors.ts";
-import type { SlotThere } from "./rules.ts";
 import { type SlotFacts, SlotPlanner } from "./slots.ts";
-import type { RepairSource } from "../source.ts";
+import type { RepairSource, SlotThere } from "../source.ts";
 import { isSlotSound, SlotReader, WINDOW_BYTES_SEQUENTIAL } from "../../look/slot-reader.ts";
 
 export interface MergeOptions {

@@ -15,6 +15,7 @@ import {
   versionOf,
 } from "../../../format/slot.ts";
 import type { StepKind } from "../changes.ts";
+import type { SlotThere } from "../source.ts";
 
 /** What a slot is to hold. `after` replaces the slot's first bytes, as many as it has. */
 export interface SlotRemedy {
@@ -29,18 +30,6 @@ export interface SlotHere {
   /** The meta word of a sidecar that the crate would use; null without one. */
   readonly sidecarMeta: number | null;
 }
-
-/** What the source has. */
-export type SlotThere =
-  | {
-      readonly kind: "occupied";
-      readonly meta: number;
-      readonly key: Uint8Array;
-      readonly value: Uint8Array;
-    }
-  | { readonly kind: "deleted"; readonly meta: number }
-  | { readonly kind: "nothing" }
-  | { readonly kind: "unsure" };
 
 /**
  * Without a source: a slot that cannot be trusted (bad crc, status 3, misrouted, one of a doubled key)

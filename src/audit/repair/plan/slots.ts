@@ -18,8 +18,8 @@ import {
   remedyFromSource,
   type SlotHere,
   type SlotRemedy,
-  type SlotThere,
 } from "./rules.ts";
+import type { SlotThere } from "../source.ts";
 import { isSlotSound, SlotReader } from "../../look/slot-reader.ts";
 
 /** Bytes before and after that a plan may hold, over all shards. What is past that is left to another run. */
