@@ -15,6 +15,7 @@ import type { ConnectionOptions, ConnectionOwner } from "./connection-types.ts";
 import { HeldFrames } from "./held-frames.ts";
 import type { ConnectionEnd } from "./machine/inputs.ts";
 import type { Role, ScanKind } from "./machine/types.ts";
+import { RestingLink } from "./resting-link.ts";
 import type { ShardBody } from "./shard-body.ts";
 
 export class Connection implements ScanSink, ShardLinkOwner {
@@ -28,6 +29,7 @@ export class Connection implements ScanSink, ShardLinkOwner {
   readonly #scan: ShardScan;
   #acks: AckPacer | null = null;
   #held: HeldFrames | null = null;
+  readonly #resting: RestingLink;
   /** Null before the scan begins. */
   kind: ScanKind | null = null;
   #purpose: BatchPurpose = "scan";
@@ -48,6 +50,7 @@ export class Connection implements ScanSink, ShardLinkOwner {
     this.#options = options;
     this.#owner = owner;
     this.link = new ShardLink(net, clock, link);
+    this.#resting = new RestingLink(this.link, clock);
     this.#scan = new ShardScan(this.link, this, {
       clock,
       acks: lateAcks(() => this.#acks),
@@ -74,6 +77,7 @@ export class Connection implements ScanSink, ShardLinkOwner {
   close(): void {
     this.#closed = true;
     this.#acks?.stop();
+    this.#resting.end();
     this.#scan.stop();
     this.link.close();
   }
@@ -90,7 +94,8 @@ export class Connection implements ScanSink, ShardLinkOwner {
       intake: body.intake,
       durability: body.durability,
     });
-    this.#acks.sendAhead();
+    this.#resting.end();
+    if (!this.#resting.isAhead) this.#acks.sendAhead();
     const nowMs = this.#options.clock.nowMs();
     this.age.scanBegan(this.link.openedAtMs ?? nowMs, nowMs);
     const held = this.#held;
@@ -139,7 +144,7 @@ export class Connection implements ScanSink, ShardLinkOwner {
     const { link, firstIsSound } = this.#options;
     if (this.#options.body() === null) {
       this.#held = new HeldFrames(info, link.shard, link.protocol, () => {
-        this.link.pause();
+        this.#resting.begin();
         firstIsSound(info);
       });
     }
@@ -253,6 +258,7 @@ export class Connection implements ScanSink, ShardLinkOwner {
     if (this.#closed) return;
     this.#closed = true;
     this.#acks?.stop();
+    this.#resting.end();
     this.#owner.ended(this, end);
   }
 

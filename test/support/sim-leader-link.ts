@@ -32,6 +32,9 @@ const ECHO_MS = 800;
 const FRAME_WAIT_MS = 20;
 /** A handler gives up a request of which no byte comes for so long. */
 const REQUEST_MS = 10_000;
+/** And the whole of it, where no Ack comes for a batch of the scan; a heartbeat grants it as much again, so often. */
+const ACK_MS = 10_000;
+const ACK_HEARTBEATS_MAX = 8;
 /** Generations 2 and 3 take a moment to see that a stream's connection is gone. */
 const FREE_AGAIN_MS = 100;
 
@@ -42,6 +45,8 @@ export class SimLeaderLink {
   readonly #timers = new Set<Timer>();
   #link: Link | null = null;
   #requestTimer: Timer | null = null;
+  #ackTimer: Timer | null = null;
+  #ackHeartbeats = 0;
   #shardId = 0;
   #skipsDeleted = false;
   #scannedTo = -1;
@@ -129,6 +134,7 @@ export class SimLeaderLink {
 
   #ack(): void {
     if (this.#phase === "waits-for-ack") {
+      this.#ackTimer?.cancel();
       this.#phase = "scanning";
       this.#nextBatch();
     } else if (this.#phase === "scanning") this.#credit++;
@@ -152,10 +158,19 @@ export class SimLeaderLink {
     this.#scanned += encoder.count;
     this.#phase = "waits-for-ack";
     this.#send(encoder.take());
-    if (this.#credit === 0) return;
+    if (this.#credit === 0) {
+      this.#ackHeartbeats = 0;
+      return this.#awaitAck();
+    }
     this.#credit--;
     this.#phase = "scanning";
     this.#after(0, () => this.#nextBatch());
+  }
+
+  #awaitAck(): void {
+    this.#ackTimer?.cancel();
+    if (this.#leader.isPatient) return;
+    this.#ackTimer = this.#after(ACK_MS, () => this.close());
   }
 
   /** A leader that is closed in the middle of a scan says CaughtUp all the same, and hangs up. */
@@ -249,6 +264,11 @@ export class SimLeaderLink {
 
   /** Generation 1 echoes where it has no stream to give; everybody else is silent. */
   #heartbeat(): void {
+    if (this.#phase === "waits-for-ack") {
+      this.#ackHeartbeats++;
+      if (this.#ackHeartbeats > ACK_HEARTBEATS_MAX) return this.close();
+      return this.#awaitAck();
+    }
     if (this.#leader.generation !== 1 || this.#phase !== "caught-up") return;
     if (this.#shard.streaming === this) return;
     this.#after(ECHO_MS, () => this.#send(encodeHeartbeat()));

@@ -58,6 +58,8 @@ export class SimLeader {
   readonly muted = new Set<number>();
   /** The leader begins to stop when a scan has come so far: it accepts nobody any more, and ends the scan early. */
   truncateScanAt: number | null = null;
+  /** It waits for the acks of its scans as long as they take: real ones 10 s. */
+  isPatient = false;
   /** Ends each connection with an Error, so long after its CaughtUp. */
   complains: { readonly afterMs: number; text(): string } | null = null;
   #listener: Listener | null = null;
