@@ -9,7 +9,7 @@ import {
   readDirectory,
   type ShardLook,
 } from "./look/database-look.ts";
-import { type Finding, FindingList, sortFindings, type Verdict, verdictOf } from "./findings.ts";
+import { type Finding, FindingList, outcomeOf, sortFindings, type Verdict } from "./findings.ts";
 import { checkShardPresence } from "./check/meta.ts";
 import type { ScanResult } from "./scan/data.ts";
 import { ScanPool, threadsFor } from "./scan/pool.ts";
@@ -47,7 +47,10 @@ export async function verifyCursors(
   );
   return {
     directory,
-    verdict: verdictOf(shards.flatMap((report) => report.findings)),
+    verdict: outcomeOf(
+      shards.flatMap((report) => report.findings),
+      null,
+    ).verdict,
     stopped: tools.stop.aborted,
     shards,
   };
@@ -111,6 +114,6 @@ function judge(
     cursor,
     maxVersionInData: versions === null || versions.max < 0 ? null : versions.max,
     findings: sortFindings(findings.all),
-    verdict: verdictOf(findings.all),
+    verdict: outcomeOf(findings.all, null).verdict,
   };
 }

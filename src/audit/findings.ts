@@ -145,8 +145,14 @@ export interface Finding {
 export type FindingDraft = Pick<Finding, "kind" | "message"> &
   Partial<Omit<Finding, "kind" | "message">>;
 
+/** What was stopped before its end has not been checked whole: it is never called sound. */
+export const STOPPED_EARLY: FindingDraft = {
+  kind: "unreadable",
+  message: "stopped before the end: the rest was not checked",
+};
+
 /** A whole finding from a draft: severity of its kind, count 1, nothing else known. */
-function findingOf(draft: FindingDraft): Finding {
+export function findingOf(draft: FindingDraft): Finding {
   return {
     severity: FINDING_KINDS[draft.kind].severity,
     shard: null,
@@ -235,71 +241,31 @@ export function sortFindings(findings: readonly Finding[]): Finding[] {
 
 export type Verdict = "ok" | "damaged" | "incomplete" | "unknown";
 
-/** The verdict on a set of findings: damage goes before incomplete before unknown (cli.md: Exit codes). */
-export function verdictOf(findings: readonly Finding[]): Verdict {
+/** What a command says of what it found, and the status that it ends with. */
+export interface Outcome {
+  readonly verdict: Verdict;
+  readonly status: number;
+}
+
+/**
+ * The one place where findings become a verdict and an exit status (cli.md: Exit codes): damage goes before incomplete
+ * before unknown. `stopped`: the status of the signal that ended it early, which goes before them all; null: none did.
+ */
+export function outcomeOf(findings: readonly Finding[], stopped: number | null): Outcome {
+  const verdict = verdictOf(findings);
+  return { verdict, status: stopped ?? STATUS_OF[verdict] };
+}
+
+const STATUS_OF: Readonly<Record<Verdict, number>> = {
+  ok: 0,
+  damaged: 3,
+  incomplete: 4,
+  unknown: 5,
+};
+
+function verdictOf(findings: readonly Finding[]): Verdict {
   const severities = new Set(findings.map(({ severity }) => severity));
   if (severities.has("damage")) return "damaged";
   if (severities.has("incomplete")) return "incomplete";
   return severities.has("unknown") ? "unknown" : "ok";
-}
-
-/** The exit status of a verdict (cli.md: Exit codes). */
-export function verdictStatus(verdict: Verdict): number {
-  switch (verdict) {
-    case "ok":
-      return 0;
-    case "damaged":
-      return 3;
-    case "incomplete":
-      return 4;
-    case "unknown":
-      return 5;
-  }
-}
-
-/** A finding as JSON prints it (cli.md: JSON, verify): offsets as strings, absent details left out. */
-export function findingToJson(finding: Finding): Readonly<Record<string, unknown>> {
-  const { kind, severity, shard, slot, file, offset, count, message, key, slots, sidecarMeta } =
-    finding;
-  return {
-    kind,
-    severity,
-    shard,
-    slot,
-    file,
-    offset: offset === null ? null : String(offset),
-    count,
-    message,
-    ...(key === null ? {} : { key }),
-    ...(slots === null ? {} : { slots }),
-    ...(sidecarMeta === null ? {} : { sidecarMeta }),
-  };
-}
-
-/** The inverse of `findingToJson`, for a report that repair reads back; null when it is not a finding. */
-export function findingFromJson(value: unknown): Finding | null {
-  if (typeof value !== "object" || value === null) return null;
-  const fields = value as Readonly<Record<string, unknown>>;
-  const { kind, message } = fields;
-  const severity = SEVERITIES.find((word) => word === fields["severity"]);
-  if (typeof kind !== "string" || !Object.hasOwn(FINDING_KINDS, kind)) return null;
-  if (severity === undefined) return null;
-  return findingOf({
-    kind: kind as FindingKind,
-    severity,
-    message: typeof message === "string" ? message : "",
-    shard: wholeNumber(fields["shard"]),
-    slot: wholeNumber(fields["slot"]),
-    file: typeof fields["file"] === "string" ? fields["file"] : null,
-    offset: wholeNumber(fields["offset"]),
-    count: wholeNumber(fields["count"]) ?? 1,
-    key: typeof fields["key"] === "string" ? fields["key"] : null,
-    slots: Array.isArray(fields["slots"]) ? fields["slots"].filter(Number.isSafeInteger) : null,
-    sidecarMeta: wholeNumber(fields["sidecarMeta"]),
-  });
-}
-
-function wholeNumber(value: unknown): number | null {
-  const number = typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value;
-  return typeof number === "number" && Number.isSafeInteger(number) && number >= 0 ? number : null;
 }

@@ -16,7 +16,14 @@ import {
   type ShardLook,
   slotCountOf,
 } from "./look/database-look.ts";
-import { type Finding, FindingList, sortFindings, type Verdict, verdictOf } from "./findings.ts";
+import {
+  type Finding,
+  FindingList,
+  outcomeOf,
+  sortFindings,
+  STOPPED_EARLY,
+  type Verdict,
+} from "./findings.ts";
 import { checkHeader } from "./check/header.ts";
 import { checkMeta, checkShardPresence } from "./check/meta.ts";
 import type { ScanResult, ScanTask } from "./scan/data.ts";
@@ -116,14 +123,10 @@ export async function verifyDirectory(
   checkStrayFiles(tools.disk, directory, findings);
   const scanned = [...results.values()];
   const stopped = scanned.some((result) => result.stopped) || tools.stop.aborted;
-  if (stopped)
-    findings.add({
-      kind: "unreadable",
-      message: "stopped before the end: the rest was not checked",
-    });
+  if (stopped) findings.add(STOPPED_EARLY);
   return {
     directory,
-    verdict: verdictOf(findings.all),
+    verdict: outcomeOf(findings.all, null).verdict,
     live: isLive || scanned.some((result) => result.changed),
     stopped,
     shards: reports,

@@ -39,6 +39,11 @@ export interface RegistryEntry {
   load(): Promise<Command>;
 }
 
+/** The exit status of what was stopped before its end, null of what was not (findings.ts: outcomeOf). */
+export function stopStatus(wasStopped: boolean, { reason }: AbortSignal): number | null {
+  return wasStopped ? signalStatus(reason) : null;
+}
+
 /** Exit status of a command that was stopped by this signal (cli.md: Exit codes). */
 export function signalStatus(reason: unknown): number {
   if (reason === "SIGHUP") return 129;

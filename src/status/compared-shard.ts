@@ -19,6 +19,7 @@ export class ComparedShardRounds {
   #notKept = 0;
   #rescanned = 0;
   #compared = 0;
+  #isWhole = false;
   /** Why this shard could not be compared; null while it could. */
   unknown: string | null = null;
 
@@ -30,6 +31,11 @@ export class ComparedShardRounds {
   /** Slots looked at. */
   get compared(): number {
     return this.#compared;
+  }
+
+  /** A whole scan was compared. */
+  get isWhole(): boolean {
+    return this.#isWhole;
   }
 
   /** Another round can tell more. */
@@ -61,6 +67,7 @@ export class ComparedShardRounds {
     const standing = new Map<number, Difference>();
     this.#budget.giveBack(before.size);
     if (round === 1) this.#compared = scan.compared;
+    this.#isWhole = true;
     this.#notKept += scan.notKept;
     const inFlight = this.#inFlight(scan);
     for (const [entry, isMended] of entriesOf(scan)) {

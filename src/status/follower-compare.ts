@@ -134,13 +134,15 @@ export class FollowerCompareRun {
     const shards = this.#shards.map((each) => ({
       shard: each.shard,
       compared: each.compared,
+      whole: each.isWhole,
       differs: each.differs,
       healed: each.healed,
       rescanned: each.rescanned,
       ...(each.unknown === null ? {} : { reason: each.unknown }),
     }));
-    const judged = this.#shards.map(({ differs, unknown }) => ({
+    const judged = this.#shards.map(({ differs, isWhole, unknown }) => ({
       differs,
+      whole: isWhole,
       unknown: unknown === null ? null : { reason: unknown, hint: null },
     }));
     const head = {

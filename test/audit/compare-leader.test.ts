@@ -295,7 +295,7 @@ describe("compare where a follower runs", () => {
         return Promise.resolve({
           verdict: "differs",
           healed: true,
-          shards: [{ shard: 0, compared: 9, differs: 1, unknown: null }],
+          shards: [{ shard: 0, compared: 9, whole: true, differs: 1, unknown: null }],
           truncated: false,
           stopped: false,
           differences: () => [

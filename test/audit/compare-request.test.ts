@@ -29,8 +29,8 @@ const DOCUMENT = {
   truncated: false,
   stopped: false,
   shards: [
-    { shard: 0, compared: 128, differs: 1 },
-    { shard: 1, compared: 0, differs: 0, reason: "the leader refused" },
+    { shard: 0, compared: 128, whole: true, differs: 1 },
+    { shard: 1, compared: 0, whole: false, differs: 0, reason: "the leader refused" },
   ],
   differences: [
     {

@@ -110,8 +110,8 @@ describe("compare of two directories", () => {
       there: { status: "occupied" },
     });
     expect(document["shards"]).toEqual([
-      { shard: 0, compared: expect.any(Number), differs: 8 },
-      { shard: 1, compared: expect.any(Number), differs: 0 },
+      { shard: 0, compared: 128, whole: true, differs: 8 },
+      { shard: 1, compared: expect.any(Number), whole: true, differs: 0 },
     ]);
   });
 
@@ -180,6 +180,57 @@ describe("compare of two directories", () => {
     expect(report.truncated).toBe(true);
     expect(report.shards.map((shard) => shard.differs)).toEqual([5, 0]);
     expect([...report.differences()].map(({ slot }) => slot)).toEqual(slots.slice(0, 3));
+  });
+
+  test("a write in flight is no difference, whatever the slots before it have become", async () => {
+    using here = new FixtureCopy("8x16-2-shards", "leader-clean");
+    using there = new FixtureCopy("8x16-2-shards", "leader-clean");
+    const [first = 0, second = 0, third = 0] = here.slotsOf(0, STATUS_OCCUPIED).slice(2);
+    const put = (slot: number, hereAt: number, thereAt: number) => {
+      here.rewrite(0, slot, hereAt, hereAt);
+      there.rewrite(0, slot, thereAt, thereAt);
+    };
+    for (const slot of [first, second, third]) put(slot, 10, 11);
+    const clock = new ManualClock();
+    const compared = runWords(
+      compareCommand,
+      [here.path, there.path, "--json", "--wait", "3s", "--rounds", "2"],
+      { clock },
+    );
+    await clock.advanceAsync(1_000, 100);
+    put(first, 11, 11);
+    put(second, 12, 13);
+    await clock.advanceAsync(10_000, 100);
+    const { status, document } = await compared;
+    // The third stood still; the second was written on both sides meanwhile.
+    expect(document["differences"]).toMatchObject([{ slot: third, kind: "older" }]);
+    expect(status).toBe(4);
+  });
+
+  test("stopped between two shards says how far it came, and that none differs so far", async () => {
+    using here = new FixtureCopy("8x16-2-shards", "leader-clean");
+    using there = new FixtureCopy("8x16-2-shards", "leader-clean");
+    const stop = new AbortController();
+    const disk: Disk = {
+      ...realDisk,
+      open: (path, mode) => {
+        if (path === there.file(0)) stop.abort("SIGTERM");
+        return realDisk.open(path, mode);
+      },
+    };
+    const words = [here.path, there.path, "--rounds", "1"];
+    const json = await runWords(compareCommand, [...words, "--json"], { disk, stop: stop.signal });
+    expect(json.status).toBe(143);
+    expect(json.document).toMatchObject({ verdict: "unknown", stopped: true });
+    const shards = json.document["shards"] as { compared: number; whole: boolean }[];
+    expect(shards.map(({ whole }) => whole)).toContain(false);
+    for (const { compared, whole } of shards) expect(compared === 128).toBe(whole);
+    const text = await runWords(compareCommand, words, { stop: stop.signal });
+    expect(text.lines).toEqual([
+      "shard 0: 0 slots compared, not all of it; none of them differs",
+      "shard 1: 0 slots compared, not all of it; none of them differs",
+      "unknown: not all was compared (stopped before the end)",
+    ]);
   });
 
   test("a slot that is read in the middle of a write is read again", async () => {

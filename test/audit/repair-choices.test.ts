@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { findingToJson } from "../../src/audit/findings.ts";
+import { findingToJson } from "../../src/audit/finding-json.ts";
 import { VERIFY_ALL, verifyDirectory } from "../../src/audit/verify.ts";
 import { repairCommand } from "../../src/cli/commands/repair.ts";
 import { STATUS_FREE, STATUS_OCCUPIED, versionOf } from "../../src/format/slot.ts";

@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findingFromJson } from "../../src/audit/findings.ts";
+import { findingFromJson } from "../../src/audit/finding-json.ts";
 import { verifyCommand } from "../../src/cli/commands/verify.ts";
 import { verifyCursorCommand } from "../../src/cli/commands/verify-cursor.ts";
 import { runCommand } from "../support/run-command.ts";

@@ -105,7 +105,7 @@ for (const generation of GENERATIONS) {
       const document = compared.compare();
       expect(document).toMatchObject({ verdict: "same", healed: false, differences: [] });
       expect(document.shards).toEqual([
-        { shard: 0, compared: 1000, differs: 0, healed: 0, rescanned: 0 },
+        { shard: 0, compared: 1000, whole: true, differs: 0, healed: 0, rescanned: 0 },
       ]);
       compared.stage.until("live again", () => compared.follower.shard().state === "live", 20_000);
       compared.stage.leader.put(0, 3, 9);

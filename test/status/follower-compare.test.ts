@@ -95,7 +95,7 @@ describe("a comparison by the follower", () => {
       command: "compare",
       verdict: "same",
       healed: false,
-      shards: [0, 1, 2].map((shard) => ({ shard, compared: 100, differs: 0 })),
+      shards: [0, 1, 2].map((shard) => ({ shard, compared: 100, whole: true, differs: 0 })),
       differences: [],
     });
     expect(stage.clock.pendingTimers).toBe(0);

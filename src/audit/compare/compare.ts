@@ -70,6 +70,8 @@ export async function compareDatabases(
 interface ShardState {
   readonly shard: number;
   compared: number;
+  /** The first round came to its end. */
+  whole: boolean;
   total: number;
   differences: DifferenceList | null;
   unknown: ComparedShard["unknown"];
@@ -93,6 +95,7 @@ class CompareRun {
     this.#shards = numbers.map((shard) => ({
       shard,
       compared: 0,
+      whole: false,
       total: 0,
       differences: null,
       unknown: null,
@@ -162,7 +165,10 @@ class CompareRun {
         },
       });
       await this.#runRound(state, each, before !== null);
-      if (before === null) state.compared = each.compared;
+      if (before === null) {
+        state.compared = each.compared;
+        state.whole = true;
+      }
       this.#showProgress(round);
     } finally {
       here.close();
@@ -224,9 +230,10 @@ class CompareRun {
 
   #report(stopped: boolean): CompareReport {
     const states = this.#shards;
-    const shards = states.map(({ shard, compared, differences, unknown }) => ({
+    const shards = states.map(({ shard, compared, whole, differences, unknown }) => ({
       shard,
       compared,
+      whole,
       differs: (differences?.length ?? 0) + (differences?.notKept ?? 0),
       unknown,
     }));

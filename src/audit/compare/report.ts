@@ -7,6 +7,8 @@ export interface ComparedShard {
   readonly shard: number;
   /** Slots looked at. */
   readonly compared: number;
+  /** Every slot was looked at: without it a shard is never the same. */
+  readonly whole: boolean;
   /** Slots that differ; at least so many when `truncated`. */
   readonly differs: number;
   /** Why this shard could not be compared, and what to try; null when it was. */
@@ -34,11 +36,12 @@ export interface CompareReport {
 
 /** Differences go before what could not be compared (cli.md: Exit codes, 4 before 5). */
 export function compareVerdict(
-  shards: readonly Pick<ComparedShard, "differs" | "unknown">[],
+  shards: readonly Pick<ComparedShard, "differs" | "unknown" | "whole">[],
   stopped: boolean,
 ): CompareVerdict {
   if (shards.some((shard) => shard.differs > 0)) return "differs";
-  return stopped || shards.some((shard) => shard.unknown !== null) ? "unknown" : "same";
+  const isSure = shards.every((shard) => shard.whole && shard.unknown === null);
+  return isSure && !stopped ? "same" : "unknown";
 }
 
 /** The exit status of a verdict (cli.md: Exit codes). */

@@ -264,7 +264,9 @@ function readShards(value: unknown): ComparedShard[] | null {
     if (shard === null || compared === null || differs === null) return null;
     const reason = row?.["reason"];
     const unknown = typeof reason === "string" ? { reason: cut(reason), hint: null } : null;
-    shards.push({ shard, compared, differs, unknown });
+    // A follower of an earlier version does not say so; it speaks of whole shards, or says why not.
+    const whole = unknown === null && row?.["whole"] !== false;
+    shards.push({ shard, compared, whole, differs, unknown });
   }
   return shards;
 }

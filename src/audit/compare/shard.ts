@@ -6,7 +6,7 @@ import { equalBytes } from "../../bytes.ts";
 import { SLOT_KEY_OFFSET, STATUS_DELETED, STATUS_FREE, statusOf } from "../../format/slot.ts";
 import type { SlotEvent } from "../../wire/slot-batch.ts";
 import { DifferenceList } from "./differences.ts";
-import { differenceKind, isWriteInFlight } from "./kinds.ts";
+import { differenceKind, isWriteInFlight, type SlotSides } from "./kinds.ts";
 import { SIDE_ABSENT, type SideWord } from "../look/side-word.ts";
 import type { SlotReader } from "../look/slot-reader.ts";
 
@@ -138,8 +138,14 @@ export class ShardRound {
     return this.#before.slotAt(this.#nextBefore);
   }
 
+  /** What the slot was in the round before; undefined where it did not differ. Slots are asked for in ascending order. */
+  #sidesBefore(slot: number): SlotSides | undefined {
+    while (this.#slotBefore() < slot) this.#nextBefore++;
+    return this.#slotBefore() === slot ? this.#before?.at(this.#nextBefore++) : undefined;
+  }
+
   #compare(slot: number, here: SideWord, there: SideWord, sameBytes: boolean): void {
-    const before = this.#slotBefore() === slot ? this.#before?.at(this.#nextBefore++) : undefined;
+    const before = this.#sidesBefore(slot);
     const kind = differenceKind(here, there, sameBytes);
     if (kind === null) return;
     if (before !== undefined && isWriteInFlight(before, { here, there })) return;

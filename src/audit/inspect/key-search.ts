@@ -1,53 +1,162 @@
-// Finds every slot of a shard that holds a key, live or not. Used by `inspect key`. Promises: reads the whole shard once,
-// a chunk at a time, and compares bytes; no index is trusted.
+// Finds every slot of some shards that holds a key, live or not. Used by `inspect key`. Promises: reads each shard once, a chunk at
+// a time, and compares bytes, no index is trusted; what could not be read is told with the slots that it hides; memory for
+// SLOTS_LISTED_MAX slots, whatever the files hold.
 
 import { SHARD_HEADER_BYTES, slotOffset } from "../../format/shard-header.ts";
 import { SLOT_KEY_OFFSET } from "../../format/slot.ts";
 import type { Clock } from "../../io/clock.ts";
-import type { Disk } from "../../io/disk.ts";
+import { type Disk, DiskError, type DiskFile } from "../../io/disk.ts";
 import { OrderedReader } from "../../io/ordered-reader.ts";
+import { tryDisk } from "../look/file-look.ts";
 import { breathe } from "../scan/pacing.ts";
 import { slotsPerChunk } from "../../format/slot-scanner.ts";
-import { type ReadableShard, type SlotView, viewSlot } from "./slot-view.ts";
+import { type DatabaseDirectory, type ShardLook, slotCountOf } from "../look/database-look.ts";
+import { type ReadableShard, readableShard, type SlotView, viewSlot } from "./slot-view.ts";
 
-/** Slots with this key in ascending order; never-used slots are left out. `isWhole` false: stopped before the end. */
-export interface KeySlots {
-  readonly slots: readonly SlotView[];
+/** A key that lies in more slots than this is counted, not listed. */
+const SLOTS_LISTED_MAX = 1_000;
+
+/** A slot with the key. */
+export interface KeySlot {
+  readonly shard: ReadableShard;
+  readonly view: SlotView;
+}
+
+/** What a search came to; never-used slots are left out. */
+export interface KeySearchResult {
+  /** The first of them, by shard and slot. */
+  readonly listed: readonly KeySlot[];
+  readonly slotsTotal: number;
+  readonly liveTotal: number;
+  /** The last live one, which FixedMap serves (format.md: last section). */
+  readonly live: KeySlot | null;
+  /** The last live one of each shard that has one. */
+  readonly liveByShard: readonly KeySlot[];
+  readonly hasDamaged: boolean;
+  /** Slots that were to be searched, and those that were: fewer where it was stopped or a place could not be read. */
+  readonly slotsWanted: number;
+  readonly slotsSearched: number;
+  /** Why places could not be read, the first one; null: none failed. */
+  readonly unreadable: string | null;
+  /** Every slot was searched: only then a key that was not found is not there. */
   readonly isWhole: boolean;
 }
 
-/** Searches the first `slotCount` slots of a shard. */
-export async function findKey(
-  tools: { readonly disk: Disk; readonly clock: Clock; readonly stop: AbortSignal },
-  shard: ReadableShard,
-  slotCount: number,
-  key: Uint8Array,
-): Promise<KeySlots> {
-  const { slotSize } = shard.layout;
-  const inFile = Math.floor((shard.look.fileBytes - SHARD_HEADER_BYTES) / slotSize);
-  const end = Math.max(0, Math.min(slotCount, inFile));
-  const perChunk = slotsPerChunk(shard.layout);
-  const chunk = Buffer.alloc(perChunk * slotSize);
-  const slots: SlotView[] = [];
-  const file = tools.disk.open(shard.look.data.path, "read");
-  const reader = new OrderedReader(file, tools.clock);
-  try {
-    for (let first = 0; first < end; first += perChunk) {
-      if (tools.stop.aborted) return { slots, isWhole: false };
-      const count = Math.min(perChunk, end - first);
-      const bytes = chunk.subarray(0, count * slotSize);
-      const got = reader.read(bytes, slotOffset(first, slotSize));
-      for (const index of slotsWithKey(chunk.subarray(0, got), slotSize, key)) {
-        const bytes = new Uint8Array(chunk.subarray(index * slotSize, (index + 1) * slotSize));
-        const view = viewSlot(bytes, shard, first + index);
-        if (!view.isNeverUsed) slots.push(view);
-      }
-      await breathe();
-    }
-  } finally {
-    file.close();
+export interface KeySearchTools {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly stop: AbortSignal;
+}
+
+/** True for a slot that serves its record. */
+function isLive(view: SlotView): boolean {
+  return view.statusName === "occupied" && view.crcMatches;
+}
+
+/** One search, over one shard after another. */
+export class KeySearch {
+  readonly #tools: KeySearchTools;
+  readonly #key: Uint8Array;
+  readonly #listed: KeySlot[] = [];
+  readonly #live = new Map<number, KeySlot>();
+  #slotsTotal = 0;
+  #liveTotal = 0;
+  #hasDamaged = false;
+  #slotsWanted = 0;
+  #slotsSearched = 0;
+  #unreadable: string | null = null;
+
+  constructor(tools: KeySearchTools, key: Uint8Array) {
+    this.#tools = tools;
+    this.#key = key;
   }
-  return { slots, isWhole: true };
+
+  /** Searches all slots of a shard, until it is stopped. Throws `damaged` where no header says how long its slots are. */
+  async search(directory: DatabaseDirectory, look: ShardLook): Promise<void> {
+    const slotCount = slotCountOf(directory, look);
+    this.#slotsWanted += slotCount;
+    const { disk, clock, stop } = this.#tools;
+    const [opened, error] = tryDisk(() => {
+      const shard = readableShard(directory, look);
+      return { shard, file: disk.open(look.data.path, "read") };
+    });
+    if (error !== null) return this.#noteUnreadable(look, error.errno);
+    const { shard, file } = opened;
+    try {
+      const { slotSize } = shard.layout;
+      const inFile = Math.floor((shard.look.fileBytes - SHARD_HEADER_BYTES) / slotSize);
+      const end = Math.max(0, Math.min(slotCount, inFile));
+      if (end < slotCount) this.#noteUnreadable(look, "it ends before its last slot");
+      const perChunk = slotsPerChunk(shard.layout);
+      const chunk = Buffer.alloc(perChunk * slotSize);
+      const reader = new OrderedReader(file, clock);
+      for (let first = 0; first < end && !stop.aborted; first += perChunk) {
+        this.#range(shard, reader, chunk, first, Math.min(perChunk, end - first));
+        await breathe();
+      }
+    } finally {
+      file.close();
+    }
+  }
+
+  get result(): KeySearchResult {
+    const liveByShard = [...this.#live.values()];
+    return {
+      listed: this.#listed,
+      slotsTotal: this.#slotsTotal,
+      liveTotal: this.#liveTotal,
+      live: liveByShard.at(-1) ?? null,
+      liveByShard,
+      hasDamaged: this.#hasDamaged,
+      slotsWanted: this.#slotsWanted,
+      slotsSearched: this.#slotsSearched,
+      unreadable: this.#unreadable,
+      isWhole: this.#unreadable === null && this.#slotsSearched === this.#slotsWanted,
+    };
+  }
+
+  /** A range that cannot be read is halved until only the bad slots are left out. */
+  #range(
+    shard: ReadableShard,
+    reader: OrderedReader | DiskFile,
+    chunk: Buffer,
+    first: number,
+    count: number,
+  ): void {
+    const { slotSize } = shard.layout;
+    let got: number;
+    try {
+      got = reader.read(chunk.subarray(0, count * slotSize), slotOffset(first, slotSize));
+    } catch (thrown) {
+      if (!(thrown instanceof DiskError)) throw thrown;
+      if (count === 1) return this.#noteUnreadable(shard.look, thrown.errno);
+      const half = count >> 1;
+      this.#range(shard, reader, chunk, first, half);
+      return this.#range(shard, reader, chunk, first + half, count - half);
+    }
+    const whole = Math.floor(got / slotSize);
+    this.#slotsSearched += whole;
+    if (whole < count) this.#noteUnreadable(shard.look, "it became shorter");
+    for (const index of slotsWithKey(chunk.subarray(0, got), slotSize, this.#key)) {
+      const bytes = new Uint8Array(chunk.subarray(index * slotSize, (index + 1) * slotSize));
+      this.#add({ shard, view: viewSlot(bytes, shard, first + index) });
+    }
+  }
+
+  #add(found: KeySlot): void {
+    const { shard, view } = found;
+    if (view.isNeverUsed) return;
+    this.#slotsTotal += 1;
+    this.#hasDamaged ||= view.isDamaged;
+    if (this.#listed.length < SLOTS_LISTED_MAX) this.#listed.push(found);
+    if (!isLive(view)) return;
+    this.#liveTotal += 1;
+    this.#live.set(shard.look.shard, found);
+  }
+
+  #noteUnreadable({ data }: ShardLook, why: string): void {
+    this.#unreadable ??= `${data.name} cannot be read: ${why}`;
+  }
 }
 
 /** Indexes of the slots in a chunk whose key field holds these bytes. */

@@ -7,6 +7,7 @@ import type { Clock } from "../../io/clock.ts";
 import { type Disk, DiskError } from "../../io/disk.ts";
 import { lockHolder, type Writers, writersOf } from "../../store/holders.ts";
 import { takeLock } from "../../store/lock.ts";
+import { shellWord } from "../../shell-words.ts";
 import { NEW_FILE_MODE } from "../../store/ownership.ts";
 import type { Geometry } from "../../store/geometry.ts";
 import { lookAtShard } from "../look/database-look.ts";
@@ -16,8 +17,8 @@ import { applyChanges } from "./apply.ts";
 import type { FileAttributes } from "./changes.ts";
 import { fillShard } from "./fill.ts";
 import { attributesLike } from "./owner.ts";
-import { leftIncomplete } from "./plan/checks.ts";
-import type { PlanOptions, RepairPlan } from "./plan/types.ts";
+import { leftByPlan } from "./plan/left.ts";
+import { NO_PLAN, type PlanOptions, type RepairPlan } from "./plan/types.ts";
 import { planRepair } from "./plan/plan.ts";
 import type { ReportFilter } from "./plan/scope.ts";
 import type { RepairSource } from "./source.ts";
@@ -64,16 +65,30 @@ export interface PlannedRepair {
   readonly report: VerifyReport;
   readonly plan: RepairPlan;
   readonly source: RepairSource | null;
+  /** A signal came before the plan was made: the report is what was found until then, the plan has no step. */
+  readonly stopped: boolean;
 }
 
-/** Verifies and plans; writes nothing, takes no lock. Throws Stopped, and as verify, the planner and the source do. */
+/** Verifies and plans; writes nothing, takes no lock. Throws as verify, the planner and the source do. */
 export async function prepareRepair(
   tools: RepairTools,
   options: RepairOptions,
 ): Promise<PlannedRepair> {
-  const { disk } = tools;
   const report = await verify(tools, options);
-  if (report.stopped) throw new Stopped();
+  if (report.stopped) return stoppedEarly(report);
+  try {
+    return await planFrom(tools, options, report);
+  } catch (thrown) {
+    if (thrown instanceof Stopped) return stoppedEarly(report);
+    throw thrown;
+  }
+}
+
+async function planFrom(
+  { disk, progress }: RepairTools,
+  options: RepairOptions,
+  report: VerifyReport,
+): Promise<PlannedRepair> {
   const isInScope = (finding: Finding) => options.reported?.(finding) ?? true;
   const isDamaged = report.findings.some(
     (finding) => finding.severity === "damage" && isInScope(finding),
@@ -93,11 +108,15 @@ export async function prepareRepair(
     ...(options.budgetBytes === undefined ? {} : { budgetBytes: options.budgetBytes }),
     progress: (shard, done) => {
       const total = report.shards.find((each) => each.shard === shard)?.slots ?? 0;
-      tools.progress("comparing", [{ shard, done, total, unit: "slots" }]);
+      progress("comparing", [{ shard, done, total, unit: "slots" }]);
     },
   });
-  const left = [...plan.left, ...leftIncomplete(report)];
-  return { report, plan: { ...plan, left }, source };
+  const left = leftByPlan(report, plan, isInScope);
+  return { report, plan: { ...plan, left }, source, stopped: false };
+}
+
+function stoppedEarly(report: VerifyReport): PlannedRepair {
+  return { report, plan: NO_PLAN, source: null, stopped: true };
 }
 
 function likeOrPlain(attributes: () => FileAttributes): FileAttributes {
@@ -135,13 +154,13 @@ function verify(tools: RepairTools, { path, shard }: RepairOptions): Promise<Ver
 /** What a repair that was carried out left behind. */
 export interface RepairOutcome {
   readonly journal: string;
-  /** The directory as it is now. */
+  /** The directory as it is now; `stopped`: as it was seen before a signal came, not all was done or looked at again. */
   readonly report: VerifyReport;
 }
 
 /**
  * Carries a plan out. Throws `locked` when another process holds the directory or has it open for writing, `unknown`
- * when it has changed since the plan was made; then nothing was written.
+ * when it has changed since the plan was made, Stopped; then nothing was written.
  */
 export async function carryOut(
   tools: RepairTools,
@@ -164,7 +183,9 @@ export async function carryOut(
         await fillShard(needed(source), shard, needed(plan.fillGeometry), file);
       });
     } catch (thrown) {
-      throw interrupted(thrown, journal);
+      // What was done is done, what was not is as it was found: nobody has looked since.
+      if (thrown instanceof Stopped) return { journal, report: { ...report, stopped: true } };
+      throw interrupted(thrown, path, journal);
     }
   } finally {
     lock.release();
@@ -249,12 +270,13 @@ function checkWriters(tools: RepairTools, path: string, force: boolean): void {
 }
 
 /** An error in the middle: what to do about it stands in the hint. */
-function interrupted(thrown: unknown, journal: string): unknown {
+function interrupted(thrown: unknown, path: string, journal: string): unknown {
   if (!(thrown instanceof DiskError) && !(thrown instanceof ArmdbError)) return thrown;
   const { code, message } = thrown;
+  const again = `armdb repair ${shellWord(path)}`;
   return new ArmdbError(code, `The repair was interrupted: ${message}`, {
     ...thrown.details,
-    hint: `armdb repair DIR again when the cause is gone, or armdb repair DIR --undo ${journal}`,
+    hint: `${again} again when the cause is gone, or ${again} --undo ${shellWord(journal)}`,
     cause: thrown,
   });
 }

@@ -2,13 +2,8 @@
 
 import { checkCursor, cursorOf } from "../../audit/check/cursor.ts";
 import { readDirectory } from "../../audit/look/database-look.ts";
-import {
-  FindingList,
-  findingToJson,
-  sortFindings,
-  verdictOf,
-  verdictStatus,
-} from "../../audit/findings.ts";
+import { findingToJson } from "../../audit/finding-json.ts";
+import { FindingList, outcomeOf, sortFindings } from "../../audit/findings.ts";
 import { shardOf } from "../../audit/inspect/slot-view.ts";
 import { hasCursor } from "../../audit/verify.ts";
 import type { Command, Context } from "../command.ts";
@@ -75,5 +70,6 @@ async function run(context: Context): Promise<number> {
       renderFindings(out, findings);
     }
   }
-  return verdictStatus(verdictOf(shards.flatMap(({ findings }) => findings)));
+  const found = shards.flatMap(({ findings }) => findings);
+  return outcomeOf(found, null).status;
 }

@@ -1,24 +1,18 @@
 // `armdb inspect key DIR KEY`: every slot that holds or held a key, found by routing and then by reading its shard.
 
-import {
-  readDirectory,
-  type DatabaseDirectory,
-  slotCountOf,
-} from "../../audit/look/database-look.ts";
+import { readDirectory, type DatabaseDirectory } from "../../audit/look/database-look.ts";
 import { parseKey } from "../../audit/inspect/key-spelling.ts";
-import { findKey } from "../../audit/inspect/key-search.ts";
-import {
-  type ReadableShard,
-  readableShard,
-  shardOf,
-  type SlotView,
-} from "../../audit/inspect/slot-view.ts";
+import { KeySearch, type KeySearchResult } from "../../audit/inspect/key-search.ts";
+import { shardOf } from "../../audit/inspect/slot-view.ts";
 import { ArmdbError } from "../../errors.ts";
 import { toHex } from "../../bytes.ts";
 import { completeOfAll } from "../../store/copy-state.ts";
 import { shardOfKey } from "../../format/routing.ts";
-import { type Command, type Context, signalStatus } from "../command.ts";
+import { type Command, type Context, stopStatus } from "../command.ts";
 import type { CommandSpec } from "../words/spec.ts";
+import type { Output } from "../surface/surface.ts";
+import { escapeText } from "../surface/escape.ts";
+import { formatCount, formatCounted } from "../surface/numbers.ts";
 import { type ByteFormat, showKey } from "../render/bytes.ts";
 import { renderSlot, renderSlotTable, slotDocument } from "../render/slots.ts";
 import { FORMAT_OPTION, formatOf, requiredArgument } from "./audit-arguments.ts";
@@ -50,6 +44,7 @@ const spec: CommandSpec = {
     [0, "searched, whether the key is there or not"],
     [2, "the key cannot be one of this database"],
     [3, "the key is live twice, or a slot with it is damaged"],
+    [5, "not all of its shard could be read"],
     [10, "no database there"],
   ],
   next: ["armdb inspect slot DIR SHARD SLOT"],
@@ -57,9 +52,15 @@ const spec: CommandSpec = {
 
 export const inspectKeyCommand: Command = { spec, run };
 
-interface Found {
-  readonly shard: ReadableShard;
-  readonly views: readonly SlotView[];
+/** Everything that the document or the text says. */
+interface Answer {
+  readonly key: Uint8Array;
+  /** The shard that the key belongs to; null when that is not known. */
+  readonly home: number | null;
+  readonly found: KeySearchResult;
+  readonly stopped: boolean;
+  readonly complete: boolean | null;
+  readonly format: ByteFormat;
 }
 
 async function run(context: Context): Promise<number> {
@@ -68,20 +69,31 @@ async function run(context: Context): Promise<number> {
   const directory = readDirectory(context.disk, path);
   const key = parseKey(requiredArgument(context, "KEY"), keyLenOf(directory));
   const home = homeOf(directory, key);
-  const found = await search(context, directory, home, key);
-  const live = found.flatMap(({ shard, views }) =>
-    views.filter(isLive).map((view) => ({ shard, view })),
+  const looks = home === null ? directory.shards : [shardOf(directory, home)];
+  const search = new KeySearch(context, key);
+  for (const look of looks) {
+    await search.search(directory, look);
+  }
+  const answer: Answer = {
+    key,
+    home,
+    found: search.result,
+    stopped: stop.aborted,
+    complete: completeOfAll(looks.map((look) => directory.copy.shards[look.shard] ?? null)),
+    format: formatOf(context),
+  };
+  if (context.json) out.json(documentOf(answer));
+  else render(out, answer);
+  return stopStatus(answer.stopped, stop) ?? statusOf(answer);
+}
+
+/** Damage goes before what could not be read, which is never reported as fine. */
+function statusOf({ found, home }: Answer): number {
+  const isAstray = found.liveByShard.some(
+    ({ shard }) => home !== null && shard.look.shard !== home,
   );
-  const format = formatOf(context);
-  const complete = completeOfAll(
-    found.map(({ shard }) => directory.copy.shards[shard.look.shard] ?? null),
-  );
-  if (context.json) out.json(documentOf(key, home, found, complete, format));
-  else render(context, key, home, found, complete, format);
-  if (stop.aborted) return signalStatus(stop.reason);
-  const isDamaged = found.some(({ views }) => views.some((view) => view.isDamaged));
-  const isAstray = live.some(({ shard }) => home !== null && shard.look.shard !== home);
-  return isDamaged || live.length > 1 || isAstray ? 3 : 0;
+  if (found.hasDamaged || found.liveTotal > 1 || isAstray) return 3;
+  return found.isWhole ? 0 : 5;
 }
 
 function keyLenOf(directory: DatabaseDirectory): number {
@@ -102,103 +114,79 @@ function homeOf({ routing }: DatabaseDirectory, key: Uint8Array): number | null 
   return shardOfKey(key, routing.shardCount, routing.shardPrefixBits);
 }
 
-/** Reads the key's own shard; every shard where that is not known. */
-async function search(
-  context: Context,
-  directory: DatabaseDirectory,
-  home: number | null,
-  key: Uint8Array,
-): Promise<Found[]> {
-  const looks = home === null ? directory.shards : [shardOf(directory, home)];
-  const found: Found[] = [];
-  for (const look of looks) {
-    const shard = readableShard(directory, look);
-    const slotCount = slotCountOf(directory, look);
-    const { slots } = await findKey(context, shard, slotCount, key);
-    found.push({ shard, views: slots });
-  }
-  return found;
-}
-
-function isLive(view: SlotView): boolean {
-  return view.statusName === "occupied" && view.crcMatches;
-}
-
-/** Of several live slots the highest, which FixedMap serves (format.md: last section). */
-function liveOf(found: readonly Found[]): SlotView | null {
-  return found.flatMap(({ views }) => views.filter(isLive)).at(-1) ?? null;
-}
-
-function documentOf(
-  key: Uint8Array,
-  home: number | null,
-  found: readonly Found[],
-  complete: boolean | null,
-  format: ByteFormat,
-): unknown {
-  const live = liveOf(found);
-  const hides = format === "redacted";
+function documentOf({ key, home, found, stopped, complete, format }: Answer): unknown {
+  const { live } = found;
   return {
     schema: 1,
     command: "inspect-key",
     key: toHex(key),
     shard: home,
     complete,
+    stopped,
+    isWhole: found.isWhole,
+    searched: { slots: String(found.slotsSearched), of: String(found.slotsWanted) },
     live:
       live === null
         ? null
         : {
-            slot: live.slot,
-            version: live.decoded.version,
-            value: hides ? null : toHex(live.decoded.value),
+            slot: live.view.slot,
+            version: live.view.decoded.version,
+            value: format === "redacted" ? null : toHex(live.view.decoded.value),
           },
-    slots: found.flatMap(({ shard, views }) =>
-      views.map((view) => ({ shard: shard.look.shard, ...slotDocument(view, format) })),
-    ),
+    slotsTotal: found.slotsTotal,
+    slots: found.listed.map(({ shard, view }) => ({
+      shard: shard.look.shard,
+      ...slotDocument(view, format),
+    })),
   };
 }
 
-function render(
-  context: Context,
-  key: Uint8Array,
-  home: number | null,
-  found: readonly Found[],
-  complete: boolean | null,
-  format: ByteFormat,
-): void {
-  const { out } = context;
+function render(out: Output, answer: Answer): void {
+  const { key, home, found, format, complete } = answer;
   const { palette } = out;
   const place = home === null ? "its shard is not known, all were read" : `shard ${home}`;
   out.line(`${palette.bold(`key 0x${toHex(key)}`)}${describeText(key)}: ${place}`);
-  const views = found.flatMap((one) => one.views);
-  const live = views.filter(isLive);
-  if (views.length === 0) {
-    out.line(
-      complete === false
-        ? "not found; this copy is incomplete"
-        : "no slot has it: never written, or its slots were used again",
-    );
+  if (found.slotsTotal === 0) {
+    out.line(nowhereText(answer));
     return;
   }
   out.line("");
-  for (const one of found) {
-    if (one.views.length === 0) continue;
-    if (home === null) out.line(`shard ${one.shard.look.shard}`);
-    renderSlotTable(out, one.views, format);
+  for (const shard of new Set(found.listed.map((each) => each.shard))) {
+    if (home === null) out.line(`shard ${shard.look.shard}`);
+    const views = found.listed.filter((each) => each.shard === shard).map(({ view }) => view);
+    renderSlotTable(out, views, format);
   }
+  const more = found.slotsTotal - found.listed.length;
+  if (more > 0) out.line(`and ${formatCount(more)} more slots with this key`);
   out.line("");
-  if (live.length === 0) {
+  if (found.liveTotal === 0) {
     const perhaps = complete === false ? "; this copy is incomplete" : "";
     out.line(`not live: deleted, or its slot is damaged${perhaps}`);
   }
-  if (live.length > 1)
+  if (found.liveTotal > 1)
     out.line(
-      palette.red(`live in ${live.length} slots: which is served depends on the crate's version`),
+      palette.red(
+        `live in ${formatCount(found.liveTotal)} slots: which is served depends on the crate's version`,
+      ),
     );
-  for (const one of found) {
-    const view = one.views.filter(isLive).at(-1);
-    if (view !== undefined) renderSlot(out, one.shard, view, format);
-  }
+  for (const { shard, view } of found.liveByShard) renderSlot(out, shard, view, format);
+  if (!found.isWhole) out.line(palette.yellow(searchedText(answer)));
+}
+
+/** Never "no slot has it" of what was not searched to its end. */
+function nowhereText(answer: Answer): string {
+  const { complete, found } = answer;
+  if (!found.isWhole) return `not found so far: ${searchedText(answer)}`;
+  return complete === false
+    ? "not found; this copy is incomplete"
+    : "no slot has it: never written, or its slots were used again";
+}
+
+function searchedText({ found, stopped }: Answer): string {
+  const { slotsSearched, slotsWanted, unreadable } = found;
+  const how = `${formatCount(slotsSearched)} of ${formatCounted(slotsWanted, "slot")} searched`;
+  const why = stopped ? "stopped before the end" : escapeText(unreadable ?? "");
+  return why === "" ? how : `${how}, ${why}`;
 }
 
 function describeText(key: Uint8Array): string {

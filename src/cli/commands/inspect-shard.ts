@@ -12,11 +12,11 @@ import {
 import {
   type Finding,
   FindingList,
-  findingToJson,
+  outcomeOf,
   sortFindings,
-  verdictOf,
-  verdictStatus,
+  STOPPED_EARLY,
 } from "../../audit/findings.ts";
+import { findingToJson } from "../../audit/finding-json.ts";
 import { checkHeader } from "../../audit/check/header.ts";
 import { checkShardPresence } from "../../audit/check/meta.ts";
 import { scanShard } from "../../audit/scan/shard.ts";
@@ -33,7 +33,7 @@ import {
   type SlotView,
 } from "../../audit/inspect/slot-view.ts";
 import { hasCursor, scanTaskOf } from "../../audit/verify.ts";
-import { type Command, type Context, signalStatus } from "../command.ts";
+import { type Command, type Context, stopStatus } from "../command.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import type { ByteFormat } from "../render/bytes.ts";
 import { cursorDocument, describeAge } from "../render/cursor.ts";
@@ -129,13 +129,14 @@ async function run(context: Context): Promise<number> {
   const versions = seen.result?.versions ?? null;
   checkCursor({ look, isReplica: hasCursor(directory), versions, wallMs }, findings);
 
+  const stopped = context.stop.aborted;
+  if (stopped || seen.result?.stopped === true) findings.add(STOPPED_EARLY);
   const sorted = sortFindings(findings.all);
   if (json) out.json(documentOf(context, directory, look, sidecar, seen, sorted));
   else renderRest(context, directory, look, sidecar, seen, sorted);
-  if (context.stop.aborted) return signalStatus(context.stop.reason);
-  const verdict = verdictOf(sorted);
+  const { verdict, status } = outcomeOf(sorted, stopStatus(stopped, context.stop));
   if (verdict === "incomplete") context.messages.info(`Try: ${goOnCommand(directory.copy, path)}`);
-  return verdictStatus(verdict);
+  return status;
 }
 
 /** What reading the slots gave; nothing where there are none to read. */
@@ -182,7 +183,8 @@ function documentOf(
     schema: 1,
     command: "inspect-shard",
     shard: look.shard,
-    verdict: verdictOf(findings),
+    verdict: outcomeOf(findings, null).verdict,
+    stopped: context.stop.aborted,
     complete: directory.copy.shards[look.shard] ?? null,
     header: look.header,
     fileBytes: String(look.fileBytes),

@@ -3,14 +3,15 @@
 import { cursorOf } from "../../audit/check/cursor.ts";
 import type { DatabaseDirectory, ShardLook } from "../../audit/look/database-look.ts";
 import { readDirectory } from "../../audit/look/database-look.ts";
-import { findingToJson, verdictStatus } from "../../audit/findings.ts";
+import { findingToJson } from "../../audit/finding-json.ts";
+import { outcomeOf } from "../../audit/findings.ts";
 import {
   type ShardReport,
   VERIFY_ALL,
   type VerifyReport,
   verifyDirectory,
 } from "../../audit/verify.ts";
-import { type Command, type Context, signalStatus } from "../command.ts";
+import { type Command, type Context, stopStatus } from "../command.ts";
 import type { Output } from "../surface/surface.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { escapeText } from "../surface/escape.ts";
@@ -74,7 +75,7 @@ async function run(context: Context): Promise<number> {
   else renderRest(out, report);
   if (report.verdict === "incomplete")
     context.messages.info(`Try: ${goOnCommand(report.directory.copy, path)}`);
-  return report.stopped ? signalStatus(stop.reason) : verdictStatus(report.verdict);
+  return outcomeOf(report.findings, stopStatus(report.stopped, stop)).status;
 }
 
 function documentOf(report: VerifyReport): unknown {
@@ -84,6 +85,7 @@ function documentOf(report: VerifyReport): unknown {
     command: "inspect",
     ...geometryFields(directory),
     live: report.live,
+    stopped: report.stopped,
     lock: directory.lock,
     complete: directory.copy.complete,
     shards: report.shards.map((shard) => {

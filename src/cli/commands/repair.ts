@@ -8,22 +8,18 @@ import {
   refuseWhenHeld,
   type RepairOptions,
   type RepairTools,
+  type RepairOutcome,
   takeBack,
 } from "../../audit/repair/repair.ts";
-import { type Finding, verdictOf, verdictStatus } from "../../audit/findings.ts";
+import { type Finding, outcomeOf } from "../../audit/findings.ts";
 import { Stopped } from "../../audit/stopped.ts";
+import type { VerifyReport } from "../../audit/verify.ts";
 import { ArmdbError } from "../../errors.ts";
 import { removeDirectory } from "../../io/remove-directory.ts";
-import { type Command, type Context, signalStatus } from "../command.ts";
+import { type Command, type Context, stopStatus } from "../command.ts";
 import type { Progress } from "../surface/surface.ts";
 import type { CommandSpec } from "../words/spec.ts";
-import {
-  outcomeLines,
-  planLines,
-  repairDocument,
-  type RepairResult,
-  type RepairVerdict,
-} from "../render/repair.ts";
+import { outcomeLines, planLines, repairDocument, type RepairResult } from "../render/repair.ts";
 import { repairOptions, repairSpec } from "./repair-options.ts";
 
 export const repairCommand: Command = { spec: repairSpec, run };
@@ -37,9 +33,6 @@ async function run(context: Context): Promise<number> {
   try {
     if (journal !== null) return await undo(context, tools, dir, journal);
     return await repair(context, tools, shown, repairOptions(context, dir));
-  } catch (thrown) {
-    if (thrown instanceof Stopped) return signalStatus(context.stop.reason);
-    throw thrown;
   } finally {
     shown.stop();
   }
@@ -99,26 +92,39 @@ async function repair(
   const planned = await prepareRepair(tools, options);
   shown.stop();
   const { plan, report } = planned;
-  const remaining = plan.left.map(({ finding }) => finding);
-  const { complete } = report.directory.copy;
+  const end = (result: Pick<RepairResult, "verdict"> & Partial<RepairResult>) => {
+    const remaining = plan.left.map(({ finding }) => finding);
+    const { complete } = report.directory.copy;
+    const whole = { plan, complete, journal: null, stopped: false, remaining, ...result };
+    return finish(context, options.path, whole);
+  };
+  const stoppedHere = () =>
+    end({ verdict: "incomplete", stopped: true, remaining: foundIn(report) });
+  if (planned.stopped) return stoppedHere();
+  showPlan(context, planned);
   if (plan.steps.length === 0) {
-    const verdict = remaining.length === 0 ? "nothing-to-do" : "incomplete";
-    showPlan(context, planned);
-    return finish(context, options.path, { verdict, complete, plan, journal: null, remaining });
+    return end({ verdict: plan.left.length === 0 ? "nothing-to-do" : "incomplete" });
   }
   if (report.live && apply) messages.warn("the files changed while they were read");
-  showPlan(context, planned);
-  if (!apply || !(await isConfirmed(context, plan.steps.length))) {
-    const result = { verdict: "planned", complete, plan, journal: null, remaining } as const;
-    return finish(context, options.path, result);
+  if (!apply || !(await isConfirmed(context, plan.steps.length)))
+    return end({ verdict: "planned" });
+  let outcome: RepairOutcome;
+  try {
+    outcome = await carryOut(tools, options, planned);
+  } catch (thrown) {
+    if (thrown instanceof Stopped) return stoppedHere();
+    throw thrown;
   }
-  const outcome = await carryOut(tools, options, planned);
   shown.stop();
-  const stillThere = outcome.report.findings.filter((finding) => finding.severity !== "note");
-  const verdict = stillThere.length === 0 ? "repaired" : "incomplete";
   const { journal } = outcome;
-  const result = { verdict, complete, plan, journal, remaining: stillThere } as const;
-  return finish(context, options.path, result);
+  const remaining = foundIn(outcome.report);
+  const verdict = remaining.length === 0 ? "repaired" : "incomplete";
+  return end({ verdict, journal, remaining, stopped: outcome.report.stopped });
+}
+
+/** All but notes: what keeps a directory from being called sound. */
+function foundIn({ findings }: VerifyReport): Finding[] {
+  return findings.filter(({ severity }) => severity !== "note");
 }
 
 /** The plan goes before the question, also with --json: then to stderr. */
@@ -138,24 +144,15 @@ async function isConfirmed({ args, messages }: Context, steps: number): Promise<
 }
 
 function finish(context: Context, dir: string, result: RepairResult): number {
-  const { out, json } = context;
+  const { out, json, stop } = context;
   if (json) out.json(repairDocument(result));
   else for (const line of outcomeLines(result, dir, out.palette)) out.line(line);
-  return statusOf(result.verdict, result.remaining);
+  const { status } = outcomeOf(result.remaining, stopStatus(result.stopped, stop));
+  // What is planned is damage still, whatever is left beside it.
+  return result.verdict === "planned" ? DAMAGE_IS_THERE : status;
 }
 
-/** 3 where damage is left or only planned for, 4 where the copy is incomplete, 5 where what is left could not be checked. */
-function statusOf(verdict: RepairVerdict, remaining: readonly Finding[]): number {
-  switch (verdict) {
-    case "nothing-to-do":
-    case "repaired":
-      return 0;
-    case "planned":
-      return 3;
-    case "incomplete":
-      return verdictStatus(verdictOf(remaining));
-  }
-}
+const DAMAGE_IS_THERE = 3;
 
 async function undo(
   context: Context,

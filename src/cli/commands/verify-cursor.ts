@@ -5,8 +5,9 @@ import {
   type CursorVerifyReport,
   verifyCursors,
 } from "../../audit/cursor-verify.ts";
-import { findingToJson, verdictStatus } from "../../audit/findings.ts";
-import { type Command, type Context, signalStatus } from "../command.ts";
+import { findingToJson } from "../../audit/finding-json.ts";
+import { outcomeOf } from "../../audit/findings.ts";
+import { type Command, type Context, stopStatus } from "../command.ts";
 import type { Output } from "../surface/surface.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { escapeText } from "../surface/escape.ts";
@@ -62,7 +63,8 @@ async function run(context: Context): Promise<number> {
   }
   if (context.json) context.out.json(documentOf(report));
   else render(context.out, report, clock.wallMs());
-  return report.stopped ? signalStatus(stop.reason) : verdictStatus(report.verdict);
+  const findings = report.shards.flatMap((each) => each.findings);
+  return outcomeOf(findings, stopStatus(report.stopped, stop)).status;
 }
 
 function documentOf(report: CursorVerifyReport): unknown {
@@ -70,6 +72,7 @@ function documentOf(report: CursorVerifyReport): unknown {
     schema: 1,
     command: "verify-cursor",
     verdict: report.verdict,
+    stopped: report.stopped,
     shards: report.shards.map(({ look, cursor, maxVersionInData, findings, verdict }) => ({
       shard: look.shard,
       verdict,

@@ -2,11 +2,11 @@
 // asked for.
 
 import { dirname } from "node:path";
-import { verdictStatus } from "../../audit/findings.ts";
+import { outcomeOf } from "../../audit/findings.ts";
 import { type VerifyReport, verifyDirectory } from "../../audit/verify.ts";
 import { ArmdbError } from "../../errors.ts";
 import type { Disk } from "../../io/disk.ts";
-import { type Command, type Context, signalStatus } from "../command.ts";
+import { type Command, type Context, stopStatus } from "../command.ts";
 import { PROGRESS_OPTION } from "../words/pace.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { progressRow, requiredArgument } from "./audit-arguments.ts";
@@ -108,8 +108,7 @@ async function run(context: Context): Promise<number> {
     messages.info(`Try: armdb repair ${path} (prints a plan, changes nothing)`);
   if (report.verdict === "incomplete")
     messages.info(`Try: ${goOnCommand(report.directory.copy, path)}`);
-  if (report.stopped) return signalStatus(context.stop.reason);
-  return verdictStatus(report.verdict);
+  return outcomeOf(report.findings, stopStatus(report.stopped, context.stop)).status;
 }
 
 /** Before the scan, not after an hour of it. */

@@ -11,7 +11,8 @@ import { checkLines } from "./doctor.ts";
 import { type Check, verdictOf } from "../doctor/check.ts";
 import { examine } from "../doctor/examine.ts";
 import { loadPrompts, type Prompts } from "../surface/terminal.ts";
-import { replicateWords, shellWord, systemdUnit } from "../pages/unit.ts";
+import { shellWord } from "../../shell-words.ts";
+import { replicateWords, systemdUnit } from "../pages/unit.ts";
 
 /** What the wizard works with. */
 export interface WizardContext {

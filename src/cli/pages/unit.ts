@@ -94,8 +94,3 @@ function systemdWord(text: string): string {
 function systemdText(text: string): string {
   return text.replaceAll("%", "%%").replace(/[\r\n]/g, " ");
 }
-
-/** A word for a POSIX shell. */
-export function shellWord(text: string): string {
-  return /^[A-Za-z0-9@%+=:,./_-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}

@@ -21,9 +21,10 @@ export function compareDocument(report: CompareReport): Record<string, unknown> 
     healed: report.healed,
     truncated: report.truncated,
     stopped: report.stopped,
-    shards: report.shards.map(({ shard, compared, differs, unknown }) => ({
+    shards: report.shards.map(({ shard, compared, whole, differs, unknown }) => ({
       shard,
       compared,
+      whole,
       differs,
       ...(unknown === null ? {} : { reason: escapeText(unknown.reason) }),
     })),
@@ -52,13 +53,18 @@ function sideText(word: SideWord): string {
 /** A line a shard and the verdict, after the differences. */
 export function summaryLines(report: CompareReport, palette: Palette): string[] {
   const kinds = countKinds(report);
-  const lines = report.shards.map(({ shard, compared, differs, unknown }) => {
+  const lines = report.shards.map(({ shard, compared, whole, differs, unknown }) => {
     if (unknown !== null) {
       return `shard ${shard}: ${palette.yellow("not compared")}: ${escapeText(unknown.reason)}`;
     }
     const slots = `${formatCounted(compared, "slot")} compared`;
-    if (differs === 0) return `shard ${shard}: ${slots}, all the same`;
-    return `shard ${shard}: ${slots}, ${formatCount(differs)} differ (${kindsText(kinds.get(shard))})`;
+    const until = whole ? "" : `, ${palette.yellow("not all of it")}`;
+    if (differs > 0) {
+      const listed = kindsText(kinds.get(shard));
+      return `shard ${shard}: ${slots}${until}, ${formatCount(differs)} differ (${listed})`;
+    }
+    if (whole) return `shard ${shard}: ${slots}, all the same`;
+    return `shard ${shard}: ${slots}${until}; none of them differs`;
   });
   if (report.truncated) {
     lines.push("More slots differ than are kept: those past the first million are only counted.");

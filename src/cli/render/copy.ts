@@ -1,7 +1,7 @@
 // What to run where a first copy has not ended, and its words. Used by verify, inspect and status. Pure.
 
 import type { CopyState } from "../../store/copy-state.ts";
-import { shellWord } from "../pages/unit.ts";
+import { shellWord } from "../../shell-words.ts";
 import { escapeText } from "../surface/escape.ts";
 import { formatCounted } from "../surface/numbers.ts";
 

@@ -1,7 +1,7 @@
 // A repair's plan and outcome as text and as the JSON document of cli.md. Pure: used by commands/repair.ts.
 
 import { toHex } from "../../bytes.ts";
-import { type Finding, verdictOf } from "../../audit/findings.ts";
+import { type Finding, outcomeOf } from "../../audit/findings.ts";
 import { type Change, placeName, type Step } from "../../audit/repair/changes.ts";
 import type { LeftDamage, RepairPlan } from "../../audit/repair/plan/types.ts";
 import type { Palette } from "../surface/surface.ts";
@@ -19,6 +19,8 @@ export interface RepairResult {
   readonly journal: string | null;
   /** Whether the directory is a whole copy, as armdb.state.json says; null: it does not say. */
   readonly complete: boolean | null;
+  /** A signal ended it early. */
+  readonly stopped: boolean;
   /** All but notes that verify finds afterwards; before a repair what the plan leaves. */
   readonly remaining: readonly Finding[];
 }
@@ -34,6 +36,7 @@ export function repairDocument(result: RepairResult): Record<string, unknown> {
     schema: 1,
     command: "repair",
     verdict,
+    stopped: result.stopped,
     complete: result.complete,
     steps: plan.steps.slice(0, LISTED_MAX).map(stepDocument),
     stepsTotal: plan.steps.length,
@@ -196,6 +199,7 @@ export function outcomeLines(result: RepairResult, dir: string, palette: Palette
   const { verdict, plan, journal, remaining } = result;
   const undo =
     journal === null ? [] : [`undo: armdb repair ${escapeText(dir)} --undo ${escapeText(journal)}`];
+  if (result.stopped) return [stoppedLine(result, palette), ...undo];
   switch (verdict) {
     case "nothing-to-do":
       return [`${palette.green("nothing to do")}: no damage that a repair would mend`];
@@ -210,8 +214,15 @@ export function outcomeLines(result: RepairResult, dir: string, palette: Palette
   }
 }
 
+function stoppedLine({ remaining, journal }: RepairResult, palette: Palette): string {
+  const found = remaining.length === 0 ? "nothing" : remainingText(remaining);
+  const what =
+    journal === null ? "nothing was written" : "not all was carried out and verified again";
+  return `${palette.yellow("stopped")} before the end: ${what}; found until then: ${found}`;
+}
+
 function incompleteLine({ remaining, journal }: RepairResult, palette: Palette): string {
-  if (verdictOf(remaining) !== "incomplete") {
+  if (outcomeOf(remaining, null).verdict !== "incomplete") {
     return `${palette.red("incomplete")}: ${remainingText(remaining)} left`;
   }
   const shards = remaining.filter(({ severity }) => severity === "incomplete").length;

@@ -1,7 +1,7 @@
 // The answer of verify as text and as JSON (cli.md: JSON, verify). Used by the command verify; repair reads the JSON
 // back from a report.
 
-import { findingToJson } from "../../audit/findings.ts";
+import { findingToJson } from "../../audit/finding-json.ts";
 import type { ShardReport, VerifyReport } from "../../audit/verify.ts";
 import type { DatabaseDirectory } from "../../audit/look/database-look.ts";
 import type { Output } from "../surface/surface.ts";

@@ -1,5 +1,4 @@
-// What is asked before a plan is made: is this directory one to repair, and are the options about something that is there; and
-// what no repair can bring.
+// What is asked before a plan is made: is this directory one to repair, and are the options about something that is there.
 // Used by repair/plan/plan.ts. Reads a few keys at most.
 
 import { ArmdbError } from "../../../errors.ts";
@@ -8,7 +7,7 @@ import type { Disk } from "../../../io/disk.ts";
 import type { DatabaseDirectory } from "../../look/database-look.ts";
 import type { Finding } from "../../findings.ts";
 import { sampleKeys } from "../../look/key-sample.ts";
-import type { LeftDamage, PlanOptions } from "./types.ts";
+import type { PlanOptions } from "./types.ts";
 import type { VerifyReport } from "../../verify.ts";
 
 /** Half-way through a migration equal versions do not mean equal values (format.md: What later versions put beside it). */
@@ -21,15 +20,6 @@ export function refuseMigration({ findings, directory, verdict }: VerifyReport):
     `Cannot repair "${directory.path}": a migration of a later crate stopped half-way; its files are not touched`,
     { path: directory.path, hint: "open it with the program that migrates it, then armdb verify" },
   );
-}
-
-/** Shards whose first copy has not ended: a scan of the leader goes on with them, whatever the options are. */
-export function leftIncomplete({ findings, directory }: VerifyReport): LeftDamage[] {
-  const leader = directory.copy.leader ?? "LEADER";
-  const hint = `armdb replicate ${leader} --data ${directory.path}`;
-  return findings
-    .filter(({ severity }) => severity === "incomplete")
-    .map((finding) => ({ finding, why: finding.message, hint }));
 }
 
 /** Throws usage for a `--keep` that names no slot of a doubled key. */

@@ -9,7 +9,7 @@ import {
   type CursorFields,
   decodeCursor,
 } from "../../../format/cursor.ts";
-import { versionOf } from "../../../format/slot.ts";
+import { VERSION_MAX, versionOf } from "../../../format/slot.ts";
 import { isCursorAhead, type VersionRange } from "../../check/cursor.ts";
 import type { ShardLook } from "../../look/database-look.ts";
 import type { SlotReader } from "../../look/slot-reader.ts";
@@ -80,6 +80,8 @@ export function mendCursor(
 }
 
 function versionToSay({ maxVersionSeen }: CursorFields, { range }: VersionFacts): number {
-  if (!isCursorAhead(maxVersionSeen, range)) return maxVersionSeen;
+  // No version is greater than VERSION_MAX: such a cursor has not wrapped, it is wrong.
+  const isPossible = maxVersionSeen <= VERSION_MAX;
+  if (isPossible && !isCursorAhead(maxVersionSeen, range)) return maxVersionSeen;
   return Math.max(0, range.max);
 }

@@ -4,7 +4,8 @@
 import { ArmdbError } from "../../../errors.ts";
 import type { Disk } from "../../../io/disk.ts";
 import { tryDisk, withFile } from "../../look/file-look.ts";
-import { type Finding, findingFromJson } from "../../findings.ts";
+import { findingFromJson } from "../../finding-json.ts";
+import type { Finding } from "../../findings.ts";
 
 const REPORT_BYTES_MAX = 256 * 1024 * 1024;
 

@@ -34,6 +34,17 @@ export interface RepairPlan {
   readonly fillGeometry: Geometry | null;
 }
 
+/** Nothing is done, and nothing was looked for. */
+export const NO_PLAN: RepairPlan = {
+  steps: [],
+  lost: [],
+  doubled: [],
+  left: [],
+  notes: [],
+  truncated: false,
+  fillGeometry: null,
+};
+
 export interface PlanOptions {
   /** Findings outside it are left alone: `--shard`, `--plan`. */
   isInScope(finding: Finding): boolean;
