@@ -1,5 +1,5 @@
 // What the reset logs of a directory keep, and whose doing it was (store/reset-log.ts), in words. Used by check/stray.ts. Reads the
-// first MiB of each log, follows no link; what cannot be read is not told.
+// first MiB of each log, follows no link; what cannot be read is handed to the caller.
 
 import type { Disk } from "../../io/disk.ts";
 import { readStart } from "../look/file-look.ts";
@@ -14,12 +14,18 @@ const WORDS = {
   unknown: "that a reset or --accept-leader took away",
 } as const;
 
-/** `12 slots that the leader reset, 3 slots that --accept-leader gave up`. */
-export function savedSlotsText(disk: Disk, root: string, names: readonly string[]): string {
+/** `12 slots that the leader reset, 3 slots that --accept-leader gave up`. `failed` is told of each log that cannot be read. */
+export function savedSlotsText(
+  disk: Disk,
+  root: string,
+  names: readonly string[],
+  failed: (name: string, errno: string) => void,
+): string {
   const counts = { leader: 0, "accept-leader": 0, unknown: 0 };
   let isWhole = true;
   for (const name of names) {
-    const { bytes, facts } = readStart(disk, root, name, READ_BYTES);
+    const { bytes, facts, error } = readStart(disk, root, name, READ_BYTES);
+    if (error !== null) failed(name, error.errno);
     if (bytes === null) continue;
     isWhole &&= (facts?.bytes ?? 0) <= bytes.length;
     for (const line of new TextDecoder().decode(bytes).split("\n")) {

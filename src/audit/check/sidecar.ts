@@ -171,23 +171,19 @@ export class SidecarReader {
   #words = new Uint32Array(0);
   #first = 0;
 
+  /** Throws DiskError. */
   constructor(disk: Disk, path: string) {
     this.#file = disk.open(path, "read");
   }
 
-  /** Null when there is none to be used, or it cannot be opened. */
-  static tryOpen(disk: Disk, path: string | null): SidecarReader | null {
-    return path === null ? null : tryDisk(() => new SidecarReader(disk, path))[0];
-  }
-
-  /** The words of `slots` slots from `first` on, valid until the next call. Null: it ended early or cannot be read. */
+  /** The words of `slots` slots from `first` on, valid until the next call. Null: it ended early. Throws DiskError. */
   read(first: number, slots: number): Uint32Array | null {
     const start = first - this.#first;
     if (start >= 0 && start + slots <= this.#words.length)
       return this.#words.subarray(start, start + slots);
     const bytes = new Uint8Array(Math.max(READ_BYTES, slots * 4));
-    const [got] = tryDisk(() => this.#file.read(bytes, first * 4));
-    this.#words = new Uint32Array(bytes.buffer, 0, (got ?? 0) >> 2);
+    const got = this.#file.read(bytes, first * 4);
+    this.#words = new Uint32Array(bytes.buffer, 0, got >> 2);
     this.#first = first;
     return this.#words.length < slots ? null : this.#words.subarray(0, slots);
   }

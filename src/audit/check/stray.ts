@@ -56,7 +56,10 @@ export function checkStrayFiles(
   directory: DatabaseDirectory,
   findings: FindingList,
 ): void {
-  const saved = (names: readonly string[]) => savedSlotsText(disk, directory.path, names);
+  const saved = (names: readonly string[]) =>
+    savedSlotsText(disk, directory.path, names, (file, errno) =>
+      findings.add({ kind: "unreadable", file, message: `${file} cannot be read: ${errno}` }),
+    );
   if (directory.lock !== null) {
     const { pid, kind } = directory.lock;
     const message = `${LOCK_FILE} is held ${kind === "shared" ? "shared " : ""}by process ${pid === null ? "outside this container" : pid}`;
@@ -70,6 +73,11 @@ export function checkStrayFiles(
   }
   for (const look of directory.shards) {
     const meaning = (name: string) => SHARD_NAMES[name] ?? "unexpected";
+    const { error } = look.directory;
+    if (error !== null && look.data.facts !== null) {
+      const message = `${look.name} cannot be listed: ${error.errno}`;
+      findings.add({ kind: "unreadable", shard: look.shard, file: look.name, message });
+    }
     reportNames(look.entries, meaning, look.shard, `${look.name}/`, saved, findings);
   }
 }

@@ -60,7 +60,8 @@ export class DuplicateSearch {
     findings: FindingList,
   ): Promise<boolean> {
     for (let pass = 0; pass < this.#passes; pass++) {
-      const found = pass === 0 ? this.#takeFirst() : await this.#readPass(file, pass, tools);
+      const found =
+        pass === 0 ? this.#takeFirst() : await this.#readPass(file, pass, tools, findings);
       if (found === null || !(await this.#judge(file, found, tools, isWritten, findings)))
         return false;
     }
@@ -77,7 +78,12 @@ export class DuplicateSearch {
     return first;
   }
 
-  async #readPass(file: DiskFile, pass: number, tools: SearchTools): Promise<DuplicatePass | null> {
+  async #readPass(
+    file: DiskFile,
+    pass: number,
+    tools: SearchTools,
+    findings: FindingList,
+  ): Promise<DuplicatePass | null> {
     const { layout, slotCount } = this.#task;
     const checker = new SlotChecker(layout, null);
     const reader = new OrderedReader(file, tools.clock);
@@ -86,7 +92,8 @@ export class DuplicateSearch {
       if (tools.shouldStop()) return null;
       const slots = Math.min(checker.slotsMax, slotCount - first);
       const bytes = checker.chunk.subarray(0, slots * layout.slotSize);
-      const [got] = tryDisk(() => reader.read(bytes, slotOffset(first, layout.slotSize)));
+      const [got, error] = tryDisk(() => reader.read(bytes, slotOffset(first, layout.slotSize)));
+      if (error !== null) this.#addUnreadable(first, slots, error.errno, findings);
       const whole = Math.floor((got ?? 0) / layout.slotSize);
       checker.check(whole);
       found.addChunk(checker.facts, checker.fingerprints, first, whole);
@@ -105,11 +112,11 @@ export class DuplicateSearch {
     for (const [index, group] of pass.groups().entries()) {
       if (index % GROUPS_PER_BREATH === 0) await breathe();
       if (tools.shouldStop()) return false;
-      let doubled = this.#doubledKeys(file, group);
+      let doubled = this.#doubledKeys(file, group, findings);
       for (const pauseMs of isWritten ? RECHECK_PAUSES_MS : []) {
         if (doubled.size === 0) break;
         await pause(tools.clock, pauseMs);
-        doubled = this.#doubledKeys(file, group);
+        doubled = this.#doubledKeys(file, group, findings);
       }
       for (const [key, slots] of doubled) this.#report(key, slots, isWritten, findings);
     }
@@ -117,12 +124,19 @@ export class DuplicateSearch {
   }
 
   /** Of these slots, the keys that are live in two or more, with their slots. */
-  #doubledKeys(file: DiskFile, slots: readonly number[]): Map<string, number[]> {
+  #doubledKeys(
+    file: DiskFile,
+    slots: readonly number[],
+    findings: FindingList,
+  ): Map<string, number[]> {
     const { layout } = this.#task;
     const single = this.#single;
     const byKey = new Map<string, number[]>();
     for (const slot of slots) {
-      const [got] = tryDisk(() => file.read(single.chunk, slotOffset(slot, layout.slotSize)));
+      const [got, error] = tryDisk(() =>
+        file.read(single.chunk, slotOffset(slot, layout.slotSize)),
+      );
+      if (error !== null) this.#addUnreadable(slot, 1, error.errno, findings);
       if (got !== single.chunk.length || (single.check(1) & SLOT_LIVE) === 0) continue;
       const key = toHex(single.chunk.subarray(SLOT_KEY_OFFSET, SLOT_KEY_OFFSET + layout.keyLen));
       const known = byKey.get(key);
@@ -131,6 +145,14 @@ export class DuplicateSearch {
     }
     for (const [key, found] of byKey) if (found.length < 2) byKey.delete(key);
     return byKey;
+  }
+
+  /** They were read once; what was to be asked of them again is not known. */
+  #addUnreadable(slot: number, count: number, errno: string, findings: FindingList): void {
+    const { shard, file, layout } = this.#task;
+    const offset = slotOffset(slot, layout.slotSize);
+    const message = `cannot be read again: ${errno}; whether a key is here twice is not known`;
+    findings.add({ kind: "unreadable", shard, slot, file, offset, count, message });
   }
 
   #report(key: string, slots: readonly number[], isWritten: boolean, findings: FindingList): void {

@@ -28,9 +28,9 @@ type HelpTools = Pick<ScanTools, "disk" | "clock" | "shouldStop">;
 
 /** Scans blocks until none is to be had, one is not sound, or the answer is large enough. Never throws for what the disk says. */
 export function helpScan(task: ScanTask, claims: HelperClaims, tools: HelpTools): Help {
-  const [file] = tryDisk(() => tools.disk.open(task.path, "read"));
-  if (file === null) return { blocks: [], isOver: true };
-  using scan = new BlockScan(task, file, tools);
+  const [opened] = tryDisk(() => new BlockScan(task, tools));
+  if (opened === null) return { blocks: [], isOver: true };
+  using scan = opened;
   const blocksMax = Math.max(1, Math.floor(HELP_SLOTS_MAX / claims.slotsPerBlock));
   const blocks: HelpedBlock[] = [];
   while (blocks.length < blocksMax) {
@@ -51,14 +51,21 @@ class BlockScan implements Disposable {
   readonly #checker: SlotChecker;
   readonly #sidecar: SidecarReader | null;
 
-  constructor(task: ScanTask, file: DiskFile, tools: HelpTools) {
-    const { layout, routing, sidecarPath } = task;
+  /** Throws DiskError where a file cannot be opened. */
+  constructor(task: ScanTask, tools: HelpTools) {
+    const { layout, routing, path, sidecarPath } = task;
+    const file = tools.disk.open(path, "read");
     this.#task = task;
     this.#file = file;
     this.#tools = tools;
     this.#reader = new OrderedReader(file, tools.clock);
     this.#checker = new SlotChecker(layout, routing);
-    this.#sidecar = SidecarReader.tryOpen(tools.disk, sidecarPath);
+    try {
+      this.#sidecar = sidecarPath === null ? null : new SidecarReader(tools.disk, sidecarPath);
+    } catch (thrown) {
+      file.close();
+      throw thrown;
+    }
   }
 
   /** Null when it was stopped, or a slot is not sound, or cannot be read. */
@@ -87,8 +94,9 @@ class BlockScan implements Disposable {
     if (got !== bytes.length) return false;
     const joined = checker.check(slots);
     if ((joined & SLOT_SUSPECT) !== 0) return false;
-    if (this.#sidecar !== null) {
-      const words = this.#sidecar.read(first, slots);
+    const sidecar = this.#sidecar;
+    if (sidecar !== null) {
+      const [words] = tryDisk(() => sidecar.read(first, slots));
       if (words === null || !checker.hasMetas(words, slots)) return false;
     }
     if ((joined & SLOT_REMARKABLE) === 0) return true;

@@ -19,6 +19,7 @@ import {
 } from "./blocks.ts";
 import type { ScanResult, ScanTask } from "./data.ts";
 import { liveSlotsPastCount } from "./tail.ts";
+import { tryDisk } from "../look/file-look.ts";
 import { SidecarReader } from "../check/sidecar.ts";
 import { slotsPerChunk } from "../../format/slot-scanner.ts";
 import { SLOT_REMARKABLE, SLOT_SUSPECT, SlotChecker } from "./slot-check.ts";
@@ -87,18 +88,39 @@ class ShardScan {
   async run(): Promise<ScanResult> {
     try {
       this.#file = this.#tools.disk.open(this.#task.path, "read");
-      this.#sidecar = SidecarReader.tryOpen(this.#tools.disk, this.#task.sidecarPath);
+      this.#openSidecar();
       await this.#scanAll(new OrderedReader(this.#file, this.#tools.clock));
       this.#slotFindings.finish(this.#checker.versionMax);
       if (!this.#stopped) await this.#afterwards(this.#file);
     } catch (thrown) {
       if (!(thrown instanceof DiskError) || this.#file !== null) throw thrown;
       this.#addUnreadable(0, this.#task.slotCount, thrown.errno);
+      this.#slotFindings.finish(this.#checker.versionMax);
     } finally {
       this.#file?.close();
       this.#sidecar?.close();
     }
     return this.#result();
+  }
+
+  #openSidecar(): void {
+    const { sidecarPath } = this.#task;
+    if (sidecarPath === null) return;
+    const [sidecar, error] = tryDisk(() => new SidecarReader(this.#tools.disk, sidecarPath));
+    this.#sidecar = sidecar;
+    if (error !== null) this.#slotFindings.addSidecarUnreadable(error.errno);
+  }
+
+  /** What the sidecar in use has for these slots; null where none is in use, or no more, once a part could not be read. */
+  #wordsOf(first: number, slots: number): Uint32Array | null {
+    const sidecar = this.#sidecar;
+    if (sidecar === null) return null;
+    const [words, error] = tryDisk(() => sidecar.read(first, slots));
+    if (words !== null) return words;
+    this.#slotFindings.addSidecarUnreadable(error?.errno ?? "it became shorter");
+    this.#sidecar = null;
+    sidecar.close();
+    return null;
   }
 
   async #scanAll(reader: OrderedReader): Promise<void> {
@@ -206,7 +228,7 @@ class ShardScan {
       const tools = { task: this.#task, file, clock: this.#tools.clock };
       if (await recheckSlots(tools, checker, first, slots)) this.#changed = true;
     }
-    const words = this.#sidecar?.read(first, slots) ?? null;
+    const words = this.#wordsOf(first, slots);
     if ((joined & SLOT_REMARKABLE) !== 0) this.#slotFindings.addChunk(checker, first, slots, words);
     if (words !== null) this.#slotFindings.addSidecarWords(checker, words, first, slots);
     this.#duplicates?.addChunk(checker.facts, checker.fingerprints, first, slots);

@@ -123,6 +123,14 @@ export class SlotFindings {
     });
   }
 
+  /** The sidecar in use cannot be read, or no further: whether it hides slots is not known. */
+  addSidecarUnreadable(reason: string): void {
+    const { shard } = this.#task;
+    const file = this.#sidecarName();
+    const message = `the sidecar cannot be read: ${reason}; whether it agrees with the slots is not known`;
+    this.#findings.add({ kind: "unreadable", shard, file, message });
+  }
+
   /** Notes slots that could not be read; neighbours become one finding. */
   addUnreadable(first: number, count: number, reason: string): void {
     const run = this.#unreadable;

@@ -14,12 +14,20 @@ import type { FindingDraft } from "../findings.ts";
 import type { ScanTask } from "./data.ts";
 import { SlotChecker } from "./slot-check.ts";
 
-/** A finding when live records lie past the count; `grown` when a writer has raised the count since; else null. */
+/**
+ * A finding when live records lie past the count, or it cannot be told whether some do; `grown` when a writer has raised
+ * the count since; else null.
+ */
 export function liveSlotsPastCount(task: ScanTask, file: DiskFile): FindingDraft | "grown" | null {
   const { layout, slotCount, fileBytes } = task;
   if (fileBytes < shardFileBytes(slotCount + 1, layout.slotSize)) return null;
-  const live = countLive(task, file);
-  if (live === 0) return null;
+  const { live, errno } = countLive(task, file);
+  if (live === 0) {
+    if (errno === null) return null;
+    const offset = shardFileBytes(slotCount, layout.slotSize);
+    const message = `what lies past the last slot cannot be read: ${errno}`;
+    return { kind: "unreadable", shard: task.shard, file: task.file, offset, message };
+  }
   const [bytes] = tryDisk(() => readUpTo(file, 0, SHARD_HEADER_BYTES));
   const header = bytes === null ? null : decodeShardHeader(bytes);
   if (header !== null && header.slotCount > slotCount) return "grown";
@@ -32,14 +40,20 @@ export function liveSlotsPastCount(task: ScanTask, file: DiskFile): FindingDraft
   };
 }
 
-function countLive({ layout, slotCount, fileBytes }: ScanTask, file: DiskFile): number {
+/** Live records past the count; `errno`: of the first place that could not be read. */
+function countLive(
+  { layout, slotCount, fileBytes }: ScanTask,
+  file: DiskFile,
+): { readonly live: number; readonly errno: string | null } {
+  let errno: string | null = null;
   const end = Math.floor((fileBytes - SHARD_HEADER_BYTES) / layout.slotSize);
   const checker = new SlotChecker(layout, null);
   for (let first = slotCount; first < end; first += checker.slotsMax) {
     const slots = Math.min(checker.slotsMax, end - first);
     const bytes = checker.chunk.subarray(0, slots * layout.slotSize);
-    const [got] = tryDisk(() => file.read(bytes, slotOffset(first, layout.slotSize)));
+    const [got, error] = tryDisk(() => file.read(bytes, slotOffset(first, layout.slotSize)));
+    errno ??= error?.errno ?? null;
     if (got !== null) checker.check(Math.floor(got / layout.slotSize));
   }
-  return checker.counts.occupied;
+  return { live: checker.counts.occupied, errno };
 }

@@ -101,6 +101,16 @@ function findObstacle({ look, findings, isForeign, hasSource }: BasisFacts): Bas
       hint: "ls -l on that path: put a plain file or directory in its place, then repair",
     };
   }
+  const unread = findings.find(
+    ({ kind, file }) => kind === "unreadable" && file === look.sidecar.name,
+  );
+  if (unread !== undefined && look.header?.cleanShutdown === 1) {
+    return {
+      kind: "unusable",
+      why: `${unread.message}: what it says of the slots is not known, and a change of them would have to remove it`,
+      hint: "ls -l on that path; dmesg and smartctl on that disk",
+    };
+  }
   if (!isForeign || hasSource) return null;
   const stated = look.header?.shardId ?? look.shard;
   const whose = stated === look.shard ? "another shard" : `shard ${stated}`;
