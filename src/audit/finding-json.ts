@@ -11,8 +11,20 @@ import {
 
 /** A finding as JSON prints it (cli.md: JSON, verify): offsets as strings, absent details left out. */
 export function findingToJson(finding: Finding): Readonly<Record<string, unknown>> {
-  const { kind, severity, shard, slot, file, offset, count, message, key, slots, sidecarMeta } =
-    finding;
+  const {
+    kind,
+    severity,
+    shard,
+    slot,
+    file,
+    offset,
+    count,
+    message,
+    key,
+    slots,
+    sidecarMeta,
+    belongsTo,
+  } = finding;
   return {
     kind,
     severity,
@@ -25,6 +37,7 @@ export function findingToJson(finding: Finding): Readonly<Record<string, unknown
     ...(key === null ? {} : { key }),
     ...(slots === null ? {} : { slots }),
     ...(sidecarMeta === null ? {} : { sidecarMeta }),
+    ...(belongsTo === null ? {} : { belongsTo }),
   };
 }
 
@@ -48,6 +61,7 @@ export function findingFromJson(value: unknown): Finding | null {
     key: typeof fields["key"] === "string" ? fields["key"] : null,
     slots: Array.isArray(fields["slots"]) ? fields["slots"].filter(Number.isSafeInteger) : null,
     sidecarMeta: wholeNumber(fields["sidecarMeta"]),
+    belongsTo: wholeNumber(fields["belongsTo"]),
   });
 }
 

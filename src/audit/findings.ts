@@ -139,6 +139,8 @@ export interface Finding {
   readonly slots: readonly number[] | null;
   /** sidecar-hides-slot: the meta word that the sidecar has for the slot. */
   readonly sidecarMeta: number | null;
+  /** header-shard-id: the shard that most of the keys belong to, where the file is another shard's. */
+  readonly belongsTo: number | null;
 }
 
 /** What a check knows of a finding; the rest follows from the kind. */
@@ -163,6 +165,7 @@ export function findingOf(draft: FindingDraft): Finding {
     key: null,
     slots: null,
     sidecarMeta: null,
+    belongsTo: null,
     ...draft,
   };
 }

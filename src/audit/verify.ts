@@ -24,6 +24,7 @@ import {
   STOPPED_EARLY,
   type Verdict,
 } from "./findings.ts";
+import { foldForeign, type FollowedFinding } from "./check/foreign.ts";
 import { checkHeader } from "./check/header.ts";
 import { checkMeta, checkShardPresence } from "./check/meta.ts";
 import type { ScanResult, ScanTask } from "./scan/data.ts";
@@ -88,6 +89,8 @@ export interface VerifyReport {
   readonly sidecars: ReadonlyMap<number, SidecarState>;
   /** Damage first (findings.ts: sortFindings). */
   readonly findings: readonly Finding[];
+  /** What one of the findings explains: counted in it, and not told beside it. */
+  readonly followed: readonly FollowedFinding[];
   readonly slotsChecked: number;
   readonly bytesChecked: number;
   readonly ms: number;
@@ -124,14 +127,17 @@ export async function verifyDirectory(
   const scanned = [...results.values()];
   const stopped = scanned.some((result) => result.stopped) || tools.stop.aborted;
   if (stopped) findings.add(STOPPED_EARLY);
+  const occupied = new Map(reports.map((report) => [report.shard, report.occupied]));
+  const told = foldForeign(findings.all, (shard) => occupied.get(shard) ?? 0, directory.routing);
   return {
     directory,
-    verdict: outcomeOf(findings.all, null).verdict,
+    verdict: outcomeOf(told.findings, null).verdict,
     live: isLive || scanned.some((result) => result.changed),
     stopped,
     shards: reports,
     sidecars: new Map(plans.map(({ look, sidecar }) => [look.shard, sidecar])),
-    findings: sortFindings(findings.all),
+    findings: sortFindings(told.findings),
+    followed: told.followed,
     slotsChecked: sum(reports, (report) => report.slots - report.unread),
     bytesChecked: sum(reports, (report) => report.bytesRead),
     ms: Math.round(tools.clock.nowMs() - startMs),

@@ -17,6 +17,7 @@ import {
   STOPPED_EARLY,
 } from "../../audit/findings.ts";
 import { findingToJson } from "../../audit/finding-json.ts";
+import { foldForeign } from "../../audit/check/foreign.ts";
 import { checkHeader } from "../../audit/check/header.ts";
 import { checkShardPresence } from "../../audit/check/meta.ts";
 import { scanShard } from "../../audit/scan/shard.ts";
@@ -131,7 +132,9 @@ async function run(context: Context): Promise<number> {
 
   const stopped = context.stop.aborted;
   if (stopped || seen.result?.stopped === true) findings.add(STOPPED_EARLY);
-  const sorted = sortFindings(findings.all);
+  const occupied = seen.result?.counts.occupied ?? 0;
+  const told = foldForeign(findings.all, () => occupied, directory.routing);
+  const sorted = sortFindings(told.findings);
   if (json) out.json(documentOf(context, directory, look, sidecar, seen, sorted));
   else renderRest(context, directory, look, sidecar, seen, sorted);
   const { verdict, status } = outcomeOf(sorted, stopStatus(stopped, context.stop));

@@ -14,7 +14,10 @@ export function leftByPlan(
   plan: RepairPlan,
   isInScope: (finding: Finding) => boolean,
 ): LeftDamage[] {
-  const named = new Set(plan.left.map(({ finding }) => finding));
+  const followed = new Set(report.followed.map(({ finding }) => finding));
+  // What follows from another finding is said with that.
+  const left = plan.left.filter(({ finding }) => !followed.has(finding));
+  const named = new Set(left.map(({ finding }) => finding));
   const steps = new StepIndex(plan.steps);
   const path = report.directory.path;
   // What a cut plan does not reach is for the next run, which the plan says.
@@ -26,7 +29,7 @@ export function leftByPlan(
     if (isInScope(finding) && (steps.covers(finding) || goesOn)) continue;
     added.push({ finding, ...reasonFor(finding, isInScope(finding), path) });
   }
-  return [...plan.left, ...added, ...leftIncomplete(report)];
+  return [...left, ...added, ...leftIncomplete(report)];
 }
 
 /** Shards whose first copy has not ended: a scan of the leader goes on with them, whatever the options are. */

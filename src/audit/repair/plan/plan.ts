@@ -60,11 +60,12 @@ class Planner {
     this.#disk = disk;
     this.#report = report;
     this.#options = options;
-    this.#damage = report.findings.filter(
-      (finding) =>
-        (finding.severity === "damage" || finding.severity === "unknown") &&
-        options.isInScope(finding),
-    );
+    const isBad = ({ severity }: Finding) => severity === "damage" || severity === "unknown";
+    const followed = report.followed.filter(({ from }) => options.isInScope(from));
+    this.#damage = [
+      ...report.findings.filter((finding) => isBad(finding) && options.isInScope(finding)),
+      ...followed.map(({ finding }) => finding).filter(isBad),
+    ];
     this.#isReplica = hasCursor(report.directory);
     this.#budget = new PlanBudget(options.budgetBytes);
   }
