@@ -110,6 +110,7 @@ export const FINDING_KINDS = {
   "state-unreadable": note(
     "whether the first copy has ended is not known here; a follower writes the file anew",
   ),
+  "left-over": note("left by an interrupted write of armdb; it can be removed"),
   "unexpected-file": note("not a file of armdb's; it is left alone"),
 } as const satisfies Readonly<Record<string, KindFacts>>;
 

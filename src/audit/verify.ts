@@ -2,6 +2,7 @@
 // (before and after). Promises: reads only, takes no lock; lists all damage; what was not checked is never reported as
 // sound; its accounting adds up.
 
+import { shellWord } from "../shell-words.ts";
 import { availableParallelism } from "node:os";
 import { ArmdbError, assert } from "../errors.ts";
 import type { Clock } from "../io/clock.ts";
@@ -168,7 +169,7 @@ export function noSuchShard(directory: DatabaseDirectory, shard: number): ArmdbE
     {
       path: directory.path,
       shard,
-      hint: `armdb inspect ${directory.path}`,
+      hint: `armdb inspect ${shellWord(directory.path)}`,
     },
   );
 }

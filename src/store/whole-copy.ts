@@ -1,6 +1,7 @@
 // Refuses a directory whose first copy has not ended to whoever would take what is there for all there is (cli.md: Complete). Used by
 // serve and by repair --from. Pure but for what it warns of.
 
+import { shellWord } from "../shell-words.ts";
 import { ArmdbError } from "../errors.ts";
 import type { CopyState } from "./copy-state.ts";
 import { STATE_FILE } from "./state-file.ts";
@@ -37,6 +38,6 @@ export function requireWholeCopy(copy: CopyState, options: WholeCopyOptions): vo
   const from = leader === null ? "" : ` from ${leader}`;
   throw new ArmdbError("incomplete", `Cannot ${doing} "${dir}": the first copy${from} ${which}`, {
     path: dir,
-    hint: `armdb replicate ${leader ?? "LEADER"} --data "${dir}", or --force ${purpose}`,
+    hint: `armdb replicate ${leader ?? "LEADER"} --data ${shellWord(dir)}, or --force ${purpose}`,
   });
 }

@@ -178,13 +178,31 @@ export const SIDE_CASES: readonly FindingCase[] = [
     damage: (db) => db.write("notes.txt", ""),
     at: "null null null",
   },
-  {
-    kind: "unexpected-file",
-    what: "a sidecar that was never renamed",
+  ...["fixed.versions.tmp", "fixed_repl.cursor.tmp", "fixed.data.armdb-new", "format.v.tmp"].map(
+    (name): FindingCase => ({
+      kind: "left-over",
+      what: name,
+      state: "leader-dirty",
+      damage: (db) => db.write(`shard_000/${name}`, ""),
+      at: "0 null null",
+    }),
+  ),
+  ...["armdb.state.json.tmp", "db.meta.tmp"].map((name): FindingCase => ({
+    kind: "left-over",
+    what: name,
     state: "leader-dirty",
-    damage: (db) => db.write("shard_000/fixed.versions.tmp", ""),
-    at: "0 null null",
-  },
+    damage: (db) => db.write(name, ""),
+    at: "null null null",
+  })),
+  ...["", "shard_000/"].flatMap((place) =>
+    ["constructor", "toString", "__proto__", "hasOwnProperty"].map((name): FindingCase => ({
+      kind: "unexpected-file",
+      what: `${place}${name}`,
+      state: "leader-dirty",
+      damage: (db) => db.write(`${place}${name}`, ""),
+      at: `${place === "" ? null : 0} null null`,
+    })),
+  ),
   {
     kind: "unexpected-file",
     what: "a shard past the last",

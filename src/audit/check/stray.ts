@@ -3,7 +3,7 @@
 
 import { CURSOR_FILE, CURSOR_TEMP_FILE } from "../../format/cursor.ts";
 import { DB_META_FILE } from "../../format/db-meta.ts";
-import { SHARD_FILE } from "../../format/shard-header.ts";
+import { SHARD_FILE, SHARD_NEW_FILE } from "../../format/shard-header.ts";
 import { LOCK_FILE } from "../../store/holders.ts";
 import { MOUNT_DIRECTORY } from "../../store/replica-dir.ts";
 import { STATE_FILE, STATE_TEMP_FILE } from "../../store/state-file.ts";
@@ -39,7 +39,13 @@ const SHARD_NAMES: Readonly<Record<string, NameMeaning>> = {
   "format.v.tmp": "left-over",
   [SIDECAR_TEMP_FILE]: "left-over",
   [CURSOR_TEMP_FILE]: "left-over",
+  [SHARD_NEW_FILE]: "left-over",
 };
+
+function meaningOfShardName(name: string): NameMeaning {
+  // A file may be called `constructor`.
+  return Object.hasOwn(SHARD_NAMES, name) ? (SHARD_NAMES[name] as NameMeaning) : "unexpected";
+}
 
 function meaningOfRootName(name: string): NameMeaning {
   if (Object.hasOwn(ROOT_NAMES, name)) return ROOT_NAMES[name] as NameMeaning;
@@ -72,13 +78,12 @@ export function checkStrayFiles(
     findings.add({ kind: "unexpected-file", shard, file: name, message });
   }
   for (const look of directory.shards) {
-    const meaning = (name: string) => SHARD_NAMES[name] ?? "unexpected";
     const { error } = look.directory;
     if (error !== null && look.data.facts !== null) {
       const message = `${look.name} cannot be listed: ${error.errno}`;
       findings.add({ kind: "unreadable", shard: look.shard, file: look.name, message });
     }
-    reportNames(look.entries, meaning, look.shard, `${look.name}/`, saved, findings);
+    reportNames(look.entries, meaningOfShardName, look.shard, `${look.name}/`, saved, findings);
   }
 }
 
@@ -93,7 +98,7 @@ function reportNames(
   const of = (...meanings: NameMeaning[]) =>
     names.filter((name) => meanings.includes(meaningOf(name)));
   const report = (
-    kind: "migration-half-way" | "txlog-present" | "reset-saved" | "unexpected-file",
+    kind: "migration-half-way" | "txlog-present" | "reset-saved" | "left-over" | "unexpected-file",
     found: readonly string[],
     what: string,
   ) => {
@@ -111,7 +116,8 @@ function reportNames(
   report("txlog-present", of("txlog"), "log of a later crate");
   const resets = of("reset");
   if (resets.length > 0) report("reset-saved", resets, saved(resets));
-  report("unexpected-file", of("left-over", "unexpected"), "not part of the database");
+  report("left-over", of("left-over"), "left by an interrupted write");
+  report("unexpected-file", of("unexpected"), "not part of the database");
 }
 
 const NAMES_LISTED_MAX = 8;

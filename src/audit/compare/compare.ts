@@ -2,6 +2,7 @@
 // shards; slots that differ are looked at again in the next round, so that writes in flight are no difference. Against a
 // leader a round is one connection and one full scan for each shard that is still in question. Reads only.
 
+import { shellWord } from "../../shell-words.ts";
 import { ArmdbError } from "../../errors.ts";
 import type { SlotLayout } from "../../format/slot.ts";
 import { SHARD_FILE } from "../../format/shard-header.ts";
@@ -214,7 +215,7 @@ class CompareRun {
     throw new ArmdbError("unknown", `Cannot compare "${path}": its header is damaged`, {
       path,
       shard,
-      hint: `armdb verify ${directory.path}`,
+      hint: `armdb verify ${shellWord(directory.path)}`,
     });
   }
 

@@ -1,5 +1,6 @@
 // The other side of a comparison, and whether it is the same database at all. Used by compare/compare.ts.
 
+import { shellWord } from "../../shell-words.ts";
 import { ArmdbError } from "../../errors.ts";
 import type { SlotLayout } from "../../format/slot.ts";
 import type { Address } from "../../io/address.ts";
@@ -19,7 +20,7 @@ export function knownLayout(directory: DatabaseDirectory): SlotLayout {
   throw new ArmdbError(
     "unknown",
     `Cannot compare "${directory.path}": none of its headers says how long keys and values are`,
-    { path: directory.path, hint: `armdb verify ${directory.path}` },
+    { path: directory.path, hint: `armdb verify ${shellWord(directory.path)}` },
   );
 }
 

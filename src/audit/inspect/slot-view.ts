@@ -1,6 +1,7 @@
 // One slot decoded for people: every field with its place, both crcs, and where its key belongs. Used by the inspect
 // commands. Reads only the slots that it is asked for.
 
+import { shellWord } from "../../shell-words.ts";
 import { ArmdbError } from "../../errors.ts";
 import { shardOfKey } from "../../format/routing.ts";
 import { SHARD_HEADER_BYTES, slotOffset } from "../../format/shard-header.ts";
@@ -65,7 +66,7 @@ export function readableShard(directory: DatabaseDirectory, look: ShardLook): Re
     throw new ArmdbError("damaged", `Cannot read slots of "${look.data.path}": ${why}`, {
       path: look.data.path,
       shard: look.shard,
-      hint: `armdb verify ${directory.path}`,
+      hint: `armdb verify ${shellWord(directory.path)}`,
     });
   }
   return { directory, look, layout: directory.layout };

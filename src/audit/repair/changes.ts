@@ -5,11 +5,10 @@
 import { CURSOR_FILE } from "../../format/cursor.ts";
 import { DB_META_FILE } from "../../format/db-meta.ts";
 import { shardDirectory } from "../../format/routing.ts";
-import { SHARD_FILE } from "../../format/shard-header.ts";
+import { SHARD_FILE, SHARD_NEW_FILE } from "../../format/shard-header.ts";
 import { SIDECAR_FILE, SIDECAR_TEMP_FILE } from "../../format/versions-sidecar.ts";
 
 /** A new fixed.data while it is being filled; renamed when it is whole. */
-const NEW_SHARD_FILE = "fixed.data.armdb-new";
 
 /** In the order of their numbers in a journal. */
 export const PLACE_KINDS = [
@@ -45,7 +44,7 @@ export function placeName({ kind, shard }: Place): string {
     case "data":
       return `${shardDirectory(shard)}/${SHARD_FILE}`;
     case "new-data":
-      return `${shardDirectory(shard)}/${NEW_SHARD_FILE}`;
+      return `${shardDirectory(shard)}/${SHARD_NEW_FILE}`;
     case "sidecar":
       return `${shardDirectory(shard)}/${SIDECAR_FILE}`;
     case "sidecar-temp":

@@ -1,5 +1,5 @@
 // Writes the undo journal of a repair: all changes, with what they replace, durable with its name before this returns.
-// Used by repair/apply.ts under the exclusive lock. Promises: exclusive create; every `before` is what the files hold at
+// Used by repair/repair.ts under the exclusive lock. Promises: exclusive create; every `before` is what the files hold at
 // this moment (else the plan is out of date and nothing happens); a journal that could not be finished is removed.
 
 import { ArmdbError } from "../../errors.ts";
@@ -46,7 +46,7 @@ export function writeJournal(
       file.sync();
     } catch (thrown) {
       file.close();
-      if (thrown instanceof DiskError) removeUnfinished(disk, file.path);
+      removeUnfinished(disk, file.path);
       throw thrown;
     }
     file.close();

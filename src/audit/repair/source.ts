@@ -2,6 +2,7 @@
 // repair/plan/by-source.ts and repair/fill.ts. Reads only. Promises: slots come in ascending order; what the source itself cannot
 // vouch for (a bad crc, a key of another shard) is `unsure`, never a record.
 
+import { shellWord } from "../../shell-words.ts";
 import { ArmdbError } from "../../errors.ts";
 import { SHARD_FILE } from "../../format/shard-header.ts";
 import { shardDirectory, shardOfKey } from "../../format/routing.ts";
@@ -176,7 +177,7 @@ function geometryOf({ path, layout, routing }: DatabaseDirectory): Geometry {
   if (layout === null || !routing.bitsKnown) {
     throw new ArmdbError("unknown", `Cannot repair from "${path}": it is damaged itself`, {
       path,
-      hint: `armdb verify ${path}`,
+      hint: `armdb verify ${shellWord(path)}`,
     });
   }
   const { shardCount, shardPrefixBits } = routing;
@@ -197,6 +198,6 @@ function openShard(
   throw new ArmdbError("unknown", `Cannot repair from "${path}": its header is damaged`, {
     path,
     shard,
-    hint: `armdb verify ${directory.path}`,
+    hint: `armdb verify ${shellWord(directory.path)}`,
   });
 }

@@ -1,5 +1,6 @@
 // Arguments and options that the commands over a directory share. Used by inspect, verify and verify-cursor.
 
+import { shellWord } from "../../shell-words.ts";
 import { ArmdbError } from "../../errors.ts";
 import type { Context } from "../command.ts";
 import type { ProgressRow } from "../surface/surface.ts";
@@ -31,6 +32,19 @@ export function numberArgument({ args }: Arguments, name: string): number | null
 export function requiredNumber(context: Arguments, name: string): number {
   requiredArgument(context, name);
   return numberArgument(context, name) ?? 0;
+}
+
+/** The error with `DIR` in its hint, which may come from where no name is known, replaced by the directory that was given. */
+export function namingDirectory(thrown: unknown, dir: string): unknown {
+  if (!(thrown instanceof ArmdbError)) return thrown;
+  const { hint } = thrown.details;
+  if (hint === undefined || !/\bDIR\b/.test(hint)) return thrown;
+  const named = hint.replaceAll(/\bDIR\b/g, () => shellWord(dir));
+  return new ArmdbError(thrown.code, thrown.message, {
+    ...thrown.details,
+    hint: named,
+    cause: thrown,
+  });
 }
 
 /** How keys and values are shown (cli.md: inspect). */

@@ -1,6 +1,7 @@
 // `armdb compare DIR OTHER`: slot by slot against a leader or a second directory. Writes nothing. Who compares: the
 // follower that runs on DIR when there is one (the leader's stream is its own), else this process.
 
+import { shellWord } from "../../shell-words.ts";
 import { compareDatabases, type CompareProgress } from "../../audit/compare/compare.ts";
 import type { CompareTarget } from "../../audit/compare/target.ts";
 import { type CompareReport, compareStatus } from "../../audit/compare/report.ts";
@@ -11,10 +12,11 @@ import { Stopped } from "../../audit/stopped.ts";
 import { ArmdbError } from "../../errors.ts";
 import { type Address, formatAddress, parseAddress } from "../../io/address.ts";
 import { lineSockets } from "../../io/unix-socket.ts";
-import { type Command, type Context, signalStatus } from "../command.ts";
+import { type Command, type Context, stopStatus } from "../command.ts";
 import { PROGRESS_OPTION } from "../words/pace.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { escapeText } from "../surface/escape.ts";
+import { namingDirectory } from "./audit-arguments.ts";
 import { compareDocument, differenceLine, summaryLines } from "../render/compare.ts";
 
 const ROUNDS_MAX = 100;
@@ -100,14 +102,24 @@ async function run(context: Context, follower: FollowerCompare): Promise<number>
   try {
     report = await compare(context, follower, directory, address, other, show);
   } catch (thrown) {
-    if (thrown instanceof Stopped) return signalStatus(context.stop.reason);
-    throw thrown;
+    if (!(thrown instanceof Stopped)) throw namingDirectory(thrown, dir);
+    // Before a slot was compared, or in the middle of the follower's own comparison.
+    report = NOTHING_COMPARED;
   } finally {
     progress.stop();
   }
   render(context, report, dir, other);
-  return report.stopped ? signalStatus(context.stop.reason) : compareStatus(report.verdict);
+  return stopStatus(report.stopped, context.stop) ?? compareStatus(report.verdict);
 }
+
+const NOTHING_COMPARED: CompareReport = {
+  verdict: "unknown",
+  healed: false,
+  shards: [],
+  truncated: false,
+  stopped: true,
+  differences: () => [],
+};
 
 /** A leader's address, or null for a directory's name. */
 function leaderOf(other: string): Address | null {
@@ -174,7 +186,7 @@ function takesTheStream(address: Address, dir: string): ArmdbError {
     `Leader ${leader} speaks protocol 1: it gives each shard's live stream only once, to whoever asks first, until it is ` +
       "restarted. This comparison may be the one that takes it, and a follower that comes later would go stale",
     {
-      hint: `run armdb replicate ${leader} --data ${dir} and compare beside it, or add --yes`,
+      hint: `run armdb replicate ${leader} --data ${shellWord(dir)} and compare beside it, or add --yes`,
     },
   );
 }
@@ -204,10 +216,14 @@ function render(context: Context, report: CompareReport, dir: string, other: str
   if (report.verdict === "differs" && !report.healed) {
     const [first] = report.differences();
     if (first !== undefined) {
-      messages.info(`Try: armdb inspect slot ${escapeText(dir)} ${first.shard} ${first.slot}`);
+      messages.info(
+        `Try: armdb inspect slot ${shellWord(escapeText(dir))} ${first.shard} ${first.slot}`,
+      );
     }
     if (parseAddress(other) !== null) {
-      messages.info(`Try: armdb replicate ${escapeText(other)} --data ${escapeText(dir)}`);
+      messages.info(
+        `Try: armdb replicate ${shellWord(escapeText(other))} --data ${shellWord(escapeText(dir))}`,
+      );
     }
   }
 }

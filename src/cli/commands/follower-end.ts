@@ -1,5 +1,6 @@
 // With what status and which last words a follower ends. Used by replicate.ts.
 
+import { shellWord } from "../../shell-words.ts";
 import { ArmdbError } from "../../errors.ts";
 import type { Supervisor } from "../../replica/supervisor.ts";
 import { readCopyState } from "../../store/copy-state.ts";
@@ -61,6 +62,6 @@ function differs(slots: number, dir: string, leader: string): ArmdbError {
   const are =
     slots === 1 ? "slot differs from the leader and is" : "slots differ from the leader and are";
   return new ArmdbError("differs", `${formatCount(slots)} ${are} kept`, {
-    hint: `armdb compare ${dir} ${leader}`,
+    hint: `armdb compare ${shellWord(dir)} ${leader}`,
   });
 }

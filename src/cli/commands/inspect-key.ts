@@ -1,5 +1,6 @@
 // `armdb inspect key DIR KEY`: every slot that holds or held a key, found by routing and then by reading its shard.
 
+import { shellWord } from "../../shell-words.ts";
 import { readDirectory, type DatabaseDirectory } from "../../audit/look/database-look.ts";
 import { parseKey } from "../../audit/inspect/key-spelling.ts";
 import { KeySearch, type KeySearchResult } from "../../audit/inspect/key-search.ts";
@@ -103,7 +104,7 @@ function keyLenOf(directory: DatabaseDirectory): number {
     `Cannot look for keys in "${directory.path}": no header says how long they are`,
     {
       path: directory.path,
-      hint: `armdb verify ${directory.path}`,
+      hint: `armdb verify ${shellWord(directory.path)}`,
     },
   );
 }

@@ -1,5 +1,6 @@
 // `armdb inspect slot DIR SHARD SLOT`: one slot decoded byte by byte. Reads that slot only.
 
+import { shellWord } from "../../shell-words.ts";
 import { readDirectory, slotCountOf } from "../../audit/look/database-look.ts";
 import {
   readableShard,
@@ -86,7 +87,7 @@ function viewOrThrow(disk: Disk, shard: ReadableShard, slot: number, slotCount: 
         path,
         shard: look.shard,
         slot,
-        hint: `armdb verify ${shard.directory.path}`,
+        hint: `armdb verify ${shellWord(shard.directory.path)}`,
       },
     );
   }
@@ -97,7 +98,7 @@ function viewOrThrow(disk: Disk, shard: ReadableShard, slot: number, slotCount: 
       path,
       shard: look.shard,
       slot,
-      hint: `armdb inspect shard ${shard.directory.path} ${look.shard}`,
+      hint: `armdb inspect shard ${shellWord(shard.directory.path)} ${look.shard}`,
     },
   );
 }

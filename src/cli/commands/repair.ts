@@ -15,11 +15,13 @@ import { type Finding, outcomeOf } from "../../audit/findings.ts";
 import { Stopped } from "../../audit/stopped.ts";
 import type { VerifyReport } from "../../audit/verify.ts";
 import { ArmdbError } from "../../errors.ts";
+import type { Disk } from "../../io/disk.ts";
 import { removeDirectory } from "../../io/remove-directory.ts";
 import { type Command, type Context, stopStatus } from "../command.ts";
 import type { Progress } from "../surface/surface.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { outcomeLines, planLines, repairDocument, type RepairResult } from "../render/repair.ts";
+import { namingDirectory } from "./audit-arguments.ts";
 import { repairOptions, repairSpec } from "./repair-options.ts";
 
 export const repairCommand: Command = { spec: repairSpec, run };
@@ -33,6 +35,8 @@ async function run(context: Context): Promise<number> {
   try {
     if (journal !== null) return await undo(context, tools, dir, journal);
     return await repair(context, tools, shown, repairOptions(context, dir));
+  } catch (thrown) {
+    throw namingDirectory(thrown, dir);
   } finally {
     shown.stop();
   }
@@ -154,6 +158,21 @@ function finish(context: Context, dir: string, result: RepairResult): number {
 
 const DAMAGE_IS_THERE = 3;
 
+/** A name that was mistyped is no fault of the disk. */
+function refuseMissingJournal(disk: Disk, dir: string, journal: string): void {
+  if (disk.facts(journal) !== null) return;
+  const newest = disk
+    .list(dir)
+    .filter((name) => /^armdb-undo-.+\.journal$/.test(name))
+    .sort()
+    .at(-1);
+  const hint =
+    newest === undefined
+      ? "there is none in that directory: no repair has changed it"
+      : `armdb repair DIR --undo DIR/${newest}`;
+  throw new ArmdbError("usage", `There is no journal "${journal}"`, { path: journal, hint });
+}
+
 async function undo(
   context: Context,
   tools: RepairTools,
@@ -177,6 +196,7 @@ async function undo(
       hint: "armdb repair DIR --undo JOURNAL",
     });
   }
+  refuseMissingJournal(context.disk, dir, journal);
   refuseWhenHeld(context.disk, dir);
   if (!args.flag("yes") && messages.confirm !== null) {
     if (!(await messages.confirm(`Put back what the repair of ${journal} changed?`))) return 3;

@@ -1,6 +1,8 @@
 // What `armdb status` knows of a directory now: from the follower that runs there, else from the files, and from /proc where
 // neither can be true. Used by status.ts. "Stopped" is said only where nobody answers and nobody is seen to write.
 
+import { dirname } from "node:path";
+import { shellWord } from "../../shell-words.ts";
 import { SOCKET_FILE } from "../../audit/compare/request.ts";
 import { ArmdbError } from "../../errors.ts";
 import { DiskError } from "../../io/disk.ts";
@@ -32,6 +34,7 @@ export async function lookAtStatus(
     return withoutFollower({ disk, clock }, dir);
   } catch (thrown) {
     if (!(thrown instanceof DiskError)) throw thrown;
+    if (thrown.errno === "ENOTDIR") throw noDirectory(dir);
     if (thrown.errno !== "EACCES" && thrown.errno !== "EPERM") throw thrown;
     throw notAllowed(dir, thrown.errno);
   }
@@ -55,6 +58,13 @@ function writerOf(dir: string): number | null | undefined {
   const holder = lockHolder(dir);
   if (holder?.kind === "exclusive") return holder.pid;
   return writersOf(dir).pids[0];
+}
+
+function noDirectory(dir: string): ArmdbError {
+  return new ArmdbError("usage", `"${dir}" is a file: armdb status takes a database directory`, {
+    path: dir,
+    hint: `armdb status ${shellWord(dirname(dir))}`,
+  });
 }
 
 function notAllowed(dir: string, reason: string): ArmdbError {

@@ -1,6 +1,7 @@
 // `armdb verify DIR`: every byte that can be checked, and a verdict. Reads only; writes nothing but the report that was
 // asked for.
 
+import { shellWord } from "../../shell-words.ts";
 import { dirname } from "node:path";
 import { outcomeOf } from "../../audit/findings.ts";
 import { type VerifyReport, verifyDirectory } from "../../audit/verify.ts";
@@ -105,7 +106,7 @@ async function run(context: Context): Promise<number> {
   else renderVerify(out, report, quick);
   if (reportPath !== null) writeReport(context, reportPath, document);
   if (report.verdict === "damaged")
-    messages.info(`Try: armdb repair ${path} (prints a plan, changes nothing)`);
+    messages.info(`Try: armdb repair ${shellWord(path)} (prints a plan, changes nothing)`);
   if (report.verdict === "incomplete")
     messages.info(`Try: ${goOnCommand(report.directory.copy, path)}`);
   return outcomeOf(report.findings, stopStatus(report.stopped, context.stop)).status;
@@ -126,7 +127,7 @@ function refuseReport(disk: Disk, path: string): void {
       `Cannot write the report "${path}": there is no directory "${directory}"`,
       {
         path,
-        hint: `mkdir -p ${directory}`,
+        hint: `mkdir -p ${shellWord(directory)}`,
       },
     );
   }

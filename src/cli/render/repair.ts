@@ -1,5 +1,6 @@
 // A repair's plan and outcome as text and as the JSON document of cli.md. Pure: used by commands/repair.ts.
 
+import { shellWord } from "../../shell-words.ts";
 import { toHex } from "../../bytes.ts";
 import { type Finding, outcomeOf } from "../../audit/findings.ts";
 import { type Change, placeName, type Step } from "../../audit/repair/changes.ts";
@@ -198,7 +199,11 @@ function moreLine(total: number): string[] {
 export function outcomeLines(result: RepairResult, dir: string, palette: Palette): string[] {
   const { verdict, plan, journal, remaining } = result;
   const undo =
-    journal === null ? [] : [`undo: armdb repair ${escapeText(dir)} --undo ${escapeText(journal)}`];
+    journal === null
+      ? []
+      : [
+          `undo: armdb repair ${shellWord(escapeText(dir))} --undo ${shellWord(escapeText(journal))}`,
+        ];
   if (result.stopped) return [stoppedLine(result, palette), ...undo];
   switch (verdict) {
     case "nothing-to-do":

@@ -1,5 +1,5 @@
 // What a shard's file is to be before its slots are looked at: header and length. A lost header page
-// comes before anything else (format.md). Used by repair/plan/shard.ts. Reads the first 4096 bytes that look/database-look.ts has read, and nothing else.
+// comes before anything else (format.md). Used by repair/plan/plan.ts. Reads the first 4096 bytes that look/database-look.ts has read, and nothing else.
 // Promises: fields that are sound stay as they are; nothing is guessed where two answers are possible.
 
 import {

@@ -2,6 +2,7 @@
 // directory and the source, writes nothing. Promises: no step for what is sound; what is damaged and has no step is named in
 // `left` with the reason.
 
+import { shellWord } from "../../../shell-words.ts";
 import { ArmdbError } from "../../../errors.ts";
 import type { SlotLayout } from "../../../format/slot.ts";
 import { slotLayout } from "../../../format/slot.ts";
@@ -313,7 +314,7 @@ class Planner {
 
   /** `DIR` in a hint stands for this directory. */
   #leave(finding: Finding, why: string, hint: string): void {
-    const named = hint.replaceAll(/\bDIR\b/g, () => this.#report.directory.path);
+    const named = hint.replaceAll(/\bDIR\b/g, () => shellWord(this.#report.directory.path));
     this.#left.push({ finding, why, hint: named });
   }
 }

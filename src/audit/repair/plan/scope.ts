@@ -1,6 +1,7 @@
 // Which damage a repair may touch: all of it, one shard's (`--shard`), or what a report of verify names (`--plan`). Pure but
 // for reading the report. Promises: a report is input like any other: bounded, checked, never believed about the bytes.
 
+import { shellWord } from "../../../shell-words.ts";
 import { ArmdbError } from "../../../errors.ts";
 import type { Disk } from "../../../io/disk.ts";
 import { tryDisk, withFile } from "../../look/file-look.ts";
@@ -76,6 +77,6 @@ function isReported(finding: Finding, reported: readonly Finding[]): boolean {
 function noReport(path: string, why: string): ArmdbError {
   return new ArmdbError("usage", `"${path}" is no report to repair by: ${why}`, {
     path,
-    hint: `armdb verify DIR --report ${path}`,
+    hint: `armdb verify DIR --report ${shellWord(path)}`,
   });
 }
