@@ -88,7 +88,7 @@ export const RULES: Rules = {
     "rpc",
     "serve",
     "relay",
-    "audit/findings audit/stopped",
+    "audit/findings audit/finding-json audit/stopped",
     "audit/look",
     "audit/check",
     "audit/leader",
