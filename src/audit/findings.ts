@@ -144,6 +144,11 @@ export interface Finding {
   readonly belongsTo: number | null;
 }
 
+/** The last slot that a finding speaks of. */
+export function lastSlotOf({ slot, count }: Finding): number {
+  return (slot ?? 0) + count - 1;
+}
+
 /** What a check knows of a finding; the rest follows from the kind. */
 export type FindingDraft = Pick<Finding, "kind" | "message"> &
   Partial<Omit<Finding, "kind" | "message">>;

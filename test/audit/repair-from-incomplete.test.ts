@@ -41,7 +41,7 @@ describe("repair --from a directory whose first copy has not ended", () => {
         message: `Cannot repair from "${source.path}": the first copy from 10.0.0.5:7400 has not ended for 1 of its 2 shards`,
         details: {
           path: source.path,
-          hint: `armdb replicate 10.0.0.5:7400 --data "${source.path}", or --force to take what is there`,
+          hint: `armdb replicate 10.0.0.5:7400 --data ${source.path}, or --force to take what is there`,
         },
       });
       expect(contentsOf(copy.path)).toEqual(before);

@@ -1,12 +1,8 @@
 // Who may be in the way of a repair, and how much one run takes upon itself.
 
 import { describe, expect, test } from "bun:test";
-import {
-  carryOut,
-  prepareRepair,
-  type RepairOptions,
-  type RepairTools,
-} from "../../src/audit/repair/repair.ts";
+import { changeBytes } from "../../src/audit/repair/plan/slots.ts";
+import { carryOut, prepareRepair } from "../../src/audit/repair/repair.ts";
 import { Stopped } from "../../src/audit/stopped.ts";
 import { repairCommand } from "../../src/cli/commands/repair.ts";
 import { CURSOR_FILE } from "../../src/format/cursor.ts";
@@ -15,34 +11,16 @@ import { realDisk } from "../../src/io/real-disk.ts";
 import { removeDirectory } from "../../src/io/remove-directory.ts";
 import { realClock } from "../../src/io/time.ts";
 import { Holder } from "../serve/holding.ts";
-import { contentsOf, FixtureCopy, journalsIn, runWords } from "./repair-support.ts";
+import {
+  contentsOf,
+  FixtureCopy,
+  journalsIn,
+  repairOptions,
+  repairTools,
+  runWords,
+} from "./repair-support.ts";
 
 const NAME = "8x16-2-shards";
-
-function tools(stop = new AbortController().signal): RepairTools {
-  return {
-    disk: realDisk,
-    clock: realClock,
-    stop,
-    removeDirectory,
-    progress: () => {},
-    warn: () => {},
-  };
-}
-
-function options(path: string, budgetBytes?: number): RepairOptions {
-  return {
-    path,
-    shard: null,
-    reported: null,
-    keep: [],
-    prefixBits: null,
-    lengths: null,
-    force: false,
-    openSource: null,
-    ...(budgetBytes === undefined ? {} : { budgetBytes }),
-  };
-}
 
 /** Flips a bit in this many live slots of shard 0. */
 function harm(copy: FixtureCopy, count: number): number[] {
@@ -89,9 +67,12 @@ describe("repair", () => {
     let rest = slots.length;
     for (let runs = 0; rest > 0; runs++) {
       expect(runs).toBeLessThan(5);
-      const planned = await prepareRepair(tools(), options(copy.path, 4 * (2 * 32 + 256)));
+      const planned = await prepareRepair(
+        repairTools(),
+        repairOptions(copy.path, 4 * changeBytes(32)),
+      );
       expect(planned.plan.truncated).toBe(rest > 4);
-      const outcome = await carryOut(tools(), options(copy.path), planned);
+      const outcome = await carryOut(repairTools(), repairOptions(copy.path), planned);
       const damage = outcome.report.findings.filter(({ severity }) => severity === "damage");
       rest = Math.max(0, rest - 4);
       expect(damage).toHaveLength(rest);
@@ -132,12 +113,12 @@ describe("repair", () => {
     using copy = new FixtureCopy(NAME, "follower-clean");
     harm(copy, 1);
     const before = contentsOf(copy.path);
-    const planned = await prepareRepair(tools(), options(copy.path));
+    const planned = await prepareRepair(repairTools(), repairOptions(copy.path));
     const stop = new AbortController();
     stop.abort("SIGINT");
-    await expect(carryOut(tools(stop.signal), options(copy.path), planned)).rejects.toThrow(
-      Stopped,
-    );
+    await expect(
+      carryOut(repairTools(stop.signal), repairOptions(copy.path), planned),
+    ).rejects.toThrow(Stopped);
     const words = [copy.path, "--apply", "--yes"];
     const { status } = await runWords(repairCommand, words, { stop: stop.signal });
     expect(status).toBe(130);

@@ -25,7 +25,9 @@ import type { Net } from "../../src/io/net.ts";
 import type { Clock } from "../../src/io/clock.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { realNet } from "../../src/io/sockets.ts";
+import { removeDirectory } from "../../src/io/remove-directory.ts";
 import { realClock, realRandom } from "../../src/io/time.ts";
+import type { RepairOptions, RepairTools } from "../../src/audit/repair/repair.ts";
 import { viewOf } from "../../src/bytes.ts";
 import { plainMessages, plainOutput } from "../support/plain-output.ts";
 import { type FixtureName, type FixtureState, fixtureDirectory } from "../serve/fixtures.ts";
@@ -279,3 +281,30 @@ export async function drive<T>(clock: ManualClock, promise: Promise<T>): Promise
 }
 
 const MINUTES_MAX = 30;
+
+/** What a repair needs of the machine. */
+export function repairTools(stop = new AbortController().signal): RepairTools {
+  return {
+    disk: realDisk,
+    clock: realClock,
+    stop,
+    removeDirectory,
+    progress: () => {},
+    warn: () => {},
+  };
+}
+
+/** Everything, without a source. */
+export function repairOptions(path: string, budgetBytes?: number): RepairOptions {
+  return {
+    path,
+    shard: null,
+    reported: null,
+    keep: [],
+    prefixBits: null,
+    lengths: null,
+    force: false,
+    openSource: null,
+    ...(budgetBytes === undefined ? {} : { budgetBytes }),
+  };
+}

@@ -20,7 +20,7 @@ import { attributesLike } from "./owner.ts";
 import { leftByPlan } from "./plan/left.ts";
 import { NO_PLAN, type PlanOptions, type RepairPlan } from "./plan/types.ts";
 import { planRepair } from "./plan/plan.ts";
-import type { ReportFilter } from "./plan/scope.ts";
+import type { Reported } from "./plan/scope.ts";
 import type { RepairSource } from "./source.ts";
 import { type UndoReport, undoRepair } from "./undo.ts";
 import { Stopped, throwIfStopped } from "../stopped.ts";
@@ -49,7 +49,7 @@ export interface RepairOptions {
   /** Null: all shards. */
   readonly shard: number | null;
   /** `--plan`; null: everything that verify finds. */
-  readonly reported: ReportFilter | null;
+  readonly reported: Reported | null;
   readonly keep: readonly { readonly shard: number; readonly slot: number }[];
   readonly prefixBits: number | null;
   readonly lengths: PlanOptions["lengths"];
@@ -89,7 +89,7 @@ async function planFrom(
   options: RepairOptions,
   report: VerifyReport,
 ): Promise<PlannedRepair> {
-  const isInScope = (finding: Finding) => options.reported?.(finding) ?? true;
+  const isInScope = (finding: Finding) => options.reported?.names(finding) ?? true;
   const isDamaged = report.findings.some(
     (finding) => finding.severity === "damage" && isInScope(finding),
   );
@@ -99,7 +99,7 @@ async function planFrom(
   const attributes = likeOrPlain(() => attributesLike(disk, report.directory));
   const plan = await planRepair(disk, report, {
     isInScope,
-    onlyReported: options.reported !== null,
+    reported: options.reported,
     keep: options.keep,
     prefixBits: options.prefixBits,
     lengths: options.lengths,

@@ -4,6 +4,7 @@ import { shellWord } from "../../shell-words.ts";
 import { toHex } from "../../bytes.ts";
 import { type Finding, outcomeOf } from "../../audit/findings.ts";
 import { type Change, placeName, type Step } from "../../audit/repair/changes.ts";
+import type { LostKey } from "../../audit/repair/plan/slots.ts";
 import type { LeftDamage, RepairPlan } from "../../audit/repair/plan/types.ts";
 import type { Palette } from "../surface/surface.ts";
 import { escapeText } from "../surface/escape.ts";
@@ -41,7 +42,7 @@ export function repairDocument(result: RepairResult): Record<string, unknown> {
     complete: result.complete,
     steps: plan.steps.slice(0, LISTED_MAX).map(stepDocument),
     stepsTotal: plan.steps.length,
-    lostKeys: plan.lost.slice(0, LISTED_MAX),
+    lostKeys: plan.lost.slice(0, LISTED_MAX).map(lostDocument),
     lostKeysTotal: plan.lost.length,
     doubledKeys: plan.doubled.slice(0, LISTED_MAX),
     left: plan.left.slice(0, LISTED_MAX).map(leftDocument),
@@ -117,6 +118,11 @@ function leftDocument({ finding, why, hint }: LeftDamage): Record<string, unknow
   };
 }
 
+/** A key that is damaged is not named: it never existed. */
+function lostDocument({ shard, slot, key }: LostKey): Record<string, unknown> {
+  return { shard, slot, key, ...(key === null ? { keyDamaged: true } : {}) };
+}
+
 /** The plan: lost keys first, then doubled keys, steps, what is left, notes. */
 export function planLines(plan: RepairPlan, palette: Palette): string[] {
   return [
@@ -135,10 +141,10 @@ export function planLines(plan: RepairPlan, palette: Palette): string[] {
 
 function lostLines({ lost }: RepairPlan, palette: Palette): string[] {
   if (lost.length === 0) return [];
-  const title = `${formatCounted(lost.length, "key")} lost until a follower's scan, a writer or a source brings them back:`;
+  const title = `${formatCounted(lost.length, "record")} will be missing until the next scan or write restores ${lost.length === 1 ? "it" : "them"}:`;
   const rows = lost
     .slice(0, LINES_MAX)
-    .map(({ shard, slot, key }) => `  shard ${shard} slot ${slot}  ${key}`);
+    .map(({ shard, slot, key }) => `  shard ${shard} slot ${slot}  ${key ?? "its key is damaged"}`);
   return [palette.red(title), ...rows, ...moreLine(lost.length), ""];
 }
 

@@ -64,7 +64,8 @@ class Merge {
   constructor(options: MergeOptions) {
     this.#options = options;
     const { disk, path, layout, slotCount } = options.facts;
-    this.#planner = new SlotPlanner(options.facts);
+    // What rests on the sidecar was reckoned before.
+    this.#planner = new SlotPlanner(options.facts, "all", true);
     this.#reader = SlotReader.raw(disk, path, layout, slotCount, WINDOW_BYTES_SEQUENTIAL);
   }
 
@@ -115,7 +116,7 @@ class Merge {
     if (there.kind === "nothing" && statusOf(bytes[0] ?? 0) === STATUS_FREE) return;
     this.#weigh(bytes, there);
     const { facts, onlyMarked } = this.#options;
-    if (onlyMarked && !facts.marks.has(slot)) return;
+    if (onlyMarked && !facts.marks.all.has(slot)) return;
     const changes = this.#planner.changes.length;
     this.#planner.bySource(slot, bytes, there);
     if (this.#planner.changes.length === changes) this.#noteContradiction(slot, bytes, there);

@@ -1,29 +1,34 @@
-// Which slots of a shard a repair may not trust, by what verify has found. Pure. Used by repair/plan/slots.ts and
-// repair/plan/by-source.ts. Promises: a mark is a reason to look at a slot, never a proof: the slot itself is judged again.
+// Which slots of a shard a repair looks at, by what verify has found. Pure. Used by repair/plan/slots.ts and
+// repair/plan/by-source.ts. Promises: a mark is a reason to look at a slot, never a proof: the slot itself and the sidecar's word for it
+// are read again, so it makes no difference how findings were joined or bounded.
 
-import { isNewer, versionOf } from "../../../format/slot.ts";
-import type { Finding, FindingKind } from "../../findings.ts";
+import { type Finding, type FindingKind, lastSlotOf } from "../../findings.ts";
+import { type SlotRange, SlotRanges } from "./slot-ranges.ts";
 
-/** More slots than this are left to another run of the same command. */
-const MARKED_SLOTS_MAX = 1_000_000;
-
-export interface SlotMark {
-  readonly kind: FindingKind;
-  /** The meta word of a sidecar that the crate would use. */
-  readonly sidecarMeta: number | null;
-  /** key-duplicate: hex of the key that lives in several slots. */
+/** A slot whose key lives in other slots too. */
+export interface DoubledMark {
+  /** Hex; null where it is not known. */
   readonly key: string | null;
-  /** key-duplicate: the slot that `--keep` names. */
+  /** `--keep` names it. */
   readonly isKept: boolean;
 }
 
 export interface SlotMarks {
-  /** Ascending by slot. */
-  readonly marks: ReadonlyMap<number, SlotMark>;
+  /** Crc or status. */
+  readonly bytes: SlotRanges;
+  readonly misrouted: SlotRanges;
+  /** The sidecar knows better. */
+  readonly hidden: SlotRanges;
+  readonly doubled: ReadonlyMap<number, DoubledMark>;
+  /** All of these. */
+  readonly all: SlotRanges;
+}
+
+/** What the damage of one shard leads to. */
+export interface Marked {
+  readonly marks: SlotMarks;
   /** Doubled keys that are left as they are: outside a replica, without `--keep`, without a source. */
   readonly undecided: readonly Finding[];
-  /** True when there were more slots than are kept. */
-  readonly truncated: boolean;
 }
 
 export interface MarkOptions {
@@ -31,74 +36,52 @@ export interface MarkOptions {
   readonly hasSource: boolean;
   /** Slots of this shard that `--keep` names. */
   readonly keep: ReadonlySet<number>;
-  /** False: misrouted keys are not touched (the file is in the wrong place). */
-  readonly touchesMisrouted: boolean;
+  /** What a report names of a kind in this shard; null: all is in scope (`--plan`). */
+  readonly reported: ((kind: FindingKind) => SlotRanges) | null;
 }
+
+const BYTES: readonly FindingKind[] = ["slot-crc", "slot-status"];
 
 /** The marks that the damage of one shard leads to. */
-export function markSlots(findings: readonly Finding[], options: MarkOptions): SlotMarks {
-  const found: [number, SlotMark][] = [];
+export function markSlots(findings: readonly Finding[], options: MarkOptions): Marked {
   const undecided: Finding[] = [];
-  let truncated = false;
-  const add = (slot: number, mark: SlotMark) => {
-    if (found.length < MARKED_SLOTS_MAX) found.push([slot, mark]);
-    else truncated = true;
-  };
+  const doubled = new Map<number, DoubledMark>();
   for (const finding of findings) {
-    const { kind, slot, count, sidecarMeta, key } = finding;
-    if (slot === null) continue;
-    switch (kind) {
-      case "slot-crc":
-      case "slot-status":
-        for (let each = slot; each < slot + count && !truncated; each++) {
-          add(each, {
-            kind,
-            sidecarMeta: count === 1 ? sidecarMeta : null,
-            key: null,
-            isKept: false,
-          });
-        }
-        break;
-      case "key-misrouted":
-        if (!options.touchesMisrouted) break;
-        for (let each = slot; each < slot + count && !truncated; each++) {
-          add(each, { kind, sidecarMeta: null, key: null, isKept: false });
-        }
-        break;
-      case "sidecar-hides-slot":
-        add(slot, { kind, sidecarMeta, key: null, isKept: false });
-        break;
-      case "key-duplicate": {
-        const slots = finding.slots ?? [slot];
-        const kept = slots.filter((each) => options.keep.has(each));
-        if (kept.length === 0 && !options.isReplica && !options.hasSource) undecided.push(finding);
-        else
-          for (const each of slots) {
-            add(each, { kind, sidecarMeta: null, key, isKept: kept.includes(each) });
-          }
-        break;
+    if (finding.kind !== "key-duplicate" || finding.slot === null) continue;
+    const slots = finding.slots ?? [finding.slot];
+    const kept = slots.filter((each) => options.keep.has(each));
+    if (kept.length === 0 && !options.isReplica && !options.hasSource) undecided.push(finding);
+    else {
+      for (const each of slots) {
+        doubled.set(each, { key: finding.key, isKept: kept.includes(each) });
       }
-      default:
-        break;
     }
   }
-  return { marks: sortedMarks(found), undecided, truncated };
+  const of = (kind: FindingKind): SlotRanges => {
+    const found = SlotRanges.of(rangesOf(findings, kind));
+    return options.reported === null ? found : found.within(options.reported(kind));
+  };
+  return {
+    marks: marksOf({
+      bytes: SlotRanges.union(...BYTES.map(of)),
+      misrouted: of("key-misrouted"),
+      hidden: of("sidecar-hides-slot"),
+      doubled,
+    }),
+    undecided,
+  };
 }
 
-/** One mark a slot: damage of the slot's own bytes goes before what its key or its sidecar says. */
-function sortedMarks(found: readonly [number, SlotMark][]): Map<number, SlotMark> {
-  const rank = (kind: FindingKind) =>
-    kind === "slot-crc" || kind === "slot-status" ? 0 : kind === "sidecar-hides-slot" ? 2 : 1;
-  const sorted = [...found].sort(
-    ([left, leftMark], [right, rightMark]) =>
-      left - right || rank(leftMark.kind) - rank(rightMark.kind),
-  );
-  const marks = new Map<number, SlotMark>();
-  for (const [slot, mark] of sorted) if (!marks.has(slot)) marks.set(slot, mark);
-  return marks;
+function rangesOf(findings: readonly Finding[], kind: FindingKind): SlotRange[] {
+  return findings.flatMap((finding): SlotRange[] => {
+    if (finding.kind !== kind || finding.slot === null) return [];
+    return [[finding.slot, lastSlotOf(finding)]];
+  });
 }
 
-/** True when the sidecar knows a newer version than the slot: the slot has lost a write. */
-export function isBehindSidecar(meta: number, sidecarMeta: number | null): boolean {
-  return sidecarMeta !== null && isNewer(versionOf(sidecarMeta), versionOf(meta));
+/** With all of them together. */
+export function marksOf(marks: Omit<SlotMarks, "all">): SlotMarks {
+  const { bytes, misrouted, hidden, doubled } = marks;
+  const alone = SlotRanges.of([...doubled.keys()].map((slot) => [slot, slot]));
+  return { ...marks, all: SlotRanges.union(bytes, misrouted, hidden, alone) };
 }

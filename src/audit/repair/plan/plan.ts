@@ -118,7 +118,8 @@ class Planner {
   #unknownShards(writesMeta: boolean): ShardPlan[] {
     const { directory } = this.#report;
     const plans: ShardPlan[] = [];
-    if (!writesMeta || this.#sourceGeometry === null || this.#options.onlyReported) return plans;
+    if (!writesMeta || this.#sourceGeometry === null || this.#options.reported !== null)
+      return plans;
     for (let shard = directory.shards.length; shard < this.#sourceGeometry.shardCount; shard++) {
       const look = lookAtShard(this.#disk, directory.path, shard);
       if (look.data.facts !== null) continue;
@@ -163,7 +164,7 @@ class Planner {
     const hasBadSidecar =
       this.#report.sidecars.get(look.shard) === "invalid" && look.header?.cleanShutdown === 1;
     const isAsked = this.#report.shards.some((shard) => shard.shard === look.shard);
-    const sidecarInScope = hasBadSidecar && isAsked && !this.#options.onlyReported;
+    const sidecarInScope = hasBadSidecar && isAsked && this.#options.reported === null;
     if (findings.length === 0 && !sidecarInScope) return null;
     const decision = decideBasis({
       directory: this.#report.directory,
@@ -191,14 +192,17 @@ class Planner {
     const { options, report } = { options: this.#options, report: this.#report };
     const needsSource = findings.some((finding) => SOURCE_KINDS.includes(finding.kind));
     const source = needsSource && report.directory.layout !== null ? options.source : null;
+    const { reported } = options;
+    const keep = options.keep.filter(({ shard }) => shard === look.shard).map(({ slot }) => slot);
+    const unscoped = {
+      ...{ isReplica: this.#isReplica, hasSource: source !== null },
+      ...{ keep: new Set(keep), reported: null },
+    };
     const marked = markSlots(findings, {
-      isReplica: this.#isReplica,
-      hasSource: source !== null,
-      keep: new Set(
-        options.keep.filter(({ shard }) => shard === look.shard).map(({ slot }) => slot),
-      ),
-      touchesMisrouted: true,
+      ...unscoped,
+      reported: reported === null ? null : (kind) => reported.slots(kind, look.shard),
     });
+    const all = reported === null ? marked : markSlots(this.#damageOf(look.shard), unscoped);
     this.#noteDoubled(look.shard, findings);
     for (const finding of marked.undecided) {
       const why = `the key is live in slots ${(finding.slots ?? []).join(", ")}: which one is right cannot be known here`;
@@ -216,13 +220,14 @@ class Planner {
       basis,
       findings,
       marks: marked.marks,
+      everything: all.marks,
       isReplica: this.#isReplica,
       sidecar: report.sidecars.get(look.shard) ?? "none",
       shardCount: routing.shardCount,
       shardPrefixBits: routing.bitsKnown ? routing.shardPrefixBits : null,
       budget: this.#budget,
       source,
-      onlyMarked: options.onlyReported,
+      onlyMarked: reported !== null,
       progress: (slots) => options.progress(look.shard, slots),
     });
     for (const finding of findings) {
@@ -230,7 +235,14 @@ class Planner {
       if (finding.severity !== "unknown" || report.directory.layout === null) continue;
       this.#leave(finding, finding.message, "dmesg and smartctl on that disk; a copy elsewhere");
     }
-    return { ...plan, truncated: plan.truncated || marked.truncated };
+    return plan;
+  }
+
+  /** Whatever the scope is. */
+  #damageOf(shard: number): Finding[] {
+    const { findings, followed } = this.#report;
+    const all = [...findings, ...followed.map(({ finding }) => finding)];
+    return all.filter((finding) => finding.shard === shard && finding.severity === "damage");
   }
 
   #noteDoubled(shard: number, findings: readonly Finding[]): void {

@@ -90,7 +90,7 @@ function isTaken(here: SlotHere, metaThere: number): boolean {
 
 function versionFor(here: SlotHere, metaThere: number, isReplica: boolean): number {
   const there = versionOf(metaThere);
-  if (isReplica || here.meta === 0) return there;
+  if (isReplica || (here.meta === 0 && here.sidecarMeta === null)) return there;
   const claimed = claimedVersion(here);
   return isNewer(claimed, there) ? nextVersion(claimed) : there;
 }
@@ -116,4 +116,9 @@ export function metaAfter({ after }: SlotRemedy): number {
 /** True when a remedy takes a record away without putting one in its place. */
 export function losesRecord(metaBefore: number, remedy: SlotRemedy): boolean {
   return statusOf(metaBefore) !== STATUS_DELETED && statusOf(metaAfter(remedy)) === STATUS_FREE;
+}
+
+/** True when the sidecar knows a newer version than the slot: the slot has lost a write. */
+export function isBehindSidecar(meta: number, sidecarMeta: number | null): boolean {
+  return sidecarMeta !== null && isNewer(versionOf(sidecarMeta), versionOf(meta));
 }

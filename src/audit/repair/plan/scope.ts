@@ -6,15 +6,21 @@ import { ArmdbError } from "../../../errors.ts";
 import type { Disk } from "../../../io/disk.ts";
 import { tryDisk, withFile } from "../../look/file-look.ts";
 import { findingFromJson } from "../../finding-json.ts";
-import type { Finding } from "../../findings.ts";
+import { type Finding, type FindingKind, lastSlotOf } from "../../findings.ts";
+import { type SlotRange, SlotRanges } from "./slot-ranges.ts";
 
 const REPORT_BYTES_MAX = 256 * 1024 * 1024;
 
-/** True for findings that the report has too: same kind and place, and the same key where both know one. */
-export type ReportFilter = (finding: Finding) => boolean;
+/** What a report names. */
+export interface Reported {
+  /** It has this finding too: the kind and a place of it, and the same key where both know one. */
+  names(finding: Finding): boolean;
+  /** The slots of a shard that it has with this kind. */
+  slots(kind: FindingKind, shard: number): SlotRanges;
+}
 
 /** Reads `--plan REPORT`. Throws `usage` for what is no report of verify. */
-export function readReport(disk: Disk, path: string): ReportFilter {
+export function readReport(disk: Disk, path: string): Reported {
   const [text, error] = tryDisk(() =>
     withFile(disk, path, (file) => {
       if (file.size() > REPORT_BYTES_MAX) throw noReport(path, "it is too long");
@@ -35,43 +41,65 @@ function parse(path: string, text: string): unknown {
   }
 }
 
-function filterOf(path: string, document: unknown): ReportFilter {
+function filterOf(path: string, document: unknown): Reported {
   const fields = document as Readonly<Record<string, unknown>> | null;
   if (typeof fields !== "object" || fields === null || fields["command"] !== "verify") {
     throw noReport(path, "it is not what armdb verify --report writes");
   }
   const listed = fields["findings"];
   if (!Array.isArray(listed)) throw noReport(path, "it has no findings");
-  const reported = new Map<string, Finding[]>();
+  const gathered = new Map<string, Gathered>();
   for (const value of listed) {
     const finding = findingFromJson(value);
     if (finding === null) throw noReport(path, "one of its findings is none");
-    const place = placeOf(finding);
-    reported.set(place, [...(reported.get(place) ?? []), finding]);
+    const place = placeOf(finding.kind, finding.shard);
+    const there: Gathered = gathered.get(place) ?? { ranges: [], keys: new Map(), isOfAll: false };
+    gathered.set(place, there);
+    if (finding.slot === null) there.isOfAll = true;
+    else there.ranges.push([finding.slot, lastSlotOf(finding)]);
+    if (finding.slot !== null && finding.key !== null) there.keys.set(finding.slot, finding.key);
   }
-  for (const findings of reported.values()) {
-    findings.sort((left, right) => (left.slot ?? -1) - (right.slot ?? -1));
-  }
-  return (finding) => isReported(finding, reported.get(placeOf(finding)) ?? []);
+  return new ReportedPlaces(gathered);
 }
 
-function placeOf({ kind, shard }: Finding): string {
+/** What a report has of one kind in one shard. */
+interface Gathered {
+  readonly ranges: SlotRange[];
+  /** Of slots that are named one by one. */
+  readonly keys: Map<number, string>;
+  /** The shard, or the directory, as a whole. */
+  isOfAll: boolean;
+}
+
+class ReportedPlaces implements Reported {
+  readonly #places = new Map<string, Omit<Gathered, "ranges"> & { readonly slots: SlotRanges }>();
+
+  constructor(gathered: ReadonlyMap<string, Gathered>) {
+    for (const [place, { ranges, keys, isOfAll }] of gathered) {
+      this.#places.set(place, { keys, isOfAll, slots: SlotRanges.of(ranges) });
+    }
+  }
+
+  names(finding: Finding): boolean {
+    const { kind, shard, slot, count, key } = finding;
+    const there = this.#places.get(placeOf(kind, shard));
+    if (there === undefined) return false;
+    if (slot === null) return there.isOfAll;
+    if (count > 1) {
+      return !there.slots.within(SlotRanges.of([[slot, lastSlotOf(finding)]])).isEmpty;
+    }
+    const named = there.keys.get(slot);
+    const isOtherKey = key !== null && named !== undefined && named !== key;
+    return !isOtherKey && there.slots.has(slot);
+  }
+
+  slots(kind: FindingKind, shard: number): SlotRanges {
+    return this.#places.get(placeOf(kind, shard))?.slots ?? SlotRanges.NONE;
+  }
+}
+
+function placeOf(kind: FindingKind, shard: number | null): string {
   return `${kind}/${shard ?? ""}`;
-}
-
-/** A run of slots counts as reported only when all of it is. */
-function isReported(finding: Finding, reported: readonly Finding[]): boolean {
-  const { slot, count, key } = finding;
-  if (slot === null) return reported.some((each) => each.slot === null);
-  let next = slot;
-  for (const each of reported) {
-    if (each.slot === null || each.slot > next || each.slot + each.count <= next) continue;
-    const isOtherKey = key !== null && each.key !== null && each.count === 1 && each.key !== key;
-    if (isOtherKey) continue;
-    next = each.slot + each.count;
-    if (next >= slot + count) return true;
-  }
-  return false;
 }
 
 function noReport(path: string, why: string): ArmdbError {

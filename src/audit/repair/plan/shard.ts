@@ -1,25 +1,26 @@
 // The plan for one shard: header and length, sidecar and clean flag, slots, cursor. Used by repair/plan/plan.ts, which puts the
 // shards together. Reads the shard's files and the source, writes nothing.
 
-import { viewOf } from "../../../bytes.ts";
+import { ArmdbError } from "../../../errors.ts";
 import { SHARD_HEADER_BYTES } from "../../../format/shard-header.ts";
-import { packMeta, STATUS_FREE, versionOf } from "../../../format/slot.ts";
 import type { Disk } from "../../../io/disk.ts";
 import type { Geometry } from "../../../store/geometry.ts";
 import { tryDisk } from "../../look/file-look.ts";
 import type { Step } from "../changes.ts";
 import { cursorBytes, mendCursor, readVersions } from "./cursor.ts";
-import { isBehindSidecar, type SlotMark } from "./marks.ts";
+import { marksOf, type SlotMarks } from "./marks.ts";
 import { planBySource } from "./by-source.ts";
 import { metaAfter } from "./rules.ts";
 import {
+  changeBytes,
   type LostKey,
   type PlanBudget,
   planLocally,
   type SlotChange,
   type SlotFacts,
-  type SlotPlanner,
 } from "./slots.ts";
+import { SlotRanges } from "./slot-ranges.ts";
+import type { ShardBasis } from "./basis.ts";
 import type { RepairSource } from "../source.ts";
 import {
   cursorStep,
@@ -34,7 +35,10 @@ import { SlotReader, WINDOW_BYTES_SEQUENTIAL } from "../../look/slot-reader.ts";
 
 export interface ShardPlanFacts extends StepFacts {
   readonly disk: Disk;
-  readonly marks: ReadonlyMap<number, SlotMark>;
+  /** What is in scope. */
+  readonly marks: SlotMarks;
+  /** Whatever the scope is. */
+  readonly everything: SlotMarks;
   readonly isReplica: boolean;
   readonly sidecar: SidecarState;
   /** What the database is; the prefix bits null where they are not known. */
@@ -61,15 +65,22 @@ export interface ShardPlan {
 export async function planShard(facts: ShardPlanFacts): Promise<ShardPlan> {
   const { look, basis } = facts;
   const notes: string[] = [];
-  const [planner, versionsKept] = await planSlots(facts, notes);
-  const changes = [...planner.changes, ...versionsKept].sort((a, b) => a.slot - b.slot);
-  const hides = facts.findings.some((finding) => finding.kind === "sidecar-hides-slot");
+  const words = new SidecarWords(facts);
+  let planned: PlannedSlots;
+  try {
+    planned = await planSlots(facts, words, notes);
+  } finally {
+    words.close();
+  }
+  const { changes, isCut } = planned;
+  const hides = !facts.everything.hidden.isEmpty;
   const isWrong = hides || (facts.sidecar === "invalid" && basis.cleanShutdown === 1);
   // Slots that come back as zeros, or come into view, are changed slots too.
   const isOtherLength =
     basis.bytesAfter > basis.bytesBefore ||
     (!basis.isHeaderLost && basis.slotCount !== look.header?.slotCount);
-  const dropsSidecar = changes.length > 0 || isWrong || isOtherLength;
+  // The sidecar is evidence, and goes in the run in which the last slot that it knows better has got its version.
+  const dropsSidecar = !isCut && (changes.length > 0 || isWrong || isOtherLength);
   if (basis.bytesAfter > basis.bytesBefore) {
     notes.push(
       `shard ${look.shard}: ${basis.bytesAfter - basis.bytesBefore} bytes at the end of its file are gone; ` +
@@ -92,27 +103,72 @@ export async function planShard(facts: ShardPlanFacts): Promise<ShardPlan> {
         changes.filter((change) => !change.bySidecar),
       ),
     ],
-    cursorSteps: cursorSteps(facts, changes),
-    lost: planner.lost,
+    cursorSteps: isCut ? [] : cursorSteps(facts, changes),
+    lost: planned.lost,
     notes,
-    truncated: planner.truncated,
+    truncated: planned.truncated,
   };
 }
 
+/** The slots of a shard that change. */
+interface PlannedSlots {
+  /** Ascending. */
+  readonly changes: readonly SlotChange[];
+  readonly lost: readonly LostKey[];
+  readonly truncated: boolean;
+  /** Not all fits that rests on the sidecar's word: it stays, and nothing is changed that it would hide. */
+  readonly isCut: boolean;
+}
+
+/**
+ * What rests on the sidecar's word is planned first, over all of the shard's damage, whatever is in scope: with any change of a slot the
+ * sidecar goes, and with it its word.
+ */
 async function planSlots(
   facts: ShardPlanFacts,
+  words: SidecarWords,
   notes: string[],
-): Promise<[SlotPlanner, SlotChange[]]> {
-  const slotFacts = slotFactsOf(facts);
-  const { source, look, basis } = facts;
-  if (source === null) return [planLocally(slotFacts), versionsOfLostSlots(facts)];
+): Promise<PlannedSlots> {
+  const scoped = slotFactsOf(facts, facts.marks, words);
+  const all = slotFactsOf(facts, facts.everything, words);
+  const evidence = planLocally(all, "evidence");
+  if (evidence.truncated) return { ...evidence.planned, isCut: true };
+  if (facts.source === null) {
+    return joined(evidence.planned, planLocally(scoped, "rest").planned);
+  }
+  // By the source these slots take more room than by the sidecar alone.
+  const inScope = evidence.changes.filter(({ slot }) => scoped.marks.all.has(slot));
+  if (!facts.budget.take(inScope.length * changeBytes(facts.basis.layout.slotSize))) {
+    return { ...evidence.planned, truncated: true, isCut: true };
+  }
+  const merged = await bySource(facts, scoped, facts.source, notes);
+  return joined(evidence.without(scoped.marks.all), merged);
+}
+
+type Planned = Omit<PlannedSlots, "isCut">;
+
+function joined(first: Planned, second: Planned): PlannedSlots {
+  return {
+    changes: [...first.changes, ...second.changes].sort((left, right) => left.slot - right.slot),
+    lost: [...first.lost, ...second.lost].sort((left, right) => left.slot - right.slot),
+    truncated: first.truncated || second.truncated,
+    isCut: false,
+  };
+}
+
+async function bySource(
+  facts: ShardPlanFacts,
+  slotFacts: SlotFacts,
+  source: RepairSource,
+  notes: string[],
+): Promise<Planned> {
+  const { look, basis, onlyMarked, progress } = facts;
   const geometry: Geometry = {
     shardCount: facts.shardCount,
     shardPrefixBits: facts.shardPrefixBits ?? 0,
     keyLen: basis.layout.keyLen,
     valueLen: basis.layout.valueLen,
   };
-  const { onlyMarked, progress } = facts;
   const merged = await planBySource({
     facts: slotFacts,
     source,
@@ -131,10 +187,10 @@ async function planSlots(
   if (unsure > 0) {
     notes.push(`shard ${look.shard}: ${unsure} slots are damaged at ${source.name} itself`);
   }
-  return [merged.planner, []];
+  return merged.planner.planned;
 }
 
-function slotFactsOf(facts: ShardPlanFacts): SlotFacts {
+function slotFactsOf(facts: ShardPlanFacts, marks: SlotMarks, words: SidecarWords): SlotFacts {
   const { disk, look, basis, isReplica, budget, shardCount, shardPrefixBits } = facts;
   const isRouted = shardCount > 1 && shardPrefixBits !== null;
   return {
@@ -143,59 +199,67 @@ function slotFactsOf(facts: ShardPlanFacts): SlotFacts {
     shard: look.shard,
     layout: basis.layout,
     slotCount: basis.slotCount,
+    slotsHeld: slotsHeld(basis),
     isReplica,
-    marks: withPartialSlot(facts),
+    marks: withCutSlots(facts, marks),
     routing: isRouted ? { shardCount, shardPrefixBits } : null,
+    wordOf: (slot) => words.of(slot),
     budget,
   };
 }
 
-/** A slot that the end of a short file cuts is looked at too: filled up with zeros it may be a torn one. */
-function withPartialSlot({ basis, marks }: ShardPlanFacts): ReadonlyMap<number, SlotMark> {
-  const dataBytes = basis.bytesBefore - SHARD_HEADER_BYTES;
-  const slot = Math.floor(dataBytes / basis.layout.slotSize);
-  const isCut = basis.bytesAfter > basis.bytesBefore && dataBytes % basis.layout.slotSize !== 0;
-  if (!isCut || marks.has(slot)) return marks;
-  const mark: SlotMark = { kind: "slot-crc", sidecarMeta: null, key: null, isKept: false };
-  return new Map([...marks, [slot, mark]]);
+/** Whole slots of the file as it was. */
+function slotsHeld({ bytesBefore, layout }: ShardBasis): number {
+  return Math.floor((bytesBefore - SHARD_HEADER_BYTES) / layout.slotSize);
 }
 
 /**
- * Outside a replica, slots that are cut off come back FREE with the versions that a good sidecar has for them: a
- * leader's versions must never go back (format.md: For the verifier and the repairer).
+ * A slot that the end of a short file cuts is looked at too: filled up with zeros it may be a torn one; and so are those behind it where
+ * a sidecar knows their versions: a leader's must never go back (format.md: For the verifier and the repairer).
  */
-function versionsOfLostSlots(facts: ShardPlanFacts): SlotChange[] {
-  const { basis, look, disk, isReplica, sidecar, budget } = facts;
-  const { slotSize } = basis.layout;
-  const held = Math.ceil((basis.bytesBefore - SHARD_HEADER_BYTES) / slotSize);
-  if (isReplica || sidecar !== "valid" || held >= basis.slotCount) return [];
-  const changes: SlotChange[] = [];
-  const reader = new SidecarReader(disk, look.sidecar.path);
-  const add = (slot: number, word: number) => {
-    if (!isBehindSidecar(0, word) || !budget.take(BYTES_PER_SMALL_CHANGE)) return;
-    const after = new Uint8Array(4);
-    viewOf(after).setUint32(0, packMeta(STATUS_FREE, versionOf(word)), true);
-    const why = "cut off; the sidecar knows its version";
-    const remedy = { kind: "slot-free", after } as const;
-    changes.push({ slot, before: new Uint8Array(4), remedy, why, bySidecar: true });
-  };
-  try {
-    for (let first = held; first < basis.slotCount; first += WORDS_PER_READ) {
-      const words = reader.read(first, Math.min(WORDS_PER_READ, basis.slotCount - first));
-      if (words === null) break;
-      for (let slot = first; slot < Math.min(first + WORDS_PER_READ, basis.slotCount); slot++) {
-        add(slot, words[slot - first] ?? 0);
-      }
-    }
-  } finally {
-    reader.close();
-  }
-  return changes;
+function withCutSlots({ basis, isReplica, sidecar }: ShardPlanFacts, marks: SlotMarks): SlotMarks {
+  if (basis.bytesAfter <= basis.bytesBefore) return marks;
+  const held = slotsHeld(basis);
+  const isKnown = !isReplica && sidecar === "valid" && held < basis.slotCount;
+  const cut = isKnown ? SlotRanges.of([[held, basis.slotCount - 1]]) : SlotRanges.NONE;
+  return marksOf({
+    ...marks,
+    bytes: SlotRanges.union(marks.bytes, SlotRanges.of([[held, held]])),
+    hidden: SlotRanges.union(marks.hidden, cut),
+  });
 }
 
-const WORDS_PER_READ = 65_536;
-/** What a change of a few bytes costs in memory, rather than on disk. */
-const BYTES_PER_SMALL_CHANGE = 256;
+/** The words of a sidecar that the crate would use. */
+class SidecarWords {
+  readonly #facts: ShardPlanFacts;
+  #reader: SidecarReader | null = null;
+
+  constructor(facts: ShardPlanFacts) {
+    this.#facts = facts;
+  }
+
+  /** Null: there is none. Throws `unknown` where there is one and it cannot be read. */
+  of(slot: number): number | null {
+    const { sidecar, look, disk } = this.#facts;
+    if (sidecar !== "valid") return null;
+    const [words, error] = tryDisk(() => {
+      this.#reader ??= new SidecarReader(disk, look.sidecar.path);
+      return this.#reader.read(slot, 1);
+    });
+    const word = words?.[0];
+    if (word !== undefined) return word;
+    const why = error === null ? "it has become shorter" : error.errno;
+    throw new ArmdbError(
+      "unknown",
+      `Cannot repair shard ${look.shard}: what the sidecar says of slot ${slot} cannot be read: ${why}`,
+      { path: look.sidecar.path, shard: look.shard, slot, hint: "armdb verify on that directory" },
+    );
+  }
+
+  close(): void {
+    this.#reader?.close();
+  }
+}
 
 const CURSOR_KINDS = ["cursor-shard", "cursor-ahead", "cursor-totals"] as const;
 

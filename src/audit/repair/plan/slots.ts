@@ -7,20 +7,24 @@ import { shardOfKey } from "../../../format/routing.ts";
 import {
   SLOT_KEY_OFFSET,
   type SlotLayout,
+  STATUS_INVALID,
   STATUS_OCCUPIED,
   statusOf,
 } from "../../../format/slot.ts";
 import type { Disk } from "../../../io/disk.ts";
-import { isBehindSidecar, type SlotMark } from "./marks.ts";
+import type { SlotMarks } from "./marks.ts";
+import type { SlotRanges } from "./slot-ranges.ts";
 import {
   clearSlot,
+  isBehindSidecar,
   losesRecord,
   remedyFromSource,
   type SlotHere,
   type SlotRemedy,
 } from "./rules.ts";
 import type { SlotThere } from "../source.ts";
-import { isSlotSound, SlotReader } from "../../look/slot-reader.ts";
+import { isSlotSound, SlotReader, WINDOW_BYTES_SEQUENTIAL } from "../../look/slot-reader.ts";
+import { tryDisk } from "../../look/file-look.ts";
 
 /** Bytes before and after that a plan may hold, over all shards. What is past that is left to another run. */
 const PLAN_BYTES_MAX = 512 * 1024 * 1024;
@@ -57,8 +61,8 @@ export interface SlotChange {
 export interface LostKey {
   readonly shard: number;
   readonly slot: number;
-  /** Hex, as far as the slot's bytes can be believed. */
-  readonly key: string;
+  /** Hex; null: the slot's bytes are damaged, and which key it was is not known. */
+  readonly key: string | null;
 }
 
 /** Everything about one shard that its slots are judged by. */
@@ -68,22 +72,41 @@ export interface SlotFacts {
   readonly shard: number;
   readonly layout: SlotLayout;
   readonly slotCount: number;
+  /** Slots that the file held before it is mended; those from here on are cut off. */
+  readonly slotsHeld: number;
   readonly isReplica: boolean;
-  readonly marks: ReadonlyMap<number, SlotMark>;
+  readonly marks: SlotMarks;
   /** Where keys belong; null: not checked. */
   readonly routing: { readonly shardCount: number; readonly shardPrefixBits: number } | null;
+  /** The sidecar's word for a slot; null: there is none that the crate would use. Throws `unknown` where it cannot be read. */
+  wordOf(slot: number): number | null;
   readonly budget: PlanBudget;
 }
+
+/** Why a slot cannot be trusted. */
+export type Distrust = "crc" | "status" | "misrouted" | "doubled" | "hidden" | "cut-off";
+
+export interface JudgedSlot extends SlotHere {
+  readonly distrust: Distrust | null;
+}
+
+/** Which changes a planner takes: those that rest on the sidecar's word, the others, or all. */
+export type Turn = "evidence" | "rest" | "all";
 
 /** Collects the changes of one shard, slot by slot in ascending order. */
 export class SlotPlanner {
   readonly changes: SlotChange[] = [];
   readonly lost: LostKey[] = [];
   readonly #facts: SlotFacts;
+  readonly #turn: Turn;
+  /** Changes that rest on the sidecar and have been paid for already. */
+  readonly #isEvidencePaid: boolean;
   #truncated = false;
 
-  constructor(facts: SlotFacts) {
+  constructor(facts: SlotFacts, turn: Turn, isEvidencePaid = false) {
     this.#facts = facts;
+    this.#turn = turn;
+    this.#isEvidencePaid = isEvidencePaid;
   }
 
   /** True when the plan could not hold everything. */
@@ -91,34 +114,49 @@ export class SlotPlanner {
     return this.#truncated;
   }
 
-  /** The slot as the rules see it. */
-  judge(slot: number, bytes: Uint8Array): SlotHere {
-    const meta = viewOf(bytes).getUint32(0, true);
-    const mark = this.#facts.marks.get(slot);
-    const sidecarMeta = mark?.sidecarMeta ?? null;
-    const isTrusted =
-      isSlotSound(bytes, this.#facts.layout) &&
-      (mark === undefined || !this.#stands(mark, meta, bytes));
-    return { meta, isTrusted, sidecarMeta };
+  /** All that is planned. */
+  get planned() {
+    const { changes, lost, truncated } = this;
+    return { changes, lost, truncated };
   }
 
-  /** True when what a mark says of a sound slot is so. */
-  #stands(mark: SlotMark, meta: number, bytes: Uint8Array): boolean {
-    const { layout, routing, shard, isReplica } = this.#facts;
+  /** As `planned`, without what these slots are about. */
+  without(slots: SlotRanges): SlotPlanner["planned"] {
+    const changes = this.changes.filter(({ slot }) => !slots.has(slot));
+    const lost = this.lost.filter(({ slot }) => !slots.has(slot));
+    return { changes, lost, truncated: this.truncated };
+  }
+
+  /** The slot as the rules see it: by its own bytes, and by the sidecar's word for it. */
+  judge(slot: number, bytes: Uint8Array): JudgedSlot {
+    const meta = viewOf(bytes).getUint32(0, true);
+    const { isReplica, marks } = this.#facts;
+    const sidecarMeta = !isReplica && marks.all.has(slot) ? this.#facts.wordOf(slot) : null;
+    const distrust = this.#distrust(slot, meta, bytes, sidecarMeta);
+    return { meta, isTrusted: distrust === null, sidecarMeta, distrust };
+  }
+
+  #distrust(
+    slot: number,
+    meta: number,
+    bytes: Uint8Array,
+    sidecarMeta: number | null,
+  ): Distrust | null {
+    const { layout, routing, shard, marks, slotsHeld } = this.#facts;
+    if (!isSlotSound(bytes, layout)) return statusOf(meta) === STATUS_INVALID ? "status" : "crc";
     const key = bytes.subarray(SLOT_KEY_OFFSET, SLOT_KEY_OFFSET + layout.keyLen);
-    const isLive = statusOf(meta) === STATUS_OCCUPIED;
-    switch (mark.kind) {
-      case "key-misrouted":
-        if (!isLive || routing === null) return false;
-        return shardOfKey(key, routing.shardCount, routing.shardPrefixBits) !== shard;
-      case "key-duplicate":
-        return isLive && !mark.isKept && (mark.key === null || mark.key === toHex(key));
-      case "sidecar-hides-slot":
-        // A replica's slot that is behind is brought up by the next scan, and is right for its version until then.
-        return !isReplica && isBehindSidecar(meta, mark.sidecarMeta);
-      default:
-        return false;
+    if (statusOf(meta) === STATUS_OCCUPIED) {
+      const doubled = marks.doubled.get(slot);
+      const isSameKey = doubled?.key === null || doubled?.key === toHex(key);
+      if (doubled !== undefined && !doubled.isKept && isSameKey) return "doubled";
+      if (routing !== null && marks.misrouted.has(slot)) {
+        const home = shardOfKey(key, routing.shardCount, routing.shardPrefixBits);
+        if (home !== shard) return "misrouted";
+      }
     }
+    // A replica's slot that is behind is brought up by the next scan, and is right for its version until then.
+    const isHidden = marks.hidden.has(slot) && isBehindSidecar(meta, sidecarMeta);
+    return isHidden ? (slot < slotsHeld ? "hidden" : "cut-off") : null;
   }
 
   /** A slot without a source: cleared when it cannot be trusted. */
@@ -136,52 +174,75 @@ export class SlotPlanner {
     if (remedy !== null) this.#add(slot, here, bytes, remedy);
   }
 
-  #add(slot: number, here: SlotHere, bytes: Uint8Array, remedy: SlotRemedy): void {
+  #add(slot: number, here: JudgedSlot, bytes: Uint8Array, remedy: SlotRemedy): void {
+    const bySidecar = isBehindSidecar(here.meta, here.sidecarMeta);
+    if (this.#turn !== "all" && bySidecar !== (this.#turn === "evidence")) return;
     const before = bytes.slice(0, remedy.after.length);
     if (Buffer.compare(before, remedy.after) === 0) return;
-    if (!this.#facts.budget.take(2 * remedy.after.length + BYTES_PER_CHANGE)) {
+    const isPaid = bySidecar && this.#isEvidencePaid;
+    if (!isPaid && !this.#facts.budget.take(changeBytes(remedy.after.length))) {
       this.#truncated = true;
       return;
     }
-    const { shard, layout, marks, isReplica } = this.#facts;
-    const why = whyOf(here, marks.get(slot));
-    const bySidecar = !isReplica && isBehindSidecar(here.meta, here.sidecarMeta);
-    this.changes.push({ slot, before, remedy, why, bySidecar });
-    if (!here.isTrusted && losesRecord(here.meta, remedy)) {
-      const key = toHex(bytes.subarray(SLOT_KEY_OFFSET, SLOT_KEY_OFFSET + layout.keyLen));
-      this.lost.push({ shard, slot, key });
-    }
+    this.changes.push({ slot, before, remedy, why: whyOf(here), bySidecar });
+    this.#noteLost(slot, here, bytes, remedy);
+  }
+
+  #noteLost(slot: number, here: JudgedSlot, bytes: Uint8Array, remedy: SlotRemedy): void {
+    const { distrust, meta } = here;
+    // What was cut off is said of the file as a whole.
+    if (distrust === null || distrust === "cut-off" || !losesRecord(meta, remedy)) return;
+    const { shard, layout } = this.#facts;
+    const isDamaged = distrust === "crc" || distrust === "status";
+    const key = bytes.subarray(SLOT_KEY_OFFSET, SLOT_KEY_OFFSET + layout.keyLen);
+    this.lost.push({ shard, slot, key: isDamaged ? null : toHex(key) });
   }
 }
 
-function whyOf(here: SlotHere, mark: SlotMark | undefined): string {
-  if (here.isTrusted) return "the source has a newer one";
-  switch (mark?.kind) {
-    case "slot-status":
+/** What a change of so many bytes takes of the budget. */
+export function changeBytes(length: number): number {
+  return 2 * length + BYTES_PER_CHANGE;
+}
+
+function whyOf({ distrust }: JudgedSlot): string {
+  switch (distrust) {
+    case null:
+      return "the source has a newer one";
+    case "status":
       return "status 3";
-    case "key-misrouted":
+    case "misrouted":
       return "its key belongs to another shard";
-    case "key-duplicate":
+    case "doubled":
       return "its key is live in another slot too";
-    case "sidecar-hides-slot":
+    case "hidden":
       return "the sidecar knows a newer version";
-    default:
+    case "cut-off":
+      return "cut off; the sidecar knows its version";
+    case "crc":
       return "bad crc";
   }
 }
 
 /** Plans the marked slots of a shard without a source. */
-export function planLocally(facts: SlotFacts): SlotPlanner {
-  const planner = new SlotPlanner(facts);
+export function planLocally(facts: SlotFacts, turn: Turn): SlotPlanner {
+  const planner = new SlotPlanner(facts, turn);
   const { disk, path, layout, slotCount, marks } = facts;
-  if (marks.size === 0) return planner;
-  const reader = SlotReader.raw(disk, path, layout, slotCount, layout.slotSize);
+  if (marks.all.isEmpty) return planner;
+  const isDense = marks.all.span <= marks.all.count * SLOTS_APART;
+  const windowBytes = isDense ? WINDOW_BYTES_SEQUENTIAL : layout.slotSize;
+  const reader = SlotReader.raw(disk, path, layout, slotCount, windowBytes);
   try {
-    for (const slot of marks.keys()) {
-      if (slot < slotCount) planner.local(slot, reader.padded(slot));
+    for (const slot of marks.all.slots(slotCount)) {
+      // Verify has said that it cannot be read.
+      const [bytes] = tryDisk(() => reader.padded(slot));
+      if (bytes !== null) planner.local(slot, bytes);
+      if (planner.truncated) break;
     }
   } finally {
     reader.close();
   }
   return planner;
 }
+
+/** Marked slots that lie no further apart are read with what lies between them. */
+const SLOTS_APART = 8;

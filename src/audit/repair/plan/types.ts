@@ -4,6 +4,7 @@
 import type { Geometry } from "../../../store/geometry.ts";
 import type { Finding, FindingKind } from "../../findings.ts";
 import type { FileAttributes, Step } from "../changes.ts";
+import type { Reported } from "./scope.ts";
 import type { LostKey } from "./slots.ts";
 import type { RepairSource } from "../source.ts";
 
@@ -48,8 +49,8 @@ export const NO_PLAN: RepairPlan = {
 export interface PlanOptions {
   /** Findings outside it are left alone: `--shard`, `--plan`. */
   isInScope(finding: Finding): boolean;
-  /** True: only what a report names is changed (`--plan`). */
-  readonly onlyReported: boolean;
+  /** Only what this names is changed; null: everything (`--plan`). */
+  readonly reported: Reported | null;
   readonly keep: readonly { readonly shard: number; readonly slot: number }[];
   readonly prefixBits: number | null;
   /** `--key-len` and `--value-len`, for a database none of whose headers says. */
