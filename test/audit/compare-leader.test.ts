@@ -2,7 +2,11 @@
 
 import { describe, expect, test } from "bun:test";
 import { createCompareCommand } from "../../src/cli/commands/compare.ts";
-import { type FollowerCompare, SOCKET_FILE } from "../../src/audit/compare/request.ts";
+import {
+  type FollowerCompare,
+  FollowerMute,
+  SOCKET_FILE,
+} from "../../src/audit/compare/request.ts";
 import {
   decodeSlot,
   packMeta,
@@ -315,5 +319,26 @@ describe("compare where a follower runs", () => {
     const leader = { host: "db1", port: 7400 };
     const request = { leader, rounds: 3, waitMs: 1000, shard: null };
     expect(asked).toEqual([[`${here.path}/${SOCKET_FILE}`, request]]);
+  });
+
+  test("one that does not answer is said as status says it, exit 5", async () => {
+    using here = new FixtureCopy(NAME, "follower-clean");
+    const lock = realDisk.open(`${here.path}/db.lock`, "create");
+    expect(lock.lock("exclusive")).toBe(true);
+    realDisk.open(`${here.path}/${SOCKET_FILE}`, "create").close();
+    const follower: FollowerCompare = {
+      compare: () => Promise.reject(new FollowerMute("no answer within 5 s")),
+    };
+    const words = [here.path, "db1:7400", "--json"];
+    const { status, error } = await runWords(
+      createCompareCommand(() => follower),
+      words,
+    );
+    lock.close();
+    expect(status).toBe(5);
+    expect(error?.message).toBe(
+      `The follower, process ${process.pid}, on "${here.path}" compares nothing: no answer within 5 s`,
+    );
+    expect(error?.details.hint).toContain("kill -9");
   });
 });

@@ -3,7 +3,11 @@
 import { describe, expect, test } from "bun:test";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { followerCompare, type CompareRequest } from "../../src/audit/compare/request.ts";
+import {
+  followerCompare,
+  FollowerMute,
+  type CompareRequest,
+} from "../../src/audit/compare/request.ts";
 import { Stopped } from "../../src/audit/stopped.ts";
 import { compareDocument } from "../../src/cli/render/compare.ts";
 import { ArmdbError } from "../../src/errors.ts";
@@ -154,18 +158,19 @@ describe("followerCompare", () => {
   test.each([
     ["5 s", 5_000, null],
     ["30 s", 30_000, `${JSON.stringify({ type: "progress", shards: [] })}\n`],
-  ])("a follower that says nothing for %s is exit 5", async (limit, limitMs, firstWord) => {
+  ])("a follower that says nothing for %s is mute", async (limit, limitMs, firstWord) => {
     using follower = new Follower();
     await follower.listen(firstWord, "stays");
     const progress = Promise.withResolvers<void>();
-    const ended = failure(follower.compare(undefined, [], progress.resolve));
+    const ended = follower
+      .compare(undefined, [], progress.resolve)
+      .catch((thrown: unknown) => thrown);
     if (firstWord !== null) await progress.promise;
     follower.clock.advance(limitMs - 1);
     expect(follower.clock.pendingTimers).toBe(1);
     follower.clock.advance(1);
-    const error = await ended;
-    expect([error.exitStatus, follower.clock.pendingTimers]).toEqual([5, 0]);
-    expect(error.message).toContain(`no answer within ${limit}`);
+    expect(await ended).toEqual(new FollowerMute(`no answer within ${limit}`));
+    expect(follower.clock.pendingTimers).toBe(0);
   });
 
   test("one that was suspended itself hears the answer that came meanwhile", async () => {

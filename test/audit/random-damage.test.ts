@@ -203,7 +203,8 @@ describe.skipIf(!hasPython)(`random damage, seed ${SEED}`, () => {
           const answer: Answer = JSON.parse(
             await checker.ask([db.path, ...GEOMETRY[shape]].join(" ")),
           );
-          const found = report.findings
+          const followed = report.followed.map(({ finding }) => finding);
+          const found = [...report.findings, ...followed]
             .filter(({ kind }) => SLOT_KINDS.has(kind))
             .map(({ kind, shard, slot }) => `${kind} ${shard} ${slot}`);
           expect({

@@ -38,7 +38,7 @@ describe("serve of an incomplete copy", () => {
       `Cannot serve "${dir}": the first copy from 10.0.0.5:7400 has not ended for 1 of its 2 shards`,
     );
     expect(details.hint).toBe(
-      `armdb replicate 10.0.0.5:7400 --data "${dir}", or --force to serve what is there`,
+      `armdb replicate 10.0.0.5:7400 --data ${dir}, or --force to serve what is there`,
     );
   });
 

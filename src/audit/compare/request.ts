@@ -56,7 +56,7 @@ function encodeCompareRequest({ leader, rounds, waitMs, shard }: CompareRequest)
 export interface FollowerCompare {
   /**
    * The follower's report. Null when nobody listens at the socket: then no follower runs there. Throws what the
-   * follower answered as an error, Stopped, and `unknown` for an answer that cannot be understood.
+   * follower answered as an error, Stopped, FollowerMute, and `unknown` for an answer that cannot be understood.
    */
   compare(
     socketPath: string,
@@ -70,6 +70,9 @@ export interface FollowerCompare {
 const FIRST_WORD_LIMIT_MS = 5_000;
 /** And then one at least this often: six times what a follower allows itself. */
 const WORD_LIMIT_MS = 6 * COMPARE_WORD_INTERVAL_MS;
+
+/** Somebody is behind the socket, and says nothing: who that is, and what to do, is for the command to find out. */
+export class FollowerMute extends Error {}
 
 /** Over the sockets given. */
 export function followerCompare(sockets: LineSockets, clock: Clock): FollowerCompare {
@@ -120,7 +123,8 @@ class Conversation {
 
   #awaitWord(limitMs: number): Timer {
     const why = `no answer within ${limitMs / 1000} s`;
-    return deadline(this.#options.clock, limitMs, () => this.#fail(why));
+    const mute = () => this.#settle(() => this.#reject(new FollowerMute(why)));
+    return deadline(this.#options.clock, limitMs, mute);
   }
 
   #line(text: string): void {

@@ -5,7 +5,12 @@ import { shellWord } from "../../shell-words.ts";
 import { compareDatabases, type CompareProgress } from "../../audit/compare/compare.ts";
 import type { CompareTarget } from "../../audit/compare/target.ts";
 import { type CompareReport, compareStatus } from "../../audit/compare/report.ts";
-import { type FollowerCompare, followerCompare, SOCKET_FILE } from "../../audit/compare/request.ts";
+import {
+  type FollowerCompare,
+  followerCompare,
+  FollowerMute,
+  SOCKET_FILE,
+} from "../../audit/compare/request.ts";
 import { type DatabaseDirectory, readDirectory } from "../../audit/look/database-look.ts";
 import { probeProtocol } from "../../audit/leader/probe.ts";
 import { Stopped } from "../../audit/stopped.ts";
@@ -16,6 +21,7 @@ import { type Command, type Context, stopStatus } from "../command.ts";
 import { PROGRESS_OPTION } from "../words/pace.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { escapeText } from "../surface/escape.ts";
+import { noAnswer } from "./mute-follower.ts";
 import { namingDirectory } from "./audit-arguments.ts";
 import { compareDocument, differenceLine, summaryLines } from "../render/compare.ts";
 
@@ -102,6 +108,7 @@ async function run(context: Context, follower: FollowerCompare): Promise<number>
   try {
     report = await compare(context, follower, directory, address, other, show);
   } catch (thrown) {
+    if (thrown instanceof FollowerMute) throw noAnswer(dir, "compares nothing", thrown.message);
     if (!(thrown instanceof Stopped)) throw namingDirectory(thrown, dir);
     // Before a slot was compared, or in the middle of the follower's own comparison.
     report = NOTHING_COMPARED;

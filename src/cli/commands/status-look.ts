@@ -10,9 +10,9 @@ import type { LineSockets } from "../../io/unix-socket.ts";
 import { stoppedStatus, unreachedStatus } from "../../status/status-offline.ts";
 import { askForStatus } from "../../status/status-request.ts";
 import type { StatusDocument } from "../../status/status-types.ts";
-import { lockHolder, writersOf } from "../../store/holders.ts";
 import { followerFor, isSuspended } from "../../store/running-followers.ts";
 import type { Context } from "../command.ts";
+import { noAnswer, suspended, writerOf } from "./mute-follower.ts";
 
 /** The status now. Throws `unknown` (5) where we are not allowed to look, or who is there gives no status. */
 export async function lookAtStatus(
@@ -27,7 +27,7 @@ export async function lookAtStatus(
       const answer = await askForStatus(sockets, clock, path);
       if (answer.kind === "status") return answer.document;
       if (answer.kind === "forbidden") throw notAllowed(dir, answer.reason);
-      if (answer.kind === "mute") throw noAnswer(dir, answer.reason);
+      if (answer.kind === "mute") throw noAnswer(dir, "gives no status", answer.reason);
     }
     const pid = writerOf(dir);
     if (pid !== undefined) throw inUse(dir, pid);
@@ -53,13 +53,6 @@ function withoutFollower({ disk, clock }: Pick<Context, "disk" | "clock">, dir: 
   }
 }
 
-/** Who holds the lock alone, or has a file of the database open for writing; null: somebody whose pid is hidden. */
-function writerOf(dir: string): number | null | undefined {
-  const holder = lockHolder(dir);
-  if (holder?.kind === "exclusive") return holder.pid;
-  return writersOf(dir).pids[0];
-}
-
 function noDirectory(dir: string): ArmdbError {
   return new ArmdbError("usage", `"${dir}" is a file: armdb status takes a database directory`, {
     path: dir,
@@ -78,23 +71,6 @@ function notAllowed(dir: string, reason: string): ArmdbError {
   );
 }
 
-/** Somebody is behind the socket, and gives no status. */
-function noAnswer(dir: string, reason: string): ArmdbError {
-  const pid = writerOf(dir);
-  if (typeof pid === "number" && isSuspended(pid)) return suspended(dir, pid);
-  const [who, hint] =
-    pid === undefined
-      ? ["Whoever listens", `fuser -v "${dir}/${SOCKET_FILE}" shows who that is`]
-      : [
-          pid === null ? "The follower" : `The follower, process ${pid},`,
-          "its log; a process that answers nobody is stuck: kill -9 and a new start are safe",
-        ];
-  return new ArmdbError("unknown", `${who} on "${dir}" gives no status: ${reason}`, {
-    path: dir,
-    hint,
-  });
-}
-
 /** Nobody answers, and yet somebody writes: a follower that has lost its socket, or another program. */
 function inUse(dir: string, pid: number | null): ArmdbError {
   if (pid !== null && isSuspended(pid)) return suspended(dir, pid);
@@ -107,13 +83,5 @@ function inUse(dir: string, pid: number | null): ArmdbError {
       path: dir,
       hint: `${see} shows it; a follower of armdb makes its socket anew within 10 s`,
     },
-  );
-}
-
-function suspended(dir: string, pid: number): ArmdbError {
-  return new ArmdbError(
-    "unknown",
-    `Process ${pid} on "${dir}" was suspended (Ctrl-Z or SIGSTOP): it follows nothing until it is continued`,
-    { path: dir, hint: `kill -CONT ${pid}` },
   );
 }
