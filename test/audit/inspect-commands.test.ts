@@ -267,4 +267,50 @@ describe("inspect key", () => {
       ),
     ).toBe(true);
   });
+
+  test("lists the first 1,000 slots of a key and counts them all", async () => {
+    using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
+    const words = [db.path, "u64be:2", "--json"];
+    const [before] = (await runCommand(inspectKeyCommand, words)).documents as [KeyAnswer];
+    const { shard, slot } = before.slots[0] as { shard: number; slot: number };
+    db.change(`shard_00${shard}/fixed.data`, (bytes) => bytes.writeUInt32LE(128 + 1_500, 8));
+    const bytes = db.read(`shard_00${shard}/fixed.data`);
+    const one = bytes.subarray(4096 + slot * 32, 4096 + (slot + 1) * 32);
+    const all = [bytes.subarray(0, 4096 + 128 * 32), ...Array.from({ length: 1_500 }, () => one)];
+    db.write(`shard_00${shard}/fixed.data`, Buffer.concat(all));
+    const { status, documents } = await runCommand(inspectKeyCommand, words);
+    const [answer] = documents as [KeyAnswer];
+    expect([status, answer.slots.length, answer.slotsTotal, answer.isWhole]).toEqual([
+      ...[3, 1_000, 1_501, true],
+    ]);
+    const { lines } = await runCommand(inspectKeyCommand, words.slice(0, 2));
+    expect(lines.join("\n")).toContain("and 501 more slots with this key");
+    expect(lines.join("\n")).toContain("live in 1,501 slots");
+  });
+
+  test("says how far it came where the file ends early, and not that the key is nowhere", async () => {
+    using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
+    for (const shard of [0, 1]) {
+      db.write(
+        `shard_00${shard}/fixed.data`,
+        db.read(`shard_00${shard}/fixed.data`).subarray(0, 4096 + 3 * 32),
+      );
+    }
+    const words = [db.path, "u64be:99999999"];
+    const { status, lines } = await runCommand(inspectKeyCommand, words);
+    expect(status).toBe(5);
+    expect(lines.at(-1)).toMatch(
+      /^not found so far: 3 of 128 slots searched, shard_00[01]\/fixed.data cannot be read: it ends before its last slot$/,
+    );
+    const { documents } = await runCommand(inspectKeyCommand, [...words, "--json"]);
+    expect(documents).toMatchObject([
+      { isWhole: false, live: null, searched: { slots: "3", of: "128" } },
+    ]);
+  });
 });
+
+interface KeyAnswer {
+  readonly slots: readonly { readonly shard: number; readonly slot: number }[];
+  readonly slotsTotal: number;
+  readonly isWhole: boolean;
+}

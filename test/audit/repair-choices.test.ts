@@ -170,8 +170,13 @@ describe("repair without a source", () => {
     await Bun.write(report, JSON.stringify({ schema: 1, command: "verify", findings }));
     const second = harm(0, 2);
     const third = harm(1, 1);
-    const only = await runWords(repairCommand, [copy.path, "--plan", report, "--json"]);
-    await Bun.file(report).delete();
+    const byPlan = [copy.path, "--plan", report, "--json"];
+    const only = await runWords(repairCommand, byPlan);
+    expect(only.status).toBe(3);
+    expect(only.document["left"]).toMatchObject([
+      { shard: 0, slot: second, reason: expect.stringContaining("the report does not name it") },
+      { shard: 1, slot: third },
+    ]);
     const slotsIn = (document: Record<string, unknown>) =>
       (document["steps"] as { shard: number; slot: number | null }[])
         .filter((step) => step.slot !== null)
@@ -184,6 +189,14 @@ describe("repair without a source", () => {
       [0, first],
       [0, second],
       [1, third],
+    ]);
+    // What the report does not name is left, the first time and every time.
+    const applied = await runWords(repairCommand, [...byPlan, "--apply", "--yes"]);
+    const again = await runWords(repairCommand, [...byPlan, "--apply", "--yes"]);
+    await Bun.file(report).delete();
+    expect([applied.status, again.status]).toEqual([3, 3]);
+    expect([applied.document["verdict"], again.document["verdict"]]).toEqual([
+      ...["incomplete", "incomplete"],
     ]);
   });
 

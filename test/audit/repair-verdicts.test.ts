@@ -23,20 +23,24 @@ interface Ends {
   readonly steps: number;
 }
 
-async function look(path: string, disk: Disk): Promise<Ends> {
-  const verified = await runWords(verifyCommand, [path, "--json"], { disk });
-  const planned = await runWords(repairCommand, [path, "--json"], { disk });
+async function look(path: string, disk: Disk, scope: readonly string[] = []): Promise<Ends> {
+  const verified = await runWords(verifyCommand, [path, ...scope, "--json"], { disk });
+  const planned = await runWords(repairCommand, [path, ...scope, "--json"], { disk });
   const steps = planned.document["stepsTotal"] as number;
   return { verified: verified.status, planned: planned.status, steps };
 }
 
 /** Holds the promise of this file against a directory, whatever is wrong with it. */
-async function expectAgreement(path: string, disk: Disk = QUIET_DISK): Promise<void> {
-  const before = await look(path, disk);
+async function expectAgreement(
+  path: string,
+  disk: Disk = QUIET_DISK,
+  scope: readonly string[] = [],
+): Promise<void> {
+  const before = await look(path, disk, scope);
   expect(before.planned).toBe(before.steps > 0 ? 3 : before.verified);
-  const words = [path, "--apply", "--yes", "--json"];
+  const words = [path, ...scope, "--apply", "--yes", "--json"];
   const applied = await runWords(repairCommand, words, { disk });
-  const after = await look(path, disk);
+  const after = await look(path, disk, scope);
   expect(applied.status).toBe(after.verified);
   // What is left stays left: it does not become fine by asking twice.
   expect(after.planned).toBe(after.verified);
@@ -57,6 +61,17 @@ describe("verify and repair end alike", () => {
         using copy = new FixtureCopy("8x16-2-shards", state);
         damage.harm(copy);
         await expectAgreement(copy.path);
+      });
+    }
+
+    for (const shard of ["0", "1"]) {
+      test(`${state}: any damage, seen through --shard ${shard}`, async () => {
+        for (const damage of DAMAGES) {
+          if (damage.followerOnly === true && state !== "follower-clean") continue;
+          using copy = new FixtureCopy("8x16-2-shards", state);
+          damage.harm(copy);
+          await expectAgreement(copy.path, QUIET_DISK, ["--shard", shard]);
+        }
       });
     }
 

@@ -129,6 +129,28 @@ describe("a name that was mistyped is a usage error", () => {
   });
 });
 
+test("a source that cannot be read is exit 5, and nothing was written", async () => {
+  using copy = new OddDirectory();
+  copy.harm();
+  using source = new TempDirectory();
+  cpSync(fixtureDirectory(NAME, "leader-clean"), source.path, { recursive: true });
+  let opened = 0;
+  const disk: Disk = {
+    ...realDisk,
+    open(path, mode, permissions) {
+      // Its header and its first keys can be read, then no more.
+      if (path === join(source.path, "shard_000/fixed.data") && ++opened > 2) {
+        throw new DiskError("open", path, "EIO");
+      }
+      return realDisk.open(path, mode, permissions);
+    },
+  };
+  const words = [copy.path, "--from", source.path, "--apply", "--yes"];
+  const { status, error } = await runWords(repairCommand, words, { disk });
+  expect([status, error?.message]).toEqual([5, expect.stringContaining("nothing was written")]);
+  expect(journalsIn(copy.path)).toEqual([]);
+});
+
 test("a repair that gives up while it writes its journal leaves none behind", async () => {
   using copy = new OddDirectory();
   copy.harm();

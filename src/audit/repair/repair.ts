@@ -80,8 +80,17 @@ export async function prepareRepair(
     return await planFrom(tools, options, report);
   } catch (thrown) {
     if (thrown instanceof Stopped) return stoppedEarly(report);
+    if (thrown instanceof DiskError) throw unreadWhilePlanning(thrown);
     throw thrown;
   }
+}
+
+/** A plan only reads: what could not be read here or in the source leaves the directory unchecked, and untouched. */
+function unreadWhilePlanning(error: DiskError): ArmdbError {
+  return new ArmdbError("unknown", `No plan can be made: ${error.message}; nothing was written`, {
+    ...error.details,
+    cause: error,
+  });
 }
 
 async function planFrom(
