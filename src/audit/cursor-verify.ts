@@ -9,7 +9,14 @@ import {
   readDirectory,
   type ShardLook,
 } from "./look/database-look.ts";
-import { type Finding, FindingList, outcomeOf, sortFindings, type Verdict } from "./findings.ts";
+import {
+  type Finding,
+  FindingList,
+  outcomeOf,
+  sortFindings,
+  STOPPED_EARLY,
+  type Verdict,
+} from "./findings.ts";
 import { checkShardPresence } from "./check/meta.ts";
 import type { ScanResult } from "./scan/data.ts";
 import { ScanPool, threadsFor } from "./scan/pool.ts";
@@ -45,15 +52,11 @@ export async function verifyCursors(
   const shards = looks.map((look) =>
     judge(directory, look, results.get(look.shard) ?? null, tools),
   );
-  return {
-    directory,
-    verdict: outcomeOf(
-      shards.flatMap((report) => report.findings),
-      null,
-    ).verdict,
-    stopped: tools.stop.aborted,
-    shards,
-  };
+  const stopped = tools.stop.aborted;
+  const all = new FindingList();
+  for (const report of shards) all.addAll(report.findings);
+  if (stopped) all.add(STOPPED_EARLY);
+  return { directory, verdict: outcomeOf(all.all, null).verdict, stopped, shards };
 }
 
 /** Scans the shards that have a cursor and can be read. */

@@ -7,9 +7,10 @@ import { inspectShardCommand } from "../../src/cli/commands/inspect-shard.ts";
 import { repairCommand } from "../../src/cli/commands/repair.ts";
 import { verifyCommand } from "../../src/cli/commands/verify.ts";
 import { verifyCursorCommand } from "../../src/cli/commands/verify-cursor.ts";
-import { type Disk, DiskError, type DiskFile } from "../../src/io/disk.ts";
+import { type Disk, DiskError } from "../../src/io/disk.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { runCommand } from "../support/run-command.ts";
+import { failingDisk } from "./failing-disk.ts";
 import { SampleDatabase } from "./sample-databases.ts";
 
 /** The real disk, whose n-th read, open, list or look fails, and the same again from then on: of a read, each over that byte. */
@@ -25,11 +26,15 @@ class FailingFrom {
   }
 
   get disk(): Disk {
+    const reading = failingDisk(realDisk, (path, start, end) => {
+      this.#pass("read", path, start, end);
+      return null;
+    });
     return {
-      ...realDisk,
+      ...reading,
       open: (path, mode, permissions) => {
         this.#pass("open", path);
-        return this.#file(realDisk.open(path, mode, permissions));
+        return reading.open(path, mode, permissions);
       },
       list: (path) => {
         this.#pass("list", path);
@@ -50,21 +55,6 @@ class FailingFrom {
         asked === call && where === path && from <= start && start < to;
     }
     if (this.#isBad(call, path, start, end)) throw new DiskError(call, path, "EIO");
-  }
-
-  #file(file: DiskFile): DiskFile {
-    return new Proxy(file, {
-      get: (target, name) => {
-        if (name === "read") {
-          return (into: Uint8Array, offset: number) => {
-            this.#pass("read", target.path, offset, offset + into.length);
-            return target.read(into, offset);
-          };
-        }
-        const member: unknown = Reflect.get(target, name);
-        return typeof member === "function" ? member.bind(target) : member;
-      },
-    });
   }
 }
 
@@ -123,4 +113,29 @@ describe("one call of the disk that fails", () => {
       });
     }
   }
+});
+
+test("a slot that cannot be read again, when its key may be here twice, is unreadable", async () => {
+  using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
+  const slotAt = (slot: number) => 4096 + slot * 32;
+  db.change("shard_000/fixed.data", (bytes) =>
+    bytes.copy(bytes, slotAt(127), slotAt(5), slotAt(6)),
+  );
+  const disk = failingDisk(realDisk, (path, start, end) =>
+    start === slotAt(127) && end === slotAt(128) ? new DiskError("read", path, "EIO") : null,
+  );
+  const { status, documents } = await runCommand(verifyCommand, [db.path, "--json"], { disk });
+  expect(status).toBe(5);
+  expect(documents).toMatchObject([
+    {
+      findings: [
+        {
+          kind: "unreadable",
+          slot: 127,
+          count: 1,
+          message: "cannot be read again: EIO; whether a key is here twice is not known",
+        },
+      ],
+    },
+  ]);
 });

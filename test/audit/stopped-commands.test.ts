@@ -11,6 +11,7 @@ import { verifyCursorCommand } from "../../src/cli/commands/verify-cursor.ts";
 import type { Disk } from "../../src/io/disk.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { runCommand } from "../support/run-command.ts";
+import { failingDisk } from "./failing-disk.ts";
 import { SampleDatabase } from "./sample-databases.ts";
 
 const COMMANDS = [
@@ -25,9 +26,9 @@ const COMMANDS = [
 ] as const;
 
 const SIGNALS = [
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-  ["SIGHUP", 129],
+  ["SIGINT", 130, "follower-clean"],
+  ["SIGTERM", 143, "leader-clean"],
+  ["SIGHUP", 129, "leader-dirty"],
 ] as const;
 
 /** Words that say more than was looked at. */
@@ -37,14 +38,16 @@ describe("a command that was stopped", () => {
   for (const [command, more] of COMMANDS) {
     const name = [command.spec.name, ...more].join(" ");
 
-    for (const [signal, status] of SIGNALS) {
+    for (const [signal, status, state] of SIGNALS) {
       test(`${name} ends with ${status} on ${signal}, and says so`, async () => {
-        using db = new SampleDatabase("8x16-2-shards", "follower-clean");
+        using db = new SampleDatabase("8x16-2-shards", state);
         const words = [db.path, ...more.map((word) => (word === "DIR" ? db.path : word))];
         const before = db.digest();
         const stop = AbortSignal.abort(signal);
         const json = await runCommand(command, [...words, "--json"], { stop });
         expect(json).toMatchObject({ status, error: null, documents: [{ stopped: true }] });
+        const [{ verdict }] = json.documents as [{ verdict?: string }];
+        expect(["ok", "same", "nothing-to-do", "planned", "repaired"]).not.toContain(verdict);
         const text = await runCommand(command, words, { stop });
         expect(text).toMatchObject({ status, error: null });
         for (const line of text.lines) expect(line).not.toMatch(TOO_MUCH);
@@ -65,28 +68,11 @@ describe("a command that was stopped", () => {
 /** The real disk, whose reads of a shard's slots stop the run from the n-th on. */
 function stoppingDisk(nth: number, stop: AbortController): Disk {
   let reads = 0;
-  const onRead = () => {
+  return failingDisk(realDisk, () => {
     reads += 1;
     if (reads === nth) stop.abort("SIGTERM");
-  };
-  return {
-    ...realDisk,
-    open(path, mode, permissions) {
-      const file = realDisk.open(path, mode, permissions);
-      return new Proxy(file, {
-        get(target, name) {
-          if (name === "read") {
-            return (into: Uint8Array, offset: number) => {
-              onRead();
-              return target.read(into, offset);
-            };
-          }
-          const member: unknown = Reflect.get(target, name);
-          return typeof member === "function" ? member.bind(target) : member;
-        },
-      });
-    },
-  };
+    return null;
+  });
 }
 
 describe("a stop after the n-th read", () => {

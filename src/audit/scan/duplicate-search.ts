@@ -112,22 +112,24 @@ export class DuplicateSearch {
     for (const [index, group] of pass.groups().entries()) {
       if (index % GROUPS_PER_BREATH === 0) await breathe();
       if (tools.shouldStop()) return false;
-      let doubled = this.#doubledKeys(file, group, findings);
+      const unread = new Map<number, string>();
+      let doubled = this.#doubledKeys(file, group, unread);
       for (const pauseMs of isWritten ? RECHECK_PAUSES_MS : []) {
         if (doubled.size === 0) break;
         await pause(tools.clock, pauseMs);
-        doubled = this.#doubledKeys(file, group, findings);
+        doubled = this.#doubledKeys(file, group, unread);
       }
+      for (const [slot, errno] of unread) this.#addUnreadable(slot, 1, errno, findings);
       for (const [key, slots] of doubled) this.#report(key, slots, isWritten, findings);
     }
     return true;
   }
 
-  /** Of these slots, the keys that are live in two or more, with their slots. */
+  /** Of these slots, the keys that are live in two or more, with their slots; `unread` takes those that cannot be read. */
   #doubledKeys(
     file: DiskFile,
     slots: readonly number[],
-    findings: FindingList,
+    unread: Map<number, string>,
   ): Map<string, number[]> {
     const { layout } = this.#task;
     const single = this.#single;
@@ -136,7 +138,7 @@ export class DuplicateSearch {
       const [got, error] = tryDisk(() =>
         file.read(single.chunk, slotOffset(slot, layout.slotSize)),
       );
-      if (error !== null) this.#addUnreadable(slot, 1, error.errno, findings);
+      if (error !== null) unread.set(slot, error.errno);
       if (got !== single.chunk.length || (single.check(1) & SLOT_LIVE) === 0) continue;
       const key = toHex(single.chunk.subarray(SLOT_KEY_OFFSET, SLOT_KEY_OFFSET + layout.keyLen));
       const known = byKey.get(key);
