@@ -19,7 +19,7 @@ type Reach = "nothing" | "shard-info" | "batch" | "caught-up" | "streaming" | "s
 export interface StopPhase {
   readonly name: string;
   readonly reach: Reach | "refused";
-  /** What every shard's state is then. */
+  /** What the shards' state is then. */
   readonly state: string;
   /** Another command that is under way, by the follower's directory. */
   readonly beside?: (dir: string, leader: string) => readonly string[];
@@ -89,18 +89,18 @@ export class PhaseLeader implements Disposable {
   }
 }
 
-/** Waits until every one of so many shards is in the phase. */
+/** Waits until every one of so many shards has come to the phase; of many some may have left it again by then, not the last. */
 export async function inPhase(
   follower: Armdb,
   { state }: StopPhase,
   shards: number,
 ): Promise<void> {
-  const seen = new Map<unknown, unknown>();
+  const came = new Set<unknown>();
   let from = 0;
-  while ([...seen.values()].filter((now) => now === state).length < shards) {
-    await follower.line({ type: "shard" }, from);
+  while (came.size < shards) {
+    await follower.line({ type: "shard", state }, from);
     for (const { type, shard, state: now } of follower.lines.slice(from)) {
-      if (type === "shard") seen.set(shard, now);
+      if (type === "shard" && now === state) came.add(shard);
     }
     from = follower.mark;
   }
