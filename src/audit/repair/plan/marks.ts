@@ -3,7 +3,9 @@
 // are read again, so it makes no difference how findings were joined or bounded.
 
 import { type Finding, type FindingKind, lastSlotOf } from "../../findings.ts";
+import type { VerifyReport } from "../../verify.ts";
 import { type SlotRange, SlotRanges } from "./slot-ranges.ts";
+import type { Reported } from "./scope.ts";
 
 /** A slot whose key lives in other slots too. */
 export interface DoubledMark {
@@ -34,6 +36,32 @@ export interface Marked {
 export interface MarkOptions {
   readonly isReplica: boolean;
   readonly hasSource: boolean;
+  readonly keep: readonly { readonly shard: number; readonly slot: number }[];
+  readonly reported: Reported | null;
+}
+
+/** What `findings` lead to, which are in scope, and what all damage of the shard would. */
+export function marksOfShard(
+  shard: number,
+  { findings: found, followed }: Pick<VerifyReport, "findings" | "followed">,
+  findings: readonly Finding[],
+  options: MarkOptions,
+): { readonly marked: Marked; readonly everything: SlotMarks } {
+  const { reported } = options;
+  const keep = new Set(options.keep.filter((kept) => kept.shard === shard).map(({ slot }) => slot));
+  const marked = markSlots(findings, {
+    ...{ ...options, keep },
+    reported: reported === null ? null : (kind) => reported.slots(kind, shard),
+  });
+  if (reported === null) return { marked, everything: marked.marks };
+  const damage = [...found, ...followed.map(({ finding }) => finding)].filter(
+    (finding) => finding.shard === shard && finding.severity === "damage",
+  );
+  const all = markSlots(damage, { ...options, keep, reported: null });
+  return { marked, everything: all.marks };
+}
+
+interface ShardMarkOptions extends Pick<MarkOptions, "isReplica" | "hasSource"> {
   /** Slots of this shard that `--keep` names. */
   readonly keep: ReadonlySet<number>;
   /** What a report names of a kind in this shard; null: all is in scope (`--plan`). */
@@ -43,7 +71,7 @@ export interface MarkOptions {
 const BYTES: readonly FindingKind[] = ["slot-crc", "slot-status"];
 
 /** The marks that the damage of one shard leads to. */
-export function markSlots(findings: readonly Finding[], options: MarkOptions): Marked {
+function markSlots(findings: readonly Finding[], options: ShardMarkOptions): Marked {
   const undecided: Finding[] = [];
   const doubled = new Map<number, DoubledMark>();
   for (const finding of findings) {

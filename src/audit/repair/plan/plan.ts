@@ -14,7 +14,7 @@ import { type BasisDecision, decideBasis } from "./basis.ts";
 import type { Step } from "../changes.ts";
 import { createStep } from "./create.ts";
 import { cursorBytes, mendCursor } from "./cursor.ts";
-import { markSlots } from "./marks.ts";
+import { marksOfShard } from "./marks.ts";
 import {
   type DoubledKey,
   type LeftDamage,
@@ -192,17 +192,10 @@ class Planner {
     const { options, report } = { options: this.#options, report: this.#report };
     const needsSource = findings.some((finding) => SOURCE_KINDS.includes(finding.kind));
     const source = needsSource && report.directory.layout !== null ? options.source : null;
-    const { reported } = options;
-    const keep = options.keep.filter(({ shard }) => shard === look.shard).map(({ slot }) => slot);
-    const unscoped = {
+    const { marked, everything } = marksOfShard(look.shard, report, findings, {
       ...{ isReplica: this.#isReplica, hasSource: source !== null },
-      ...{ keep: new Set(keep), reported: null },
-    };
-    const marked = markSlots(findings, {
-      ...unscoped,
-      reported: reported === null ? null : (kind) => reported.slots(kind, look.shard),
+      ...{ keep: options.keep, reported: options.reported },
     });
-    const all = reported === null ? marked : markSlots(this.#damageOf(look.shard), unscoped);
     this.#noteDoubled(look.shard, findings);
     for (const finding of marked.undecided) {
       const why = `the key is live in slots ${(finding.slots ?? []).join(", ")}: which one is right cannot be known here`;
@@ -220,14 +213,14 @@ class Planner {
       basis,
       findings,
       marks: marked.marks,
-      everything: all.marks,
+      everything,
       isReplica: this.#isReplica,
       sidecar: report.sidecars.get(look.shard) ?? "none",
       shardCount: routing.shardCount,
       shardPrefixBits: routing.bitsKnown ? routing.shardPrefixBits : null,
       budget: this.#budget,
       source,
-      onlyMarked: reported !== null,
+      onlyMarked: options.reported !== null,
       progress: (slots) => options.progress(look.shard, slots),
     });
     for (const finding of findings) {
@@ -236,13 +229,6 @@ class Planner {
       this.#leave(finding, finding.message, "dmesg and smartctl on that disk; a copy elsewhere");
     }
     return plan;
-  }
-
-  /** Whatever the scope is. */
-  #damageOf(shard: number): Finding[] {
-    const { findings, followed } = this.#report;
-    const all = [...findings, ...followed.map(({ finding }) => finding)];
-    return all.filter((finding) => finding.shard === shard && finding.severity === "damage");
   }
 
   #noteDoubled(shard: number, findings: readonly Finding[]): void {
