@@ -4,10 +4,10 @@
 import { SHARD_HEADER_BYTES, slotOffset } from "../../format/shard-header.ts";
 import { SLOT_KEY_OFFSET } from "../../format/slot.ts";
 import type { Clock } from "../../io/clock.ts";
-import type { Disk } from "../../io/disk.ts";
+import { type Disk, DiskError } from "../../io/disk.ts";
 import { OrderedReader } from "../../io/ordered-reader.ts";
-import { breathe } from "../scan/pacing.ts";
-import { slotsPerChunk } from "../../format/slot-scanner.ts";
+import { Stopped } from "../stopped.ts";
+import { NO_SINK, stopOf, Task, Throttle } from "../task.ts";
 import { type ReadableShard, type SlotView, viewSlot } from "./slot-view.ts";
 
 /** Slots with this key in ascending order; never-used slots are left out. `isWhole` false: stopped before the end. */
@@ -16,7 +16,7 @@ export interface KeySlots {
   readonly isWhole: boolean;
 }
 
-/** Searches the first `slotCount` slots of a shard. */
+/** Searches the first `slotCount` slots of a shard. Throws DiskError for what cannot be read. */
 export async function findKey(
   tools: { readonly disk: Disk; readonly clock: Clock; readonly stop: AbortSignal },
   shard: ReadableShard,
@@ -24,30 +24,41 @@ export async function findKey(
   key: Uint8Array,
 ): Promise<KeySlots> {
   const { slotSize } = shard.layout;
-  const inFile = Math.floor((shard.look.fileBytes - SHARD_HEADER_BYTES) / slotSize);
-  const end = Math.max(0, Math.min(slotCount, inFile));
-  const perChunk = slotsPerChunk(shard.layout);
-  const chunk = Buffer.alloc(perChunk * slotSize);
+  const end = slotOffset(slotsHeld(shard, slotCount), slotSize);
+  const task = new Task({
+    clock: tools.clock,
+    stop: stopOf(tools.stop),
+    throttle: new Throttle(tools.clock, null),
+    sink: NO_SINK,
+  });
+  const part = task.part("search", shard.look.shard, slotSize, end - SHARD_HEADER_BYTES);
   const slots: SlotView[] = [];
   const file = tools.disk.open(shard.look.data.path, "read");
-  const reader = new OrderedReader(file, tools.clock);
   try {
-    for (let first = 0; first < end; first += perChunk) {
-      if (tools.stop.aborted) return { slots, isWhole: false };
-      const count = Math.min(perChunk, end - first);
-      const bytes = chunk.subarray(0, count * slotSize);
-      const got = reader.read(bytes, slotOffset(first, slotSize));
-      for (const index of slotsWithKey(chunk.subarray(0, got), slotSize, key)) {
-        const bytes = new Uint8Array(chunk.subarray(index * slotSize, (index + 1) * slotSize));
-        const view = viewSlot(bytes, shard, first + index);
+    const reader = new OrderedReader(file, tools.clock);
+    for await (const chunk of task.chunks(part, reader, SHARD_HEADER_BYTES, end)) {
+      if (chunk.kind === "unreadable") throw new DiskError("read", file.path, chunk.reason);
+      const bytes = Buffer.from(chunk.bytes.buffer, chunk.bytes.byteOffset, chunk.bytes.length);
+      const first = (chunk.offset - SHARD_HEADER_BYTES) / slotSize;
+      for (const index of slotsWithKey(bytes, slotSize, key)) {
+        const image = new Uint8Array(bytes.subarray(index * slotSize, (index + 1) * slotSize));
+        const view = viewSlot(image, shard, first + index);
         if (!view.isNeverUsed) slots.push(view);
       }
-      await breathe();
     }
+  } catch (thrown) {
+    if (!(thrown instanceof Stopped)) throw thrown;
+    return { slots, isWhole: false };
   } finally {
     file.close();
   }
   return { slots, isWhole: true };
+}
+
+/** Of `slotCount` slots those that the file has. */
+function slotsHeld({ look, layout }: ReadableShard, slotCount: number): number {
+  const inFile = Math.floor((look.fileBytes - SHARD_HEADER_BYTES) / layout.slotSize);
+  return Math.max(0, Math.min(slotCount, inFile));
 }
 
 /** Indexes of the slots in a chunk whose key field holds these bytes. */
