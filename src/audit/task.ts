@@ -33,6 +33,15 @@ export interface PartSink {
 /** Nobody watches. */
 export const NO_SINK: PartSink = { announced: () => {}, moved: () => {} };
 
+interface PartFacts {
+  readonly name: PartName;
+  readonly shard: number;
+  readonly unitBytes: number;
+  readonly totalBytes: number;
+  readonly number?: number;
+  readonly of?: number;
+}
+
 /** A stretch of bytes to be read, some of it perhaps by others. */
 export class Part {
   readonly name: PartName;
@@ -40,19 +49,18 @@ export class Part {
   /** Of what is never divided: a slot, a word. */
   readonly unitBytes: number;
   readonly totalBytes: number;
+  /** It is reading `number` of `of` over the same bytes. */
+  readonly number: number;
+  readonly of: number;
   readonly #sink: PartSink;
 
-  constructor(
-    sink: PartSink,
-    name: PartName,
-    shard: number,
-    unitBytes: number,
-    totalBytes: number,
-  ) {
-    this.name = name;
-    this.shard = shard;
-    this.unitBytes = unitBytes;
-    this.totalBytes = totalBytes;
+  constructor(sink: PartSink, facts: PartFacts) {
+    this.name = facts.name;
+    this.shard = facts.shard;
+    this.unitBytes = facts.unitBytes;
+    this.totalBytes = facts.totalBytes;
+    this.number = facts.number ?? 1;
+    this.of = facts.of ?? 1;
     this.#sink = sink;
   }
 
@@ -145,9 +153,9 @@ export class Task {
   }
 
   /** Announces what is to be read. */
-  part(name: PartName, shard: number, unitBytes: number, totalBytes: number): Part {
-    assert(unitBytes > 0, `a part of ${name} without a unit`);
-    const part = new Part(this.#sink, name, shard, unitBytes, totalBytes);
+  part(facts: PartFacts): Part {
+    assert(facts.unitBytes > 0, `a part of ${facts.name} without a unit`);
+    const part = new Part(this.#sink, facts);
     this.#sink.announced(part);
     return part;
   }
@@ -218,7 +226,7 @@ export class Task {
         return;
       }
       yield* this.#piece(part, file, offset, bytes.subarray(0, half));
-      yield* this.#piece(part, file, offset + half, bytes.subarray(half));
+      yield* this.#piece(part, file, offset + half, bytes.subarray(0, bytes.length - half));
       return;
     }
     const whole = got - (got % part.unitBytes);

@@ -10,6 +10,9 @@ import { realClock } from "../../src/io/time.ts";
 const UNIT = 16;
 const BYTES = Uint8Array.from({ length: 100 * UNIT }, (_, index) => index * 7);
 
+const partOf = (totalBytes: number) =>
+  ({ name: "slots", shard: 0, unitBytes: UNIT, totalBytes }) as const;
+
 /** A clock on which only pauses pass, at once. */
 function jumpingClock(): Clock {
   let nowMs = 5_000;
@@ -81,7 +84,7 @@ async function readAll(
   end = BYTES.length,
   step = 8,
 ) {
-  const part = stage.task.part("slots", 0, UNIT, end);
+  const part = stage.task.part(partOf(end));
   const chunks: string[] = [];
   for await (const chunk of stage.task.chunks(part, file, 0, end, new Uint8Array(step * UNIT)))
     chunks.push(told(chunk));
@@ -148,7 +151,7 @@ describe("chunks", () => {
 
   test("of no length are a bug, not an endless loop", async () => {
     const stage = stageOf();
-    const part = stage.task.part("slots", 3, UNIT, BYTES.length);
+    const part = stage.task.part({ ...partOf(BYTES.length), shard: 3 });
     const chunks = stage.task.chunks(part, fileOf(new Set()), 0, BYTES.length, new Uint8Array(0));
     await expect(chunks.next()).rejects.toThrow("reading shard 3 does not advance at 0");
   });

@@ -3,7 +3,7 @@
 
 import { STATE_FILE } from "../../store/state-file.ts";
 import type { DatabaseDirectory, ShardLook } from "../look/database-look.ts";
-import type { FindingList } from "../findings.ts";
+import type { FindingList } from "../finding-list.ts";
 import type { ScanCounts } from "../scan/data.ts";
 
 /** Adds copy-incomplete where the first copy of a shard has not ended; `counts` null: its slots were not looked at. */

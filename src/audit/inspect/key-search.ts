@@ -31,7 +31,12 @@ export async function findKey(
     throttle: new Throttle(tools.clock, null),
     sink: NO_SINK,
   });
-  const part = task.part("search", shard.look.shard, slotSize, end - SHARD_HEADER_BYTES);
+  const part = task.part({
+    name: "search",
+    shard: shard.look.shard,
+    unitBytes: slotSize,
+    totalBytes: end - SHARD_HEADER_BYTES,
+  });
   const slots: SlotView[] = [];
   const file = tools.disk.open(shard.look.data.path, "read");
   try {

@@ -2,13 +2,8 @@
 
 import { checkCursor, cursorOf } from "../../audit/check/cursor.ts";
 import { readDirectory } from "../../audit/look/database-look.ts";
-import {
-  FindingList,
-  findingToJson,
-  sortFindings,
-  verdictOf,
-  verdictStatus,
-} from "../../audit/findings.ts";
+import { FindingList } from "../../audit/finding-list.ts";
+import { findingToJson, sortFindings, verdictOf, verdictStatus } from "../../audit/findings.ts";
 import { shardOf } from "../../audit/inspect/slot-view.ts";
 import { hasCursor } from "../../audit/verify.ts";
 import type { Command, Context } from "../command.ts";
