@@ -13,7 +13,7 @@ export interface Stop {
 }
 
 /** The stop of a signal. */
-export function stopOf(signal: AbortSignal): Stop {
+function stopOf(signal: AbortSignal): Stop {
   return {
     get isSet() {
       return signal.aborted;
@@ -31,7 +31,7 @@ export interface PartSink {
 }
 
 /** Nobody watches. */
-export const NO_SINK: PartSink = { announced: () => {}, moved: () => {} };
+const NO_SINK: PartSink = { announced: () => {}, moved: () => {} };
 
 interface PartFacts {
   readonly name: PartName;
@@ -240,6 +240,12 @@ export class Task {
   #check(): void {
     if (this.stop.isSet) throw new Stopped();
   }
+}
+
+/** A task of one thread that nobody watches. */
+export function taskFor(clock: Clock, stop: AbortSignal, bytesPerSecond: number | null): Task {
+  const throttle = new Throttle(clock, bytesPerSecond);
+  return new Task({ clock, stop: stopOf(stop), throttle, sink: NO_SINK });
 }
 
 /** Units of about half a MiB. */

@@ -10,7 +10,7 @@ import {
 } from "../audit/look/database-look.ts";
 import { checkSidecarCrc, lookAtSidecar } from "../audit/check/sidecar.ts";
 import { tryDisk } from "../audit/look/file-look.ts";
-import { NO_SINK, stopOf, Task, Throttle } from "../audit/task.ts";
+import { type Task, taskFor } from "../audit/task.ts";
 import { decodeCursor } from "../format/cursor.ts";
 import { STATUS_OCCUPIED, statusOf } from "../format/slot.ts";
 import type { Clock } from "../io/clock.ts";
@@ -40,8 +40,7 @@ export async function stoppedStatus(
   const directory = readDirectory(disk, dir);
   const { copy, lock: holder } = directory;
   const state = readStateOrNull(disk, dir);
-  const throttle = new Throttle(clock, null);
-  const task = new Task({ clock, stop: stopOf(stop), throttle, sink: NO_SINK });
+  const task = taskFor(clock, stop, null);
   const sidecarBytes = directory.shards.reduce(
     (sum, look) => sum + (look.sidecar.facts?.bytes ?? 0),
     0,

@@ -39,6 +39,7 @@ function options(path: string, budgetBytes?: number): RepairOptions {
     prefixBits: null,
     lengths: null,
     force: false,
+    bytesPerSecond: null,
     openSource: null,
     ...(budgetBytes === undefined ? {} : { budgetBytes }),
   };

@@ -7,7 +7,7 @@ import type { Clock } from "../../io/clock.ts";
 import { type Disk, DiskError } from "../../io/disk.ts";
 import { OrderedReader } from "../../io/ordered-reader.ts";
 import { Stopped } from "../stopped.ts";
-import { NO_SINK, stopOf, Task, Throttle } from "../task.ts";
+import { taskFor } from "../task.ts";
 import { type ReadableShard, type SlotView, viewSlot } from "./slot-view.ts";
 
 /** Slots with this key in ascending order; never-used slots are left out. `isWhole` false: stopped before the end. */
@@ -16,21 +16,24 @@ export interface KeySlots {
   readonly isWhole: boolean;
 }
 
+export interface SearchTools {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly stop: AbortSignal;
+  /** Null: as fast as it goes. */
+  readonly bytesPerSecond: number | null;
+}
+
 /** Searches the first `slotCount` slots of a shard. Throws DiskError for what cannot be read. */
 export async function findKey(
-  tools: { readonly disk: Disk; readonly clock: Clock; readonly stop: AbortSignal },
+  tools: SearchTools,
   shard: ReadableShard,
   slotCount: number,
   key: Uint8Array,
 ): Promise<KeySlots> {
   const { slotSize } = shard.layout;
   const end = slotOffset(slotsHeld(shard, slotCount), slotSize);
-  const task = new Task({
-    clock: tools.clock,
-    stop: stopOf(tools.stop),
-    throttle: new Throttle(tools.clock, null),
-    sink: NO_SINK,
-  });
+  const task = taskFor(tools.clock, tools.stop, tools.bytesPerSecond);
   const part = task.part({
     name: "search",
     shard: shard.look.shard,

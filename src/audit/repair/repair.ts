@@ -23,6 +23,7 @@ import type { ReportFilter } from "./plan/scope.ts";
 import type { RepairSource } from "./source.ts";
 import { type UndoReport, undoRepair } from "./undo.ts";
 import { Stopped, throwIfStopped } from "../stopped.ts";
+import { taskFor } from "../task.ts";
 import { VERIFY_ALL, verifyDirectory, type VerifyReport } from "../verify.ts";
 
 export interface RepairTools {
@@ -53,6 +54,8 @@ export interface RepairOptions {
   readonly prefixBits: number | null;
   readonly lengths: PlanOptions["lengths"];
   readonly force: boolean;
+  /** Of all that is read; null: as fast as it goes. */
+  readonly bytesPerSecond: number | null;
   /** Opened only when something has to be fetched; null without `--from`. */
   openSource: (() => Promise<RepairSource>) | null;
   /** For tests: less than a plan may hold otherwise. */
@@ -90,6 +93,7 @@ export async function prepareRepair(
     lengths: options.lengths,
     source,
     attributes,
+    task: taskFor(tools.clock, tools.stop, options.bytesPerSecond),
     ...(options.budgetBytes === undefined ? {} : { budgetBytes: options.budgetBytes }),
     progress: (shard, done) => {
       const total = report.shards.find((each) => each.shard === shard)?.slots ?? 0;
@@ -109,11 +113,14 @@ function likeOrPlain(attributes: () => FileAttributes): FileAttributes {
   }
 }
 
-function verify(tools: RepairTools, { path, shard }: RepairOptions): Promise<VerifyReport> {
+function verify(
+  tools: RepairTools,
+  { path, shard, bytesPerSecond }: RepairOptions,
+): Promise<VerifyReport> {
   const { disk, clock, stop } = tools;
   return verifyDirectory(
     path,
-    { ...VERIFY_ALL, shard },
+    { ...VERIFY_ALL, shard, bytesPerSecond },
     {
       disk,
       clock,
@@ -154,6 +161,7 @@ export async function carryOut(
   const attributes = attributesLike(disk, report.directory);
   const changes = plan.steps.flatMap((step) => step.changes);
   const lock = lockForWriting(tools, path, options.force);
+  const task = taskFor(clock, tools.stop, options.bytesPerSecond);
   let journal: string;
   try {
     throwIfStopped(tools.stop);
@@ -161,7 +169,7 @@ export async function carryOut(
     journal = writeJournal(disk, path, changes, attributes, clock.wallMs());
     try {
       await applyChanges(disk, path, changes, async (shard, file) => {
-        await fillShard(needed(source), shard, needed(plan.fillGeometry), file);
+        await fillShard(needed(source), shard, needed(plan.fillGeometry), file, task);
       });
     } catch (thrown) {
       throw interrupted(thrown, journal);

@@ -18,6 +18,7 @@ import { toHex } from "../../bytes.ts";
 import { completeOfAll } from "../../store/copy-state.ts";
 import { shardOfKey } from "../../format/routing.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
+import { LIMIT_RATE_OPTION } from "../words/pace.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { type ByteFormat, showKey } from "../render/bytes.ts";
 import { renderSlot, renderSlotTable, slotDocument } from "../render/slots.ts";
@@ -37,7 +38,7 @@ const spec: CommandSpec = {
       summary: "0x..., hex:..., text:abc, u64be:42, u64le:, u32be:, u32le:",
     },
   ],
-  options: [FORMAT_OPTION],
+  options: [FORMAT_OPTION, LIMIT_RATE_OPTION],
   examples: [
     { command: "armdb inspect key db u64be:42", explains: "an integer key" },
     { command: "armdb inspect key db text:user-17", explains: "a text key, padded with zeros" },
@@ -111,10 +112,11 @@ async function search(
 ): Promise<Found[]> {
   const looks = home === null ? directory.shards : [shardOf(directory, home)];
   const found: Found[] = [];
+  const bytesPerSecond = context.args.bytes("limit-rate");
   for (const look of looks) {
     const shard = readableShard(directory, look);
     const slotCount = slotCountOf(directory, look);
-    const { slots } = await findKey(context, shard, slotCount, key);
+    const { slots } = await findKey({ ...context, bytesPerSecond }, shard, slotCount, key);
     found.push({ shard, views: slots });
   }
   return found;

@@ -40,6 +40,7 @@ import {
 } from "../../audit/inspect/slot-view.ts";
 import { hasCursor, scanTaskOf } from "../../audit/verify.ts";
 import { type Command, type Context, signalStatus } from "../command.ts";
+import { LIMIT_RATE_OPTION } from "../words/pace.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import type { ByteFormat } from "../render/bytes.ts";
 import { cursorDocument, describeAge } from "../render/cursor.ts";
@@ -92,6 +93,7 @@ const spec: CommandSpec = {
       summary: "list at most so many slots (100 when not given)",
     },
     FORMAT_OPTION,
+    LIMIT_RATE_OPTION,
   ],
   examples: [
     { command: "armdb inspect shard db 0", explains: "header, map, versions, anomalies" },
@@ -250,7 +252,7 @@ async function scan(
 ): Promise<ScanResult> {
   const { out, messages, stop, disk, clock } = context;
   const progress = messages.progress(`inspect shard ${task.shard}`);
-  const run = new ScanRun(clock, null);
+  const run = new ScanRun(clock, context.args.bytes("limit-rate"));
   const state = ShardState.create(task, () => {
     if (stop.aborted || out.closed) run.end();
     progress.update([progressRow(state.progress())]);

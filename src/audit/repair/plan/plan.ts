@@ -109,7 +109,7 @@ class Planner {
     const { directory } = this.#report;
     const metaIsUnknown = this.#metaFindings().length > 0 && directory.routing.source !== "meta";
     if (source === null || (this.#layout() !== null && !metaIsUnknown)) return;
-    this.#sourceGeometry = await askGeometry(source);
+    this.#sourceGeometry = await askGeometry(source, this.#options.task);
   }
 
   /** Shards that only the source knows of: their directories and the count in db.meta are gone alike. */
@@ -221,6 +221,7 @@ class Planner {
       budget: this.#budget,
       source,
       onlyMarked: options.onlyReported,
+      task: options.task,
       progress: (slots) => options.progress(look.shard, slots),
     });
     for (const finding of findings) {

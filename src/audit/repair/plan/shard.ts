@@ -6,7 +6,7 @@ import { SHARD_HEADER_BYTES } from "../../../format/shard-header.ts";
 import { packMeta, STATUS_FREE, versionOf } from "../../../format/slot.ts";
 import type { Disk } from "../../../io/disk.ts";
 import type { Geometry } from "../../../store/geometry.ts";
-import { tryDisk } from "../../look/file-look.ts";
+import type { Task } from "../../task.ts";
 import type { Step } from "../changes.ts";
 import { cursorBytes, mendCursor, readVersions } from "./cursor.ts";
 import { isBehindSidecar, type SlotMark } from "./marks.ts";
@@ -44,6 +44,7 @@ export interface ShardPlanFacts extends StepFacts {
   /** Null: no source, or this shard needs none. */
   readonly source: RepairSource | null;
   readonly onlyMarked: boolean;
+  readonly task: Task;
   progress(slots: number): void;
 }
 
@@ -92,7 +93,7 @@ export async function planShard(facts: ShardPlanFacts): Promise<ShardPlan> {
         changes.filter((change) => !change.bySidecar),
       ),
     ],
-    cursorSteps: cursorSteps(facts, changes),
+    cursorSteps: await cursorSteps(facts, changes),
     lost: planner.lost,
     notes,
     truncated: planner.truncated,
@@ -105,20 +106,22 @@ async function planSlots(
 ): Promise<[SlotPlanner, SlotChange[]]> {
   const slotFacts = slotFactsOf(facts);
   const { source, look, basis } = facts;
-  if (source === null) return [planLocally(slotFacts), versionsOfLostSlots(facts)];
+  if (source === null)
+    return [await planLocally(slotFacts, facts.task), versionsOfLostSlots(facts)];
   const geometry: Geometry = {
     shardCount: facts.shardCount,
     shardPrefixBits: facts.shardPrefixBits ?? 0,
     keyLen: basis.layout.keyLen,
     valueLen: basis.layout.valueLen,
   };
-  const { onlyMarked, progress } = facts;
+  const { onlyMarked, task, progress } = facts;
   const merged = await planBySource({
     facts: slotFacts,
     source,
     geometry,
     bitsKnown: facts.shardPrefixBits !== null,
     onlyMarked,
+    task,
     progress,
   });
   const { contradicted, unsure } = merged;
@@ -199,7 +202,7 @@ const BYTES_PER_SMALL_CHANGE = 256;
 
 const CURSOR_KINDS = ["cursor-shard", "cursor-ahead", "cursor-totals"] as const;
 
-function cursorSteps(facts: ShardPlanFacts, changes: readonly SlotChange[]): Step[] {
+async function cursorSteps(facts: ShardPlanFacts, changes: readonly SlotChange[]): Promise<Step[]> {
   const { disk, look, basis, findings } = facts;
   const wrong = findings.find((finding) => CURSOR_KINDS.some((kind) => kind === finding.kind));
   const before = cursorBytes(look);
@@ -217,7 +220,7 @@ function cursorSteps(facts: ShardPlanFacts, changes: readonly SlotChange[]): Ste
   );
   try {
     // Where a slot cannot be read only the shard's number is put right.
-    const [versions] = tryDisk(() => readVersions(reader, changed));
+    const versions = await readVersions(reader, changed, facts.task);
     const after = mendCursor(before, look.shard, versions);
     return cursorStep(look.shard, before, after, wrong?.message ?? null);
   } finally {

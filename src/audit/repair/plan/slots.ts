@@ -21,6 +21,7 @@ import {
   type SlotThere,
 } from "./rules.ts";
 import { isSlotSound, SlotReader } from "../../look/slot-reader.ts";
+import type { Task } from "../../task.ts";
 
 /** Bytes before and after that a plan may hold, over all shards. What is past that is left to another run. */
 const PLAN_BYTES_MAX = 512 * 1024 * 1024;
@@ -171,13 +172,15 @@ function whyOf(here: SlotHere, mark: SlotMark | undefined): string {
 }
 
 /** Plans the marked slots of a shard without a source. */
-export function planLocally(facts: SlotFacts): SlotPlanner {
+export async function planLocally(facts: SlotFacts, task: Task): Promise<SlotPlanner> {
   const planner = new SlotPlanner(facts);
   const { disk, path, layout, slotCount, marks } = facts;
   if (marks.size === 0) return planner;
   const reader = SlotReader.raw(disk, path, layout, slotCount, layout.slotSize);
   try {
     for (const slot of marks.keys()) {
+      await task.pay(reader.takeReadBytes());
+      await task.breathe();
       if (slot < slotCount) planner.local(slot, reader.padded(slot));
     }
   } finally {
