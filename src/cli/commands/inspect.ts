@@ -44,7 +44,6 @@ const spec: CommandSpec = {
     { command: "armdb inspect /var/lib/app/db", explains: "a line a shard" },
     { command: "armdb inspect db --quick", explains: "at once, however large it is" },
     { command: "armdb inspect shard db 0", explains: "one shard from its header to its occupancy" },
-    { command: "armdb inspect key db text:user-17", explains: "where a key lives or lived" },
     {
       command: "armdb inspect db --json | jq '.shards[] | {shard, occupied}'",
       explains: "for scripts",
