@@ -39,8 +39,7 @@ export class FindingBudget {
   }
 }
 
-const RANGE_MESSAGE =
-  "more of these, between this slot and the last one named; they are not listed one by one";
+const RANGE_MESSAGE = "some of these, which are not listed one by one";
 
 /**
  * Collects findings. Notes of one kind in one shard (and file) become one finding with a count (cli.md: verify).

@@ -164,6 +164,15 @@ export function findingOf(draft: FindingDraft): Finding {
   };
 }
 
+/** One past the last slot that a finding of slots speaks of; of those between not all need be meant. */
+export function slotsEndOf({
+  slot,
+  count,
+  lastSlot,
+}: Pick<Finding, "slot" | "count" | "lastSlot">): number {
+  return lastSlot === null ? (slot ?? 0) + count : lastSlot + 1;
+}
+
 /** Damage first, then incomplete, unknown, notes; inside these by shard and slot, the directory's own first. */
 export function sortFindings(findings: readonly Finding[]): Finding[] {
   return [...findings].sort(

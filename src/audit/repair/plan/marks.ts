@@ -2,7 +2,7 @@
 // repair/plan/by-source.ts. Promises: a mark is a reason to look at a slot, never a proof: the slot itself is judged again.
 
 import { isNewer, versionOf } from "../../../format/slot.ts";
-import type { Finding, FindingKind } from "../../findings.ts";
+import { type Finding, type FindingKind, slotsEndOf } from "../../findings.ts";
 
 /** More slots than this are left to another run of the same command. */
 const MARKED_SLOTS_MAX = 1_000_000;
@@ -47,10 +47,11 @@ export function markSlots(findings: readonly Finding[], options: MarkOptions): S
   for (const finding of findings) {
     const { kind, slot, count, sidecarMeta, key } = finding;
     if (slot === null) continue;
+    const end = slotsEndOf(finding);
     switch (kind) {
       case "slot-crc":
       case "slot-status":
-        for (let each = slot; each < slot + count && !truncated; each++) {
+        for (let each = slot; each < end && !truncated; each++) {
           add(each, {
             kind,
             sidecarMeta: count === 1 ? sidecarMeta : null,
@@ -61,14 +62,24 @@ export function markSlots(findings: readonly Finding[], options: MarkOptions): S
         break;
       case "key-misrouted":
         if (!options.touchesMisrouted) break;
-        for (let each = slot; each < slot + count && !truncated; each++) {
+        for (let each = slot; each < end && !truncated; each++) {
           add(each, { kind, sidecarMeta: null, key: null, isKept: false });
         }
         break;
       case "sidecar-hides-slot":
-        add(slot, { kind, sidecarMeta, key: null, isKept: false });
+        for (let each = slot; each < end && !truncated; each++) {
+          add(each, {
+            kind,
+            sidecarMeta: end === slot + 1 ? sidecarMeta : null,
+            key: null,
+            isKept: false,
+          });
+        }
         break;
       case "key-duplicate": {
+        // Which slots those are is said one by one only: the rest comes with the next run.
+        truncated ||= finding.lastSlot !== null;
+        if (finding.lastSlot !== null) break;
         const slots = finding.slots ?? [slot];
         const kept = slots.filter((each) => options.keep.has(each));
         if (kept.length === 0 && !options.isReplica && !options.hasSource) undecided.push(finding);

@@ -4,7 +4,7 @@
 import { ArmdbError } from "../../../errors.ts";
 import type { Disk } from "../../../io/disk.ts";
 import { tryDisk, withFile } from "../../look/file-look.ts";
-import { type Finding, findingFromJson } from "../../findings.ts";
+import { type Finding, findingFromJson, slotsEndOf } from "../../findings.ts";
 
 const REPORT_BYTES_MAX = 256 * 1024 * 1024;
 
@@ -59,15 +59,15 @@ function placeOf({ kind, shard }: Finding): string {
 
 /** A run of slots counts as reported only when all of it is. */
 function isReported(finding: Finding, reported: readonly Finding[]): boolean {
-  const { slot, count, key } = finding;
+  const { slot, key } = finding;
   if (slot === null) return reported.some((each) => each.slot === null);
   let next = slot;
   for (const each of reported) {
-    if (each.slot === null || each.slot > next || each.slot + each.count <= next) continue;
+    if (each.slot === null || each.slot > next || slotsEndOf(each) <= next) continue;
     const isOtherKey = key !== null && each.key !== null && each.count === 1 && each.key !== key;
     if (isOtherKey) continue;
-    next = each.slot + each.count;
-    if (next >= slot + count) return true;
+    next = slotsEndOf(each);
+    if (next >= slotsEndOf(finding)) return true;
   }
   return false;
 }
