@@ -9,18 +9,12 @@ import {
   readDirectory,
   type ShardLook,
 } from "./look/database-look.ts";
-import {
-  type Finding,
-  FindingList,
-  outcomeOf,
-  sortFindings,
-  STOPPED_EARLY,
-  type Verdict,
-} from "./findings.ts";
+import { FindingList } from "./finding-list.ts";
+import { type Finding, outcomeOf, sortFindings, STOPPED_EARLY, type Verdict } from "./findings.ts";
 import { checkShardPresence } from "./check/meta.ts";
 import type { ScanResult } from "./scan/data.ts";
 import { ScanPool, threadsFor } from "./scan/pool.ts";
-import { hasCursor, progressOf, type VerifyTools, scanTaskOf } from "./verify.ts";
+import { hasCursor, type VerifyTools, scanTaskOf } from "./verify.ts";
 import { shardOf } from "./inspect/slot-view.ts";
 import { availableParallelism } from "node:os";
 
@@ -54,7 +48,7 @@ export async function verifyCursors(
   );
   const stopped = tools.stop.aborted;
   const all = new FindingList();
-  for (const report of shards) all.addAll(report.findings);
+  for (const report of shards) all.addPaid(report.findings);
   if (stopped) all.add(STOPPED_EARLY);
   return { directory, verdict: outcomeOf(all.all, null).verdict, stopped, shards };
 }
@@ -78,11 +72,7 @@ async function scanVersions(
       routing: null,
       duplicateBytesMax: 0,
     }));
-  const results = await pool.scan(tasks, {
-    ...tools,
-    progress: (done) =>
-      tools.progress(tasks.map((task, index) => progressOf(task, done[index] ?? 0))),
-  });
+  const { results } = await pool.scan(tasks, { ...tools, bytesPerSecond: null });
   return new Map(results.map((result) => [result.shard, result]));
 }
 

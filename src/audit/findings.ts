@@ -1,4 +1,4 @@
-// What the checks find. Every check hands Findings to a FindingList; verify, inspect and repair read them. A finding
+// What the checks find. Every check hands Findings to a FindingList (finding-list.ts); verify, inspect and repair read them. A finding
 // says kind, place and one sentence; what a kind means for the owner of the data stands in the table below.
 // Promises: kinds and severities are those of cli.md (Finding kinds). Never throws, never reads anything.
 
@@ -133,6 +133,8 @@ export interface Finding {
    * in this shard.
    */
   readonly count: number;
+  /** Null: the slots are neighbours. Else `count` slots of those from `slot` to this one. */
+  readonly lastSlot: number | null;
   readonly message: string;
   /** Hex, where a key is concerned. */
   readonly key: string | null;
@@ -145,8 +147,8 @@ export interface Finding {
 }
 
 /** The last slot that a finding speaks of. */
-export function lastSlotOf({ slot, count }: Finding): number {
-  return (slot ?? 0) + count - 1;
+export function lastSlotOf({ slot, count, lastSlot }: Finding): number {
+  return lastSlot ?? (slot ?? 0) + count - 1;
 }
 
 /** What a check knows of a finding; the rest follows from the kind. */
@@ -168,6 +170,7 @@ export function findingOf(draft: FindingDraft): Finding {
     file: null,
     offset: null,
     count: 1,
+    lastSlot: null,
     key: null,
     slots: null,
     sidecarMeta: null,
@@ -176,65 +179,13 @@ export function findingOf(draft: FindingDraft): Finding {
   };
 }
 
-/** Findings of one slot that are listed one by one in a shard; past it neighbours of one kind share a finding. */
-const SLOT_FINDINGS_SINGLE_MAX = 10_000;
-
-/**
- * Collects findings. Notes of one kind in one shard (and file) become one finding with a count (cli.md: verify).
- * Damage is always listed in full.
- */
-export class FindingList {
-  readonly #findings: Finding[] = [];
-  readonly #places = new Map<string, number>();
-  #slotFindings = 0;
-
-  /** All findings so far, in the order found. */
-  get all(): readonly Finding[] {
-    return this.#findings;
-  }
-
-  add(draft: FindingDraft): void {
-    const finding = findingOf(draft);
-    if (finding.severity === "note") this.#addNote(finding);
-    else if (finding.slot !== null) this.#addOfSlot(finding);
-    else this.#findings.push(finding);
-  }
-
-  addAll(findings: readonly Finding[]): void {
-    for (const finding of findings) this.add(finding);
-  }
-
-  #addNote(finding: Finding): void {
-    const name = `${finding.kind}/${finding.shard ?? ""}`;
-    const place = this.#places.get(name);
-    if (place === undefined) {
-      this.#places.set(name, this.#findings.push(finding) - 1);
-      return;
-    }
-    const first = this.#findings[place] as Finding;
-    this.#findings[place] = { ...first, count: first.count + finding.count };
-  }
-
-  #addOfSlot(finding: Finding): void {
-    this.#slotFindings += 1;
-    const last = this.#findings.at(-1);
-    const mayJoin = this.#slotFindings > SLOT_FINDINGS_SINGLE_MAX && finding.slots === null;
-    if (mayJoin && last !== undefined && follows(last, finding)) {
-      this.#findings[this.#findings.length - 1] = { ...last, count: last.count + finding.count };
-    } else {
-      this.#findings.push(finding);
-    }
-  }
-}
-
-function follows(last: Finding, next: Finding): boolean {
-  return (
-    last.kind === next.kind &&
-    last.severity === next.severity &&
-    last.shard === next.shard &&
-    last.slot !== null &&
-    last.slot + last.count === next.slot
-  );
+/** One past the last slot that a finding of slots speaks of; of those between not all need be meant. */
+export function slotsEndOf({
+  slot,
+  count,
+  lastSlot,
+}: Pick<Finding, "slot" | "count" | "lastSlot">): number {
+  return lastSlot === null ? (slot ?? 0) + count : lastSlot + 1;
 }
 
 /** Damage first, then incomplete, unknown, notes; inside these by shard and slot, the directory's own first. */

@@ -17,19 +17,14 @@ import {
   type ShardLook,
   slotCountOf,
 } from "./look/database-look.ts";
-import {
-  type Finding,
-  FindingList,
-  outcomeOf,
-  sortFindings,
-  STOPPED_EARLY,
-  type Verdict,
-} from "./findings.ts";
+import { FindingList } from "./finding-list.ts";
+import { type Finding, outcomeOf, sortFindings, STOPPED_EARLY, type Verdict } from "./findings.ts";
 import { foldForeign, type FollowedFinding } from "./check/foreign.ts";
 import { checkHeader } from "./check/header.ts";
 import { checkMeta, checkShardPresence } from "./check/meta.ts";
 import type { ScanResult, ScanTask } from "./scan/data.ts";
 import { ScanPool, threadsFor } from "./scan/pool.ts";
+import type { ShardProgress } from "./scan/run.ts";
 import { checkSidecarState, lookAtSidecar, type SidecarState } from "./check/sidecar.ts";
 import { checkStrayFiles } from "./check/stray.ts";
 
@@ -59,11 +54,7 @@ export interface VerifyTools {
   progress(rows: readonly VerifyProgress[]): void;
 }
 
-export interface VerifyProgress {
-  readonly shard: number;
-  readonly bytesDone: number;
-  readonly bytes: number;
-}
+export type VerifyProgress = ShardProgress;
 
 /** One shard's line of the accounting (cli.md: JSON, verify). */
 export interface ShardReport {
@@ -94,6 +85,8 @@ export interface VerifyReport {
   readonly followed: readonly FollowedFinding[];
   readonly slotsChecked: number;
   readonly bytesChecked: number;
+  /** What was read for it, sidecars and second readings too. */
+  readonly bytesRead: number;
   readonly ms: number;
 }
 
@@ -115,10 +108,10 @@ export async function verifyDirectory(
   const plans = looks.map((look) =>
     planShard(tools.disk, directory, look, options, isLive, findings),
   );
-  const results = await scanPlanned(pool, plans, options, tools);
+  const { results, bytesRead } = await scanPlanned(pool, plans, options, tools);
   const reports = plans.map((plan) => {
     const result = results.get(plan.look.shard) ?? null;
-    if (result !== null) findings.addAll(result.findings);
+    if (result !== null) findings.addPaid(result.findings);
     checkCopy(directory, plan.look, result?.counts ?? null, findings);
     checkShardCursor(directory, plan.look, result, tools.clock, findings);
     return reportOf(plan, result);
@@ -136,11 +129,17 @@ export async function verifyDirectory(
     live: isLive || scanned.some((result) => result.changed),
     stopped,
     shards: reports,
-    sidecars: new Map(plans.map(({ look, sidecar }) => [look.shard, sidecar])),
+    sidecars: new Map(
+      plans.map(({ look, sidecar }) => [
+        look.shard,
+        sidecar === "unchecked" ? (results.get(look.shard)?.sidecar ?? sidecar) : sidecar,
+      ]),
+    ),
     findings: sortFindings(told.findings),
     followed: told.followed,
     slotsChecked: sum(reports, (report) => report.slots - report.unread),
     bytesChecked: sum(reports, (report) => report.bytesRead),
+    bytesRead: bytesRead + sum(looks, (look) => look.data.bytes?.length ?? 0),
     ms: Math.round(tools.clock.nowMs() - startMs),
   };
 }
@@ -194,7 +193,7 @@ function planShard(
     return { look, slots: 0, sidecar: sidecar.state, task: null };
   }
   if (options.quick) return { look, slots, sidecar: sidecar.state, task: null };
-  const isUsed = sidecar.state === "valid" && !isLive;
+  const isUsed = sidecar.state === "unchecked";
   return {
     look,
     slots,
@@ -203,7 +202,7 @@ function planShard(
   };
 }
 
-/** The scan of one shard; memory for doubled keys and the rate are those of a scan alone. */
+/** The scan of one shard; the memory for doubled keys is that of a scan alone. */
 export function scanTaskOf(
   directory: DatabaseDirectory,
   look: ShardLook,
@@ -228,7 +227,6 @@ export function scanTaskOf(
       : null,
     sidecarPath: known.sidecarPath,
     duplicateBytesMax: DUPLICATE_SEARCH_BYTES_MAX,
-    bytesPerSecond: null,
     isLive: known.isLive,
   };
 }
@@ -236,28 +234,12 @@ export function scanTaskOf(
 async function scanPlanned(
   pool: ScanPool,
   plans: readonly ShardPlan[],
-  options: VerifyOptions,
-  tools: VerifyTools,
-): Promise<Map<number, ScanResult>> {
-  const planned = plans.flatMap(({ task }) => (task === null ? [] : [task]));
-  const jobs = Math.max(1, Math.min(pool.jobs, planned.length));
-  const tasks = planned.map((task) => ({
-    ...task,
-    duplicateBytesMax: Math.floor(DUPLICATE_SEARCH_BYTES_MAX / jobs),
-    bytesPerSecond: options.bytesPerSecond === null ? null : options.bytesPerSecond / jobs,
-  }));
-  const results = await pool.scan(tasks, {
-    ...tools,
-    progress: (done) =>
-      tools.progress(tasks.map((task, index) => progressOf(task, done[index] ?? 0))),
-  });
-  return new Map(results.map((result) => [result.shard, result]));
-}
-
-/** How far the scan of one shard is. */
-export function progressOf(task: ScanTask, slotsDone: number): VerifyProgress {
-  const { slotSize } = task.layout;
-  return { shard: task.shard, bytesDone: slotsDone * slotSize, bytes: task.slotCount * slotSize };
+  { bytesPerSecond }: VerifyOptions,
+  { clock, stop, progress }: VerifyTools,
+): Promise<{ results: Map<number, ScanResult>; bytesRead: number }> {
+  const tasks = plans.flatMap(({ task }) => (task === null ? [] : [task]));
+  const { results, bytesRead } = await pool.scan(tasks, { clock, stop, bytesPerSecond, progress });
+  return { results: new Map(results.map((result) => [result.shard, result])), bytesRead };
 }
 
 function checkShardCursor(
@@ -287,7 +269,7 @@ function reportOf({ look, slots }: ShardPlan, result: ScanResult | null): ShardR
     shard: look.shard,
     slots,
     ...counts,
-    bytesRead: (result?.bytesRead ?? 0) + (look.data.bytes?.length ?? 0),
+    bytesRead: (result?.bytesChecked ?? 0) + (look.data.bytes?.length ?? 0),
     cleanShutdown: look.header?.cleanShutdown === 1,
   };
 }

@@ -16,6 +16,7 @@ export interface KernelFunctions {
   prepareSpans(): void;
   spanCrc(first: number, end: number): number;
   deal(from: number, slots: number, first: number): number;
+  thin(bucket: number): void;
   findDoubles(bucket: number): number;
   touch(slot: number): void;
 }

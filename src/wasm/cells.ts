@@ -68,8 +68,9 @@ export const VERSION_LEAST = 240;
 export const VERSION_GREATEST = 244;
 
 /** Addresses of cells that TypeScript sets for the search for doubled fingerprints. */
-export const PASS = 256;
-export const PASSES = 260;
+/** The part of the lower halves that is kept, of a power of two of them. */
+export const PART = 256;
+export const PARTS = 260;
 /** The upper half of a fingerprint shifted by this to the right is the number of its bucket. */
 export const BUCKET_SHIFT = 264;
 export const BUCKETS_START = 268;
@@ -80,6 +81,8 @@ export const HASH_START = 280;
 /** Bytes of the hash table, a power of two, less one cell. */
 export const HASH_MASK = 284;
 export const DOUBLES_START = 288;
+/** The first block that was emptied, 0 when there is none. */
+export const FREE_BLOCK = 292;
 
 export const KEY_SCRATCH = 512;
 export const SECRET = 640;

@@ -5,7 +5,7 @@ import { buildTables } from "./crc";
 import { prepareSecret } from "./xxh3";
 
 export { apply } from "./apply";
-export { deal, findDoubles } from "./duplicates";
+export { deal, findDoubles, thin } from "./duplicates";
 export { spanCrc, prepareSpans } from "./span-crc";
 export { scan } from "./scan";
 export { touch } from "./touch";

@@ -4,7 +4,7 @@
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { FindingList } from "../../src/audit/findings.ts";
+import { FindingList } from "../../src/audit/finding-list.ts";
 import { checkHeader } from "../../src/audit/check/header.ts";
 import { readDirectory } from "../../src/audit/look/database-look.ts";
 import { ArmdbError } from "../../src/errors.ts";

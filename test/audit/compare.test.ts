@@ -173,6 +173,8 @@ describe("compare of two directories", () => {
         waitMs: 0,
         shard: null,
         stop: new AbortController().signal,
+        bytesPerSecond: null,
+        timeoutMs: null,
         differencesMax: 3,
         progress: () => {},
       },

@@ -59,7 +59,14 @@ describe("a scan", () => {
     scanLeader(
       net,
       clock,
-      { leader, shard: 0, protocol: 2, stop: new AbortController().signal },
+      {
+        leader,
+        shard: 0,
+        protocol: 2,
+        bytesPerSecond: null,
+        timeoutMs: null,
+        stop: new AbortController().signal,
+      },
       { begin: () => {}, event: () => {} },
     );
 

@@ -304,6 +304,7 @@ export function repairOptions(path: string, budgetBytes?: number): RepairOptions
     prefixBits: null,
     lengths: null,
     force: false,
+    bytesPerSecond: null,
     openSource: null,
     ...(budgetBytes === undefined ? {} : { budgetBytes }),
   };

@@ -3,9 +3,10 @@
 import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { readDirectory } from "../../src/audit/look/database-look.ts";
-import { scanShard, type ScanTools } from "../../src/audit/scan/shard.ts";
+import { ScanRun, ShardState } from "../../src/audit/scan/run.ts";
+import { scanShard } from "../../src/audit/scan/shard.ts";
 import { ScanPool } from "../../src/audit/scan/pool.ts";
-import type { ScanTask } from "../../src/audit/scan/data.ts";
+import type { ScanResult, ScanTask } from "../../src/audit/scan/data.ts";
 import { scanTaskOf } from "../../src/audit/verify.ts";
 import { encodeDbMeta } from "../../src/format/db-meta.ts";
 import { encodeShardHeader } from "../../src/format/shard-header.ts";
@@ -97,10 +98,11 @@ describe("a directory that is being written", () => {
     db.change(DATA, (bytes) => bytes.writeUInt32LE(129, 8));
     const record = db.read(DATA).subarray(SLOT_OFFSET, SLOT_OFFSET + 32);
     db.write(DATA, Buffer.concat([db.read(DATA), record]));
-    const result = await scanShard(
-      { ...task, fileBytes: task.fileBytes + 32, duplicateBytesMax: 0 },
-      toolsOf(),
-    );
+    const result = await scan({
+      ...task,
+      fileBytes: task.fileBytes + 32,
+      duplicateBytesMax: 0,
+    });
     expect(result).toMatchObject({ changed: true, findings: [] });
   });
 });
@@ -112,14 +114,19 @@ function taskOf(db: SampleDatabase): ScanTask {
   return scanTaskOf(directory, look, { isLive: false, sidecarPath: null });
 }
 
-function toolsOf(tools: Partial<ScanTools> = {}): ScanTools {
-  return {
-    disk: realDisk,
-    clock: realClock,
-    shouldStop: () => false,
-    progress: () => {},
-    ...tools,
-  };
+interface ScanOverrides {
+  readonly disk?: Disk;
+  readonly clock?: Clock;
+  readonly bytesPerSecond?: number;
+  /** Told of each step; may end the scan. */
+  readonly moved?: (run: ScanRun) => void;
+}
+
+function scan(task: ScanTask, overrides: ScanOverrides = {}): Promise<ScanResult> {
+  const { disk = realDisk, clock = realClock, bytesPerSecond = null, moved } = overrides;
+  const run = new ScanRun(clock, bytesPerSecond);
+  const state = ShardState.create(task, () => moved?.(run));
+  return scanShard(task, { disk, task: run.taskOf(state), state, budget: run.budgetOf(state) });
 }
 
 /** A database of one shard with these keys, 8 bytes each, and values of 8 bytes. */
@@ -167,7 +174,7 @@ describe("doubled keys", () => {
     async (bytesMax) => {
       using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
       writeKeys(db, doubled);
-      const result = await scanShard({ ...taskOf(db), duplicateBytesMax: bytesMax }, toolsOf());
+      const result = await scan({ ...taskOf(db), duplicateBytesMax: bytesMax });
       const found = result.findings.map(({ kind, slots }) => [kind, slots]);
       expect(found.sort((left, right) => Number(left[1]?.[0]) - Number(right[1]?.[0]))).toEqual([
         ["key-duplicate", [3, 9_000, 29_999]],
@@ -184,7 +191,7 @@ describe("doubled keys", () => {
       db,
       Array.from({ length: 30_000 }, () => randomBytes(8)),
     );
-    const result = await scanShard(taskOf(db), toolsOf());
+    const result = await scan(taskOf(db));
     expect(result.findings).toEqual([]);
   });
 });
@@ -200,7 +207,7 @@ describe("long runs of damage", () => {
       for (let slot = 0; slot < 25_000; slot++)
         bytes.writeUInt8(bytes.readUInt8(4096 + slot * 24 + 20) ^ 1, 4096 + slot * 24 + 20);
     });
-    const result = await scanShard(taskOf(db), toolsOf());
+    const result = await scan(taskOf(db));
     expect(result.counts).toMatchObject({ occupied: 0, damaged: 25_000 });
     expect(result.findings.length).toBeLessThan(10_010);
     expect(result.findings.reduce((sum, { count }) => sum + count, 0)).toBe(25_000);
@@ -227,7 +234,7 @@ describe("pacing", () => {
   test("a rate limit makes a scan take as long as it says", async () => {
     using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
     const clock = jumpingClock();
-    await scanShard({ ...taskOf(db), bytesPerSecond: 1024 }, toolsOf({ clock }));
+    await scan(taskOf(db), { clock, bytesPerSecond: 1024 });
     // 128 slots of 32 bytes are 4096 bytes: four seconds.
     expect(clock.passedMs()).toBeCloseTo(4000, 0);
   });
@@ -238,11 +245,7 @@ describe("pacing", () => {
       db,
       Array.from({ length: 100_000 }, () => randomBytes(8)),
     );
-    let chunks = 0;
-    const result = await scanShard(
-      taskOf(db),
-      toolsOf({ shouldStop: () => chunks > 0, progress: () => void chunks++ }),
-    );
+    const result = await scan(taskOf(db), { moved: (run) => run.end() });
     expect(result.stopped).toBe(true);
     expect(result.counts.unread).toBeGreaterThan(0);
     expect(result.counts.occupied + result.counts.unread).toBe(100_000);
@@ -272,7 +275,7 @@ test("a scan has a slow disk read ahead of its checks", async () => {
     },
   };
   const clock: Clock = { ...realClock, nowMs: () => calls.length * 1000 };
-  await scanShard({ ...taskOf(db), duplicateBytesMax: 0 }, toolsOf({ disk, clock }));
+  await scan({ ...taskOf(db), duplicateBytesMax: 0 }, { disk, clock });
   const judged = Array.from({ length: judgedChunks }, () => "read" as const);
   expect(calls).toEqual([...judged, "ahead", "read", "ahead", "read"]);
 });
@@ -280,13 +283,14 @@ test("a scan has a slow disk read ahead of its checks", async () => {
 describe("threads", () => {
   /** Shards one after another in one thread, and what no thread found. */
   async function inOneThread(tasks: readonly ScanTask[]) {
-    const tools = { clock: realClock, stop: new AbortController().signal, progress: () => {} };
+    const stop = new AbortController().signal;
+    const tools = { clock: realClock, stop, bytesPerSecond: null, progress: () => {} };
     const bytes = tasks.reduce((sum, task) => sum + task.fileBytes, 0);
     using threads = new ScanPool(realDisk, bytes, 1);
     using none = new ScanPool({ ...realDisk }, bytes, 1);
     expect([threads.threadCount, none.threadCount]).toEqual([1, 0]);
-    const inThread = await threads.scan(tasks, tools);
-    return { inThread, here: await none.scan(tasks, tools) };
+    const { results: inThread } = await threads.scan(tasks, tools);
+    return { inThread, here: (await none.scan(tasks, tools)).results };
   }
 
   /** Tasks for four shards, of which the third cannot be read; together more than threads are used from. */
@@ -318,8 +322,9 @@ describe("threads", () => {
   test("that a bug ends in the middle end the whole scan with its reason", async () => {
     using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
     const [first, second, ...rest] = fourTasks(db) as [ScanTask, ScanTask, ...ScanTask[]];
-    const broken = { ...second, layout: { ...second.layout, slotSize: 0 } };
-    await expect(inOneThread([first, broken, ...rest])).rejects.toThrow("length larger");
+    const routing = { shard: 0, shardCount: 2n as unknown as number, shardPrefixBits: 0 };
+    const broken = { ...second, routing };
+    await expect(inOneThread([first, broken, ...rest])).rejects.toThrow("BigInt");
   });
 
   test("find what the same scan finds without them", async () => {

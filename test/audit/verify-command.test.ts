@@ -103,7 +103,7 @@ describe("verify", () => {
   });
 
   test("stopped by Ctrl-C prints what was found and ends with 130", async () => {
-    using db = new SampleDatabase("8x16-2-shards", "leader-clean");
+    using db = new SampleDatabase("8x16-2-shards", "leader-dirty");
     db.flipBit("db.meta", 8, 0);
     const stop = new AbortController();
     // The first shard's last chunk is done: the second one is not begun.

@@ -50,7 +50,7 @@ export class ScanStage {
     this.link = new ShardLink(this.net, this.clock, { ...at, windowFor: () => 4 });
     this.scan = new ShardScan(this.link, this.#sink(), {
       clock: this.clock,
-      acks: new WindowAcks(this.link),
+      acks: new WindowAcks(this.link, { clock: this.clock, bytesPerSecond: null }),
       vouch: (answer) => void (this.vouching = answer),
       ended: (end) => void this.ends.push(end),
     });

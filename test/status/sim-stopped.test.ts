@@ -52,6 +52,11 @@ function pick(values: object, names: readonly string[]): Record<string, unknown>
   return Object.fromEntries(kept.map((name) => [name, values[name as keyof typeof values]]));
 }
 
+/** What the files say when the wall clock says this. */
+function statusOf({ disk, clock }: SimStage, wallMs: number): Promise<StatusDocument> {
+  return stoppedStatus({ disk, clock, stop: new AbortController().signal }, SIM_DIR, wallMs);
+}
+
 /** What is to be the same on both sides of a stop. */
 function lasting(document: StatusDocument) {
   const top = pick(document, savedNames(FOLLOWER_FIELDS));
@@ -59,34 +64,34 @@ function lasting(document: StatusDocument) {
 }
 
 describe("a follower that has stopped", () => {
-  test("says field by field what it said before, wherever that was saved", () => {
+  test("says field by field what it said before, wherever that was saved", async () => {
     const { stage, follower, source } = diverged();
     stage.leader.stop();
     stage.clock.advance(30_000);
     stop(stage, follower);
     const before = source.document();
-    const after = stoppedStatus(stage.disk, SIM_DIR, stage.clock.wallMs());
+    const after = await statusOf(stage, stage.clock.wallMs());
     expect(lasting(after)).toEqual(lasting(before));
     expect(savedNames(SHARD_FIELDS).length).toBeGreaterThan(12);
     expect(after.shards.map(({ diverged: listed }) => listed.length)).toEqual([0, 4]);
     expect(after.shards.every(({ lagMs }) => lagMs !== null && lagMs >= 30_000)).toBe(true);
   });
 
-  test("stays diverged, exit 4, with what it saved and when", () => {
+  test("stays diverged, exit 4, with what it saved and when", async () => {
     const { stage, follower } = diverged();
     stop(stage, follower);
     const savedAtMs = Math.round(stage.clock.wallMs());
     stage.clock.advance(60_000);
-    const document = stoppedStatus(stage.disk, SIM_DIR, stage.clock.wallMs());
+    const document = await statusOf(stage, stage.clock.wallMs());
     expect([document.verdict, verdictStatus(document.verdict)]).toEqual(["diverged", 4]);
     expect(document.savedAtMs).toBe(savedAtMs);
     expect(document.shards.map(({ asOfMs }) => asOfMs)).toEqual([savedAtMs, savedAtMs]);
   });
 
-  test("knows no time that has not come yet", () => {
+  test("knows no time that has not come yet", async () => {
     const { stage, follower } = diverged();
     stop(stage, follower);
-    const document = stoppedStatus(stage.disk, SIM_DIR, stage.clock.wallMs() - 7_200_000);
+    const document = await statusOf(stage, stage.clock.wallMs() - 7_200_000);
     expect(document.savedAtMs).toBeNull();
     for (const shard of document.shards) {
       expect(shard).toMatchObject({ lastFullScanMsAgo: null, lagMs: null, asOfMs: null });
@@ -95,11 +100,11 @@ describe("a follower that has stopped", () => {
   });
 });
 
-test("a restart says what was saved before its threads have spoken", () => {
+test("a restart says what was saved before its threads have spoken", async () => {
   const { stage, follower } = diverged();
   stage.leader.stop();
   stop(stage, follower);
-  const before = stoppedStatus(stage.disk, SIM_DIR, stage.clock.wallMs());
+  const before = await statusOf(stage, stage.clock.wallMs());
   const again = stage.follow({ settings: SETTINGS });
   const document = sourceOf(stage, again).document();
   expect(document.verdict).toBe("diverged");

@@ -3,7 +3,7 @@
 
 import { STATE_FILE } from "../../store/state-file.ts";
 import type { DatabaseDirectory, ShardLook } from "../look/database-look.ts";
-import type { FindingList } from "../findings.ts";
+import type { FindingList } from "../finding-list.ts";
 
 /** What the scan of a shard's slots has counted. */
 interface RecordsHere {

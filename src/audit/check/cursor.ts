@@ -10,7 +10,8 @@ import {
 } from "../../format/cursor.ts";
 import { VERSION_HALF, VERSION_MAX } from "../../format/slot.ts";
 import type { ShardLook } from "../look/database-look.ts";
-import type { FindingDraft, FindingList } from "../findings.ts";
+import type { FindingList } from "../finding-list.ts";
+import type { FindingDraft } from "../findings.ts";
 import { isPlainFile } from "./meta.ts";
 
 /** Least and greatest version of the slots that were ever used; `max` is -1 when there are none. */

@@ -13,7 +13,8 @@ import {
 } from "../../format/shard-header.ts";
 import { type SlotLayout, slotSizeOf } from "../../format/slot.ts";
 import type { DatabaseDirectory, ShardLook } from "../look/database-look.ts";
-import type { FindingDraft, FindingList } from "../findings.ts";
+import type { FindingList } from "../finding-list.ts";
+import type { FindingDraft } from "../findings.ts";
 
 /** Adds every finding about the header and the length of one shard's file, which is there and readable. */
 export function checkHeader(

@@ -11,7 +11,7 @@ import {
 import { SHARD_FILE } from "../../format/shard-header.ts";
 import type { DatabaseDirectory, MetaLook, ShardLook } from "../look/database-look.ts";
 import type { FileLook } from "../look/file-look.ts";
-import type { FindingList } from "../findings.ts";
+import type { FindingList } from "../finding-list.ts";
 
 const VERSION_OFFSET = 4;
 const BACKEND_OFFSET = 5;

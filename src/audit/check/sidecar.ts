@@ -1,5 +1,5 @@
-// The sidecar of a clean shutdown against its shard, word by word (format.md: fixed.versions). Used by scan/shard.ts, which
-// feeds it the meta words of each chunk. Promises: reads the sidecar in order, 256 KiB at a time, opens nothing else.
+// The sidecar of a clean shutdown: its length and trailer at a look, its crc where the crate would use it, and its words beside
+// the slots (format.md: fixed.versions). Used by the checks of a shard, by scan/shard.ts and scan/block.ts. Reads it in order.
 
 import { crc32 } from "node:zlib";
 import { viewOf } from "../../bytes.ts";
@@ -14,15 +14,17 @@ import {
 import { SIDECAR_FILE, type SidecarFault, sidecarBytes } from "../../format/versions-sidecar.ts";
 import type { Disk, DiskError, DiskFile } from "../../io/disk.ts";
 import type { ShardLook } from "../look/database-look.ts";
-import { tryDisk, withFile } from "../look/file-look.ts";
-import type { FindingDraft, FindingList } from "../findings.ts";
+import { readUpTo, tryDisk, withFile } from "../look/file-look.ts";
+import type { FindingList } from "../finding-list.ts";
+import type { FindingDraft } from "../findings.ts";
+import type { Part, Task } from "../task.ts";
 import { isPlainFile } from "./meta.ts";
 
 /**
  * none: there is none. valid: the crate will use it. stale: left behind, the clean flag is not set. invalid: the clean
- * flag is set and the sidecar cannot be used (cli.md: JSON, inspect).
+ * flag is set and the sidecar cannot be used. unchecked: of the right length, and its crc is not known (cli.md: JSON, inspect).
  */
-export type SidecarState = "none" | "valid" | "stale" | "invalid";
+export type SidecarState = "none" | "valid" | "stale" | "invalid" | "unchecked";
 
 export interface SidecarLook {
   readonly state: SidecarState;
@@ -32,48 +34,54 @@ export interface SidecarLook {
 
 const READ_BYTES = 256 * 1024;
 
-/** Looks at the sidecar of a shard: size, count and crc. Its words are for `passed`, piece by piece, before all is known to be sound. */
-export function lookAtSidecar(
-  disk: Disk,
-  look: ShardLook,
-  slotCount: number,
-  passed: (words: Uint8Array) => void = () => {},
-): SidecarLook {
+/** Looks at the sidecar of a shard: its length and its last eight bytes. One that the crate would use stays `unchecked`. */
+export function lookAtSidecar(disk: Disk, look: ShardLook, slotCount: number): SidecarLook {
   if (look.sidecar.error !== null)
     return { state: "invalid", fault: null, error: look.sidecar.error };
   if (look.sidecar.facts === null) return { state: "none", fault: null, error: null };
-  const isClean = look.header?.cleanShutdown === 1;
-  if (look.sidecar.facts.kind !== "file")
-    return { state: isClean ? "invalid" : "stale", fault: null, error: null };
+  if (look.header?.cleanShutdown !== 1) return { state: "stale", fault: null, error: null };
+  if (look.sidecar.facts.kind !== "file") return { state: "invalid", fault: null, error: null };
   const [fault, error] = tryDisk(() =>
-    withFile(disk, look.sidecar.path, (file) => findFault(file, slotCount, passed)),
+    withFile(disk, look.sidecar.path, (file) => findFault(file, slotCount)),
   );
-  if (error !== null) return { state: "invalid", fault: null, error };
-  return { state: !isClean ? "stale" : fault === null ? "valid" : "invalid", fault, error: null };
+  const isUsable = fault === null && error === null;
+  return { state: isUsable ? "unchecked" : "invalid", fault, error };
 }
 
-/** Checks a whole sidecar in pieces: a sidecar of 4 GiB needs no memory. */
-function findFault(
-  file: DiskFile,
-  slotCount: number,
-  passed: (words: Uint8Array) => void,
-): SidecarFault | null {
+function findFault(file: DiskFile, slotCount: number): SidecarFault | null {
   const bytes = file.size();
   if (bytes !== sidecarBytes(slotCount)) return "size";
-  const buffer = new Uint8Array(Math.min(READ_BYTES, bytes));
-  const crcOffset = bytes - 4;
+  const trailer = readUpTo(file, bytes - TRAILER_BYTES, TRAILER_BYTES);
+  if (trailer.length < TRAILER_BYTES) return "size";
+  return viewOf(trailer).getUint32(0, true) === slotCount ? null : "count";
+}
+
+/** Slot count and crc. */
+const TRAILER_BYTES = 8;
+
+/** What the whole of a sidecar came to: its crc is right, is wrong, or could not be read for this reason. */
+export type SidecarCrc = "right" | "wrong" | { readonly reason: string };
+
+/** Reads a sidecar from its first byte to its last. `passed` sees its words before they are known to be sound. */
+export async function checkSidecarCrc(
+  task: Task,
+  part: Part,
+  file: DiskFile,
+  slotCount: number,
+  passed: (words: Uint8Array) => void = () => {},
+): Promise<SidecarCrc> {
+  const crcOffset = sidecarBytes(slotCount) - 4;
   let crc = 0;
-  for (let at = 0; at < crcOffset; at += buffer.length) {
-    const part = buffer.subarray(0, Math.min(buffer.length, crcOffset - at));
-    if (file.read(part, at) < part.length) return "size";
-    crc = crc32(part, crc);
-    passed(part.subarray(0, Math.max(0, slotCount * 4 - at)));
+  for await (const chunk of task.chunks(part, file, 0, crcOffset)) {
+    if (chunk.kind === "unreadable") return { reason: chunk.reason };
+    crc = crc32(chunk.bytes, crc);
+    passed(chunk.bytes.subarray(0, Math.max(0, slotCount * 4 - chunk.offset)));
   }
-  const trailer = new Uint8Array(8);
-  if (file.read(trailer, bytes - 8) < 8) return "size";
-  const view = viewOf(trailer);
-  if (view.getUint32(0, true) !== slotCount) return "count";
-  return view.getUint32(4, true) === crc ? null : "crc";
+  const [stored, error] = tryDisk(() => readUpTo(file, crcOffset, 4));
+  part.move(4);
+  if (error !== null) return { reason: error.errno };
+  if (stored.length < 4) return { reason: "it became shorter" };
+  return viewOf(stored).getUint32(0, true) === crc ? "right" : "wrong";
 }
 
 /** Adds what the sidecar and the clean flag say about each other (format.md: For the verifier and the repairer). */
@@ -111,11 +119,13 @@ export function checkSidecarState(
       });
       return;
     case "valid":
+    case "unchecked":
       return;
   }
 }
 
-function describeFault(fault: SidecarFault | null): string {
+/** Why a sidecar that the crate would look at cannot be used. */
+export function describeFault(fault: SidecarFault | null): string {
   switch (fault) {
     case "size":
       return "its length does not fit the slot count";
@@ -170,22 +180,38 @@ export class SidecarReader {
   /** Those from `#first` on. */
   #words = new Uint32Array(0);
   #first = 0;
+  #readBytes = 0;
+  /** Why the last words could not be had. */
+  reason = "";
 
   /** Throws DiskError. */
   constructor(disk: Disk, path: string) {
     this.#file = disk.open(path, "read");
   }
 
-  /** The words of `slots` slots from `first` on, valid until the next call. Null: it ended early. Throws DiskError. */
-  read(first: number, slots: number): Uint32Array | null {
+  /**
+   * The words of `slots` slots from `first` on, valid until the next call; what comes before slot `end` is read with them.
+   * Null: it ended early or cannot be read, `reason` says which.
+   */
+  read(first: number, slots: number, end = Infinity): Uint32Array | null {
     const start = first - this.#first;
     if (start >= 0 && start + slots <= this.#words.length)
       return this.#words.subarray(start, start + slots);
-    const bytes = new Uint8Array(Math.max(READ_BYTES, slots * 4));
-    const got = this.#file.read(bytes, first * 4);
-    this.#words = new Uint32Array(bytes.buffer, 0, got >> 2);
+    const ahead = Math.min(READ_BYTES / 4, end - first);
+    const bytes = new Uint8Array(4 * Math.max(ahead, slots));
+    const [got, error] = tryDisk(() => this.#file.read(bytes, first * 4));
+    this.#readBytes += got ?? 0;
+    this.reason = error?.errno ?? "it became shorter";
+    this.#words = new Uint32Array(bytes.buffer, 0, (got ?? 0) >> 2);
     this.#first = first;
     return this.#words.length < slots ? null : this.#words.subarray(0, slots);
+  }
+
+  /** Bytes that were read since it was last asked. */
+  takeReadBytes(): number {
+    const bytes = this.#readBytes;
+    this.#readBytes = 0;
+    return bytes;
   }
 
   close(): void {

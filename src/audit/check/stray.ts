@@ -10,7 +10,7 @@ import { STATE_FILE, STATE_TEMP_FILE } from "../../store/state-file.ts";
 import type { Disk } from "../../io/disk.ts";
 import { SIDECAR_FILE, SIDECAR_TEMP_FILE } from "../../format/versions-sidecar.ts";
 import { type DatabaseDirectory, shardNumbers } from "../look/database-look.ts";
-import type { FindingList } from "../findings.ts";
+import type { FindingList } from "../finding-list.ts";
 import { savedSlotsText } from "./reset-logs.ts";
 
 /** What a name in the database directory or a shard directory is; `ours` is also what may lie there. */

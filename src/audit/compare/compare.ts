@@ -23,6 +23,7 @@ import { checkTarget, type CompareTarget, knownLayout, refuseOtherGeometry } fro
 import type { DatabaseDirectory } from "../look/database-look.ts";
 import { scanLeader } from "../leader/receiver.ts";
 import { SlotReader, WINDOW_BYTES_SEQUENTIAL, WINDOW_BYTES_SPARSE } from "../look/slot-reader.ts";
+import { type Task, taskFor } from "../task.ts";
 import { pauseUnlessStopped, Stopped, throwIfStopped } from "../stopped.ts";
 
 export interface CompareOptions {
@@ -35,6 +36,10 @@ export interface CompareOptions {
   /** Null: all shards. */
   readonly shard: number | null;
   readonly stop: AbortSignal;
+  /** Of all reads, both sides together; null: as fast as it goes. */
+  readonly bytesPerSecond: number | null;
+  /** Of a leader's scan without progress; null: by the shard's size. */
+  readonly timeoutMs: number | null;
   /** For tests: fewer differences than DIFFERENCES_MAX. */
   readonly differencesMax?: number;
   progress(rows: readonly CompareProgress[]): void;
@@ -84,11 +89,14 @@ class CompareRun {
   readonly #layout: SlotLayout;
   readonly #budget: DifferenceBudget;
   readonly #shards: ShardState[];
+  readonly #task: Task;
 
   constructor(around: CompareSurroundings, options: CompareOptions, layout: SlotLayout) {
     this.#around = around;
     this.#options = options;
     this.#layout = layout;
+    const { stop, bytesPerSecond } = options;
+    this.#task = taskFor(around.clock, stop, bytesPerSecond);
     this.#budget = new DifferenceBudget(options.differencesMax);
     const { shardCount } = options.directory.routing;
     const numbers =
@@ -160,6 +168,7 @@ class CompareRun {
         here,
         before,
         into,
+        task: this.#task,
         progress: (slots) => {
           if (before === null) state.compared = slots;
           this.#showProgress(round);
@@ -177,13 +186,13 @@ class CompareRun {
   }
 
   async #runRound(state: ShardState, round: ShardRound, isSparse: boolean): Promise<void> {
-    const { target, stop, directory } = this.#options;
+    const { target, stop, directory, bytesPerSecond, timeoutMs } = this.#options;
     const { shard } = state;
     if (target.kind === "directory") {
       const there = this.#open(target.directory, shard, isSparse);
       try {
         state.total = Math.max(state.total, there.slotCount);
-        round.against(there);
+        await round.against(there);
       } finally {
         there.close();
       }
@@ -195,7 +204,7 @@ class CompareRun {
     await scanLeader(
       net,
       clock,
-      { leader: address, shard, protocol, stop },
+      { leader: address, shard, protocol, stop, bytesPerSecond, timeoutMs },
       {
         begin: (info) => {
           refuseOtherGeometry(directory, this.#layout, info, `leader ${name}`);
@@ -204,7 +213,7 @@ class CompareRun {
         event: (event) => round.event(event),
       },
     );
-    round.end();
+    await round.end();
   }
 
   #open(directory: DatabaseDirectory, shard: number, isSparse: boolean): SlotReader {

@@ -9,7 +9,10 @@ import { DifferenceList } from "./differences.ts";
 import { differenceKind, isWriteInFlight, type SlotSides } from "./kinds.ts";
 import { SIDE_ABSENT, type SideWord } from "../look/side-word.ts";
 import type { SlotReader } from "../look/slot-reader.ts";
+import type { Task } from "../task.ts";
 
+/** Slots that are looked at one by one between two breaths. */
+const SLOTS_PER_BREATH = 4096;
 /** Slots between two calls of `progress`. */
 const PROGRESS_SLOTS = 65_536;
 
@@ -19,6 +22,7 @@ export interface ShardRoundOptions {
   readonly before: DifferenceList | null;
   /** Where this round's differences go. */
   readonly into: DifferenceList;
+  readonly task: Task;
   /** Slots looked at so far. */
   progress(slots: number): void;
 }
@@ -27,6 +31,7 @@ export class ShardRound {
   readonly #here: SlotReader;
   readonly #before: DifferenceList | null;
   readonly #into: DifferenceList;
+  readonly #task: Task;
   readonly #progress: (slots: number) => void;
   /** First slot that has not been looked at. */
   #next = 0;
@@ -34,10 +39,11 @@ export class ShardRound {
   #nextBefore = 0;
   #progressAt = PROGRESS_SLOTS;
 
-  constructor({ here, before, into, progress }: ShardRoundOptions) {
+  constructor({ here, before, into, task, progress }: ShardRoundOptions) {
     this.#here = here;
     this.#before = before;
     this.#into = into;
+    this.#task = task;
     this.#progress = progress;
   }
 
@@ -53,25 +59,34 @@ export class ShardRound {
     this.#report(slot);
   }
 
-  /** The leader's scan is over: nothing more is occupied there. */
-  end(): void {
-    this.#absentUpTo(this.#here.slotCount);
+  /** The leader's scan is over: nothing more is occupied there. Throws Stopped. */
+  async end(): Promise<void> {
+    const end = this.#here.slotCount;
+    for (let slot = this.#next; slot < end;) {
+      await this.#task.breathe();
+      slot = Math.min(end, slot + SLOTS_PER_BREATH);
+      this.#absentUpTo(slot);
+      await this.#task.pay(this.#here.takeReadBytes());
+    }
+    this.#absentUpTo(end);
   }
 
-  /** A whole round against the same shard of a second directory. */
-  against(there: SlotReader): void {
+  /** A whole round against the same shard of a second directory. Throws Stopped. */
+  async against(there: SlotReader): Promise<void> {
+    if (this.#before === null) return await this.#againstAll(there);
+    for (const { slot } of this.#before) await this.#compareSlots(there, slot, slot + 1);
+  }
+
+  async #againstAll(there: SlotReader): Promise<void> {
     const slots = Math.max(this.#here.slotCount, there.slotCount);
-    if (this.#before !== null) {
-      for (const { slot } of this.#before) this.#compareSlot(there, slot);
-      return;
-    }
     const { slotsPerRun } = this.#here;
     for (let slot = 0, end = 0; slot < slots; slot = end) {
       end = Math.min(slots, slot + slotsPerRun);
+      await this.#task.breathe();
       // Whole windows are the same nearly always: no slot is looked at then.
-      if (!equalBytes(this.#here.run(slot), there.run(slot))) {
-        for (let each = slot; each < end; each++) this.#compareSlot(there, each);
-      }
+      const isSame = equalBytes(this.#here.run(slot), there.run(slot));
+      if (!isSame) await this.#compareSlots(there, slot, end);
+      await this.#task.pay(this.#here.takeReadBytes() + there.takeReadBytes());
       this.#next = end;
       this.#report(end);
     }
@@ -80,6 +95,15 @@ export class ShardRound {
   /** Slots that this round has looked at. */
   get compared(): number {
     return this.#next;
+  }
+
+  async #compareSlots(there: SlotReader, first: number, end: number): Promise<void> {
+    for (let slot = first; slot < end; slot++) {
+      if (slot % SLOTS_PER_BREATH === 0 || end - first === 1) await this.#task.breathe();
+      this.#compareSlot(there, slot);
+    }
+    if (this.#before !== null)
+      await this.#task.pay(this.#here.takeReadBytes() + there.takeReadBytes());
   }
 
   #compareSlot(there: SlotReader, slot: number): void {

@@ -5,11 +5,11 @@
 import { SHARD_HEADER_BYTES, slotOffset } from "../../format/shard-header.ts";
 import { SLOT_KEY_OFFSET } from "../../format/slot.ts";
 import type { Clock } from "../../io/clock.ts";
-import { type Disk, DiskError, type DiskFile } from "../../io/disk.ts";
+import type { Disk } from "../../io/disk.ts";
 import { OrderedReader } from "../../io/ordered-reader.ts";
 import { tryDisk } from "../look/file-look.ts";
-import { breathe } from "../scan/pacing.ts";
-import { slotsPerChunk } from "../../format/slot-scanner.ts";
+import { Stopped } from "../stopped.ts";
+import { type Task, taskFor } from "../task.ts";
 import { type DatabaseDirectory, type ShardLook, slotCountOf } from "../look/database-look.ts";
 import { type ReadableShard, readableShard, type SlotView, viewSlot } from "./slot-view.ts";
 
@@ -46,6 +46,8 @@ export interface KeySearchTools {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly stop: AbortSignal;
+  /** Null: as fast as it goes. */
+  readonly bytesPerSecond: number | null;
 }
 
 /** True for a slot that serves its record. */
@@ -57,6 +59,7 @@ function isLive(view: SlotView): boolean {
 export class KeySearch {
   readonly #tools: KeySearchTools;
   readonly #key: Uint8Array;
+  readonly #task: Task;
   readonly #listed: KeySlot[] = [];
   readonly #live = new Map<number, KeySlot>();
   #slotsTotal = 0;
@@ -69,13 +72,14 @@ export class KeySearch {
   constructor(tools: KeySearchTools, key: Uint8Array) {
     this.#tools = tools;
     this.#key = key;
+    this.#task = taskFor(tools.clock, tools.stop, tools.bytesPerSecond);
   }
 
   /** Searches all slots of a shard, until it is stopped. Throws `damaged` where no header says how long its slots are. */
   async search(directory: DatabaseDirectory, look: ShardLook): Promise<void> {
     const slotCount = slotCountOf(directory, look);
     this.#slotsWanted += slotCount;
-    const { disk, clock, stop } = this.#tools;
+    const { disk } = this.#tools;
     const [opened, error] = tryDisk(() => {
       const shard = readableShard(directory, look);
       return { shard, file: disk.open(look.data.path, "read") };
@@ -83,19 +87,28 @@ export class KeySearch {
     if (error !== null) return this.#noteUnreadable(look, error.errno);
     const { shard, file } = opened;
     try {
-      const { slotSize } = shard.layout;
-      const inFile = Math.floor((shard.look.fileBytes - SHARD_HEADER_BYTES) / slotSize);
-      const end = Math.max(0, Math.min(slotCount, inFile));
-      if (end < slotCount) this.#noteUnreadable(look, "it ends before its last slot");
-      const perChunk = slotsPerChunk(shard.layout);
-      const chunk = Buffer.alloc(perChunk * slotSize);
-      const reader = new OrderedReader(file, clock);
-      for (let first = 0; first < end && !stop.aborted; first += perChunk) {
-        this.#range(shard, reader, chunk, first, Math.min(perChunk, end - first));
-        await breathe();
-      }
+      await this.#searchFile(shard, new OrderedReader(file, this.#tools.clock), slotCount);
+    } catch (thrown) {
+      if (!(thrown instanceof Stopped)) throw thrown;
     } finally {
       file.close();
+    }
+  }
+
+  async #searchFile(shard: ReadableShard, reader: OrderedReader, slotCount: number): Promise<void> {
+    const { look, layout } = shard;
+    const { slotSize } = layout;
+    const inFile = Math.floor((look.fileBytes - SHARD_HEADER_BYTES) / slotSize);
+    const held = Math.max(0, Math.min(slotCount, inFile));
+    if (held < slotCount) this.#noteUnreadable(look, "it ends before its last slot");
+    const part = this.#task.part({
+      ...({ name: "search", shard: look.shard } as const),
+      ...{ unitBytes: slotSize, totalBytes: held * slotSize },
+    });
+    const end = slotOffset(held, slotSize);
+    for await (const chunk of this.#task.chunks(part, reader, SHARD_HEADER_BYTES, end)) {
+      if (chunk.kind === "unreadable") this.#noteUnreadable(look, chunk.reason);
+      else this.#look(shard, chunk.offset, chunk.bytes);
     }
   }
 
@@ -115,31 +128,15 @@ export class KeySearch {
     };
   }
 
-  /** A range that cannot be read is halved until only the bad slots are left out. */
-  #range(
-    shard: ReadableShard,
-    reader: OrderedReader | DiskFile,
-    chunk: Buffer,
-    first: number,
-    count: number,
-  ): void {
+  /** Whole slots from this place of the file on. */
+  #look(shard: ReadableShard, offset: number, bytes: Uint8Array): void {
     const { slotSize } = shard.layout;
-    let got: number;
-    try {
-      got = reader.read(chunk.subarray(0, count * slotSize), slotOffset(first, slotSize));
-    } catch (thrown) {
-      if (!(thrown instanceof DiskError)) throw thrown;
-      if (count === 1) return this.#noteUnreadable(shard.look, thrown.errno);
-      const half = count >> 1;
-      this.#range(shard, reader, chunk, first, half);
-      return this.#range(shard, reader, chunk, first + half, count - half);
-    }
-    const whole = Math.floor(got / slotSize);
-    this.#slotsSearched += whole;
-    if (whole < count) this.#noteUnreadable(shard.look, "it became shorter");
-    for (const index of slotsWithKey(chunk.subarray(0, got), slotSize, this.#key)) {
-      const bytes = new Uint8Array(chunk.subarray(index * slotSize, (index + 1) * slotSize));
-      this.#add({ shard, view: viewSlot(bytes, shard, first + index) });
+    const first = (offset - SHARD_HEADER_BYTES) / slotSize;
+    this.#slotsSearched += bytes.length / slotSize;
+    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (const index of slotsWithKey(chunk, slotSize, this.#key)) {
+      const image = new Uint8Array(chunk.subarray(index * slotSize, (index + 1) * slotSize));
+      this.#add({ shard, view: viewSlot(image, shard, first + index) });
     }
   }
 

@@ -30,6 +30,8 @@ import { pauseUnlessStopped, Stopped, throwIfStopped } from "../stopped.ts";
 
 /** Acks sent ahead of the batches (wire.md, point 18). */
 const WINDOW_ACKS = 64;
+/** What a leader puts into a batch of a scan, about. */
+const BATCH_BYTES = 64 * 1024;
 /** After our own close a leader of protocol 2 may still say `shard already streaming` for 0.1 s (wire.md, point 14). */
 const STREAMING_RETRIES = 5;
 const STREAMING_RETRY_MS = 250;
@@ -40,6 +42,10 @@ export interface LeaderScanOptions {
   /** Tried first; the leader's mismatch Error corrects it. */
   readonly protocol: ProtocolVersion;
   readonly stop: AbortSignal;
+  /** Of what the leader sends, kept by the acks; null: as fast as it goes. */
+  readonly bytesPerSecond: number | null;
+  /** Without a higher slot the scan ends after this long; null: by the shard's size (link/shard-scan.ts). */
+  readonly timeoutMs: number | null;
 }
 
 /** Takes what a scan brings, in order. What it throws ends the scan and comes out of `scanLeader` as it is. */
@@ -95,7 +101,7 @@ export async function scanLeader(
 async function scanOnce(
   net: Net,
   clock: Clock,
-  { leader, shard, protocol, stop }: LeaderScanOptions,
+  { leader, shard, protocol, stop, bytesPerSecond, timeoutMs }: LeaderScanOptions,
   receiver: LeaderScanReceiver,
 ): Promise<ScanEnd> {
   const watch = Promise.withResolvers<void>();
@@ -108,12 +114,19 @@ async function scanOnce(
     eraEnded: () => {},
   });
   // DELETED slots are wanted even where nothing is occupied here: isEmpty would leave them out.
-  const linkOptions = { ...leader, shard, protocol, windowFor: () => WINDOW_ACKS, isEmpty: false };
+  const linkOptions = {
+    ...leader,
+    shard,
+    protocol,
+    windowFor: () => windowFor(bytesPerSecond),
+    isEmpty: false,
+  };
   const link = new ShardLink(net, clock, linkOptions);
   const sink = new ReceiverSink(shard, protocol, receiver);
   const scan = new ShardScan(link, sink, {
     clock,
-    acks: new WindowAcks(link),
+    acks: new WindowAcks(link, { clock, bytesPerSecond }),
+    ...(timeoutMs === null ? {} : { stallMs: timeoutMs }),
     vouch: (answer) => {
       // Without the word a heartbeat says it, or the link ends for want of one; that would take up to 5 s a shard.
       sink.signOfLife = () => answer(true);
@@ -139,6 +152,12 @@ async function scanOnce(
     witness.stop();
     link.close();
   }
+}
+
+/** No more acks ahead than what a second of the rate brings. */
+function windowFor(bytesPerSecond: number | null): number {
+  if (bytesPerSecond === null) return WINDOW_ACKS;
+  return Math.max(1, Math.min(WINDOW_ACKS, Math.floor(bytesPerSecond / BATCH_BYTES)));
 }
 
 /** Batches of a scan as events, none of a batch that is not sound and in order. */

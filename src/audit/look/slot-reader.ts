@@ -43,6 +43,7 @@ export class SlotReader {
   readonly #slotsPerWindow: number;
   #windowStart = 0;
   #windowSlots = 0;
+  #readBytes = 0;
 
   private constructor(file: DiskFile, layout: SlotLayout, slotCount: number, windowBytes: number) {
     this.#file = file;
@@ -127,15 +128,14 @@ export class SlotReader {
     const bytes = this.slot(slot);
     if (bytes !== null) return bytes;
     const into = new Uint8Array(this.layout.slotSize);
-    into.fill(0, this.#file.read(into, slotOffset(slot, this.layout.slotSize)));
+    into.fill(0, this.#fromFile(into, slot));
     return into;
   }
 
   /** Reads a slot from the file again, past the window. */
   fresh(slot: number): Uint8Array | null {
     const bytes = new Uint8Array(this.layout.slotSize);
-    const offset = slotOffset(slot, this.layout.slotSize);
-    return this.#file.read(bytes, offset) === bytes.length ? bytes : null;
+    return this.#fromFile(bytes, slot) === bytes.length ? bytes : null;
   }
 
   /**
@@ -153,8 +153,21 @@ export class SlotReader {
     return { word: 0, bytes: null };
   }
 
+  /** Bytes that were read since it was last asked: for the throttle. */
+  takeReadBytes(): number {
+    const bytes = this.#readBytes;
+    this.#readBytes = 0;
+    return bytes;
+  }
+
   close(): void {
     this.#file.close();
+  }
+
+  #fromFile(into: Uint8Array, slot: number): number {
+    const read = this.#file.read(into, slotOffset(slot, this.layout.slotSize));
+    this.#readBytes += read;
+    return read;
   }
 
   #at(index: number): Uint8Array {
@@ -176,7 +189,7 @@ export class SlotReader {
   #read(slot: number, slots: number): void {
     this.#windowSlots = 0;
     const bytes = this.#window.subarray(0, slots * this.layout.slotSize);
-    const read = this.#file.read(bytes, slotOffset(slot, this.layout.slotSize));
+    const read = this.#fromFile(bytes, slot);
     this.#windowStart = slot;
     this.#windowSlots = Math.floor(read / this.layout.slotSize);
   }

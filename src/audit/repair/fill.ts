@@ -7,7 +7,8 @@ import { viewOf } from "../../bytes.ts";
 import type { DiskFile } from "../../io/disk.ts";
 import { type Geometry, geometryDifferences } from "../../store/geometry.ts";
 import { otherGeometry } from "../leader/errors.ts";
-import type { RepairSource, SlotThere } from "./source.ts";
+import type { Task } from "../task.ts";
+import type { RepairSource, SlotThere, SourceReceiver } from "./source.ts";
 
 const WINDOW_BYTES = 1024 * 1024;
 
@@ -24,13 +25,14 @@ export async function fillShard(
   shard: number,
   wanted: Geometry,
   file: DiskFile,
+  task: Task,
 ): Promise<FillResult> {
   const layout = slotLayout(wanted.keyLen, wanted.valueLen);
   const writer = new SlotWriter(file, layout);
   let slotCount = 0;
   let occupied = 0;
   let unsure = 0;
-  await source.scan(shard, {
+  const receiver: SourceReceiver = {
     begin(info) {
       const differences = geometryDifferences(wanted, info.geometry, "here", "there");
       if (differences.length > 0) throw otherGeometry(source.name, differences);
@@ -43,7 +45,8 @@ export async function fillShard(
       if (there.kind === "occupied") occupied++;
       writer.put(slot, there);
     },
-  });
+  };
+  await source.scan(shard, receiver, task);
   writer.flush();
   file.truncate(shardFileBytes(slotCount, layout.slotSize));
   file.write(encodeShardHeader({ ...layout, slotCount, shardId: shard, cleanShutdown: 0 }), 0);

@@ -24,6 +24,7 @@ import type { Reported } from "./plan/scope.ts";
 import type { RepairSource } from "./source.ts";
 import { type UndoReport, undoRepair } from "./undo.ts";
 import { Stopped, throwIfStopped } from "../stopped.ts";
+import { taskFor } from "../task.ts";
 import { VERIFY_ALL, verifyDirectory, type VerifyReport } from "../verify.ts";
 
 export interface RepairTools {
@@ -54,6 +55,8 @@ export interface RepairOptions {
   readonly prefixBits: number | null;
   readonly lengths: PlanOptions["lengths"];
   readonly force: boolean;
+  /** Of all that is read; null: as fast as it goes. */
+  readonly bytesPerSecond: number | null;
   /** Opened only when something has to be fetched; null without `--from`. */
   openSource: (() => Promise<RepairSource>) | null;
   /** For tests: less than a plan may hold otherwise. */
@@ -94,10 +97,11 @@ function unreadWhilePlanning(error: DiskError): ArmdbError {
 }
 
 async function planFrom(
-  { disk, progress }: RepairTools,
+  tools: RepairTools,
   options: RepairOptions,
   report: VerifyReport,
 ): Promise<PlannedRepair> {
+  const { disk, progress } = tools;
   const isInScope = (finding: Finding) => options.reported?.names(finding) ?? true;
   const isDamaged = report.findings.some(
     (finding) => finding.severity === "damage" && isInScope(finding),
@@ -114,6 +118,7 @@ async function planFrom(
     lengths: options.lengths,
     source,
     attributes,
+    task: taskFor(tools.clock, tools.stop, options.bytesPerSecond),
     ...(options.budgetBytes === undefined ? {} : { budgetBytes: options.budgetBytes }),
     progress: (shard, done) => {
       const total = report.shards.find((each) => each.shard === shard)?.slots ?? 0;
@@ -137,11 +142,14 @@ function likeOrPlain(attributes: () => FileAttributes): FileAttributes {
   }
 }
 
-function verify(tools: RepairTools, { path, shard }: RepairOptions): Promise<VerifyReport> {
+function verify(
+  tools: RepairTools,
+  { path, shard, bytesPerSecond }: RepairOptions,
+): Promise<VerifyReport> {
   const { disk, clock, stop } = tools;
   return verifyDirectory(
     path,
-    { ...VERIFY_ALL, shard },
+    { ...VERIFY_ALL, shard, bytesPerSecond },
     {
       disk,
       clock,
@@ -182,6 +190,7 @@ export async function carryOut(
   const attributes = attributesLike(disk, report.directory);
   const changes = plan.steps.flatMap((step) => step.changes);
   const lock = lockForWriting(tools, path, options.force);
+  const task = taskFor(clock, tools.stop, options.bytesPerSecond);
   let journal: string;
   try {
     throwIfStopped(tools.stop);
@@ -189,7 +198,7 @@ export async function carryOut(
     journal = writeJournal(disk, path, changes, attributes, clock.wallMs());
     try {
       await applyChanges(disk, path, changes, async (shard, file) => {
-        await fillShard(needed(source), shard, needed(plan.fillGeometry), file);
+        await fillShard(needed(source), shard, needed(plan.fillGeometry), file, task);
       });
     } catch (thrown) {
       // What was done is done, what was not is as it was found: nobody has looked since.

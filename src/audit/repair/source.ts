@@ -19,12 +19,11 @@ import type { Disk } from "../../io/disk.ts";
 import type { Net } from "../../io/net.ts";
 import type { CopyState } from "../../store/copy-state.ts";
 import type { Geometry } from "../../store/geometry.ts";
-import type { ProtocolVersion } from "../../wire/messages.ts";
 import { sideStatus } from "../look/side-word.ts";
 import { type DatabaseDirectory, readDirectory } from "../look/database-look.ts";
-import { scanLeader } from "../leader/receiver.ts";
+import { type LeaderScanOptions, scanLeader } from "../leader/receiver.ts";
 import { SlotReader, WINDOW_BYTES_SEQUENTIAL } from "../look/slot-reader.ts";
-import { throwIfStopped } from "../stopped.ts";
+import type { Task } from "../task.ts";
 
 /** One shard of the source, before its slots. */
 export interface SourceInfo {
@@ -38,6 +37,8 @@ export interface SourceReceiver {
   begin(info: SourceInfo): void;
   /** Slots that are not told of hold nothing. `there` is valid during the call only. */
   slot(slot: number, there: SlotThere): void;
+  /** All slots below this one have been told of: the receiver does its own work in small steps. Returns bytes that it read. */
+  passed?(slot: number): number;
 }
 
 /** What the source has. */
@@ -55,20 +56,22 @@ export type SlotThere =
 export interface RepairSource {
   /** For messages: `leader db1:7400`, `"./backup"`. */
   readonly name: string;
-  scan(shard: number, receiver: SourceReceiver): Promise<void>;
+  /** Reads of a directory pay the throttle of the task, and hear its stop. */
+  scan(shard: number, receiver: SourceReceiver, task: Task): Promise<void>;
 }
 
 /** What the source's database is: the beginning of one scan, which is given up then. */
-export async function askGeometry(source: RepairSource): Promise<Geometry | null> {
+export async function askGeometry(source: RepairSource, task: Task): Promise<Geometry | null> {
   const seen = new GeometrySeen();
+  const receiver: SourceReceiver = {
+    begin({ geometry }) {
+      seen.geometry = geometry;
+      throw seen;
+    },
+    slot() {},
+  };
   try {
-    await source.scan(0, {
-      begin({ geometry }) {
-        seen.geometry = geometry;
-        throw seen;
-      },
-      slot() {},
-    });
+    await source.scan(0, receiver, task);
   } catch (thrown) {
     if (thrown !== seen) throw thrown;
   }
@@ -85,8 +88,7 @@ export function leaderSource(
   net: Net,
   clock: Clock,
   leader: Address,
-  protocol: ProtocolVersion,
-  stop: AbortSignal,
+  options: Pick<LeaderScanOptions, "protocol" | "stop" | "bytesPerSecond" | "timeoutMs">,
 ): RepairSource {
   const name = `leader ${formatAddress(leader)}`;
   return {
@@ -96,7 +98,7 @@ export function leaderSource(
       await scanLeader(
         net,
         clock,
-        { leader, shard, protocol, stop },
+        { ...options, leader, shard },
         {
           begin(info) {
             const { shardCount, shardPrefixBits, keyLen, valueLen, slotCount } = info;
@@ -139,7 +141,6 @@ function thereOf(
 export function directorySource(
   disk: Disk,
   path: string,
-  stop: AbortSignal,
   look: (copy: CopyState) => void,
 ): RepairSource {
   const directory = readDirectory(disk, path);
@@ -148,12 +149,16 @@ export function directorySource(
   return {
     name: `"${path}"`,
     // async: what it throws comes out as a rejection, as from a leader.
-    async scan(shard, receiver) {
+    async scan(shard, receiver, task) {
       const reader = openShard(disk, directory, geometry, shard);
       try {
         receiver.begin({ geometry, slotCount: reader.slotCount });
         for (let slot = 0; slot < reader.slotCount; slot++) {
-          if (slot % SLOTS_PER_LOOK === 0) throwIfStopped(stop);
+          if (slot % SLOTS_PER_BREATH === 0) {
+            const bytes = receiver.passed?.(slot) ?? 0;
+            await task.pay(bytes + reader.takeReadBytes());
+            await task.breathe();
+          }
           const bytes = reader.slot(slot);
           if (bytes === null || statusOf(bytes[0] ?? 0) === STATUS_FREE) continue;
           const judged = reader.judged(slot);
@@ -171,7 +176,7 @@ export function directorySource(
   };
 }
 
-const SLOTS_PER_LOOK = 65_536;
+const SLOTS_PER_BREATH = 4096;
 
 function geometryOf({ path, layout, routing }: DatabaseDirectory): Geometry {
   if (layout === null || !routing.bitsKnown) {

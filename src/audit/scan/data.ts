@@ -1,12 +1,13 @@
 // What a scan of one shard is told and what it answers: plain data, so that both cross to a thread and back.
 
 import type { PlainError } from "../../errors.ts";
+import type { RoutingCheck } from "../../format/slot-scanner.ts";
 import type { SlotLayout } from "../../format/slot.ts";
 import type { VersionRange } from "../check/cursor.ts";
+import type { SidecarState } from "../check/sidecar.ts";
 import type { Finding } from "../findings.ts";
-import type { HelpedBlock } from "./blocks.ts";
-import type { Help } from "./help.ts";
-import { type RoutingCheck } from "../../format/slot-scanner.ts";
+import type { SlotSums } from "./slot-check.ts";
+import type { NoteCount } from "./slot-notes.ts";
 
 export interface ScanTask {
   readonly shard: number;
@@ -20,13 +21,11 @@ export interface ScanTask {
   readonly fileBytes: number;
   /** Null: routing is not checked (one shard, or the prefix bits are not known). */
   readonly routing: RoutingCheck | null;
-  /** The sidecar, where the crate would use it; its words are compared with the slots. */
+  /** The sidecar, where the crate would use it if its crc is right; then its words are compared with the slots. */
   readonly sidecarPath: string | null;
   /** Memory for the search of doubled keys; 0 leaves it out. */
   readonly duplicateBytesMax: number;
-  /** Null: as fast as it goes. */
-  readonly bytesPerSecond: number | null;
-  /** A writer is known: what looks bad is read several times. */
+  /** A writer is known: what looks bad is read several times, and the sidecar's words are not compared. */
   readonly isLive: boolean;
 }
 
@@ -45,8 +44,11 @@ export interface ScanResult {
   readonly shard: number;
   readonly slots: number;
   readonly counts: ScanCounts;
-  readonly bytesRead: number;
+  /** Of slots that were checked. */
+  readonly bytesChecked: number;
   readonly versions: VersionRange;
+  /** What the crc of the sidecar came to; `unchecked` where none was asked for, or it was not reached. */
+  readonly sidecar: SidecarState;
   readonly findings: readonly Finding[];
   /** True when the file changed while it was read. */
   readonly changed: boolean;
@@ -55,25 +57,83 @@ export interface ScanResult {
 }
 
 /**
- * Cells of the memory that all threads share that scan one shard, u32 each. The pool sets STOP, the shard's own thread
- * SLOTS_DONE, scan/blocks.ts the rest.
+ * Cells of the memory that all threads share that scan one shard, u32 each: blocks that somebody has taken, those of them that
+ * helpers have, those of these that the scan has got back, whether the sidecar's words are to be compared, findings of slots,
+ * and what is read now. Behind them, u64 each, how many bytes are read and how many are to be.
  */
+export const CELL_BLOCKS_TAKEN = 0;
+export const CELL_BLOCKS_HELPED = 1;
+export const CELL_BLOCKS_COLLECTED = 2;
+export const CELL_SIDECAR = 3;
+export const CELL_FINDINGS = 4;
+export const CELL_PART = 5;
+export const CELL_PART_NUMBER = 6;
+export const CELL_PARTS = 7;
+export const LONG_CELL_DONE = 4;
+export const LONG_CELL_TOTAL = 5;
+export const SHARD_CELLS_BYTES = 48;
+
+/** Of CELL_SIDECAR: nobody may help before it is known. */
+export const SIDECAR_UNKNOWN = 0;
+export const SIDECAR_COMPARED = 1;
+export const SIDECAR_LEFT = 2;
+
+/** Cells that all scans of a command share, u32 each: whether they are to end, and how many findings of slots may still be kept. */
 export const CELL_STOP = 0;
-export const CELL_SLOTS_DONE = 1;
-/** Blocks that somebody has taken, those of them that helpers have, and those of these that the scan has got back. */
-export const CELL_BLOCKS_TAKEN = 2;
-export const CELL_BLOCKS_HELPED = 3;
-export const CELL_BLOCKS_COLLECTED = 4;
-export const SHARED_CELLS_BYTES = 20;
+export const CELL_FINDINGS_LEFT = 1;
+export const RUN_CELLS_BYTES = 8;
+
+/** The memory of a command that its threads share. */
+export interface SharedRun {
+  readonly cells: SharedArrayBuffer;
+  /** Of the throttle (audit/task.ts). */
+  readonly throttle: SharedArrayBuffer;
+  readonly bytesPerSecond: number | null;
+}
 
 export interface ScanRequest {
-  readonly kind: "scan";
+  readonly kind: "scan" | "help";
   readonly task: ScanTask;
+  readonly run: SharedRun;
+  /** The shard's own cells. */
   readonly cells: SharedArrayBuffer;
 }
 
-export interface HelpRequest extends Omit<ScanRequest, "kind"> {
-  readonly kind: "help";
+/** Neighbouring slots. */
+export interface SlotRange {
+  readonly first: number;
+  readonly slots: number;
+}
+
+/** What a block came to. */
+export interface BlockResult extends SlotRange {
+  readonly sums: Readonly<Omit<SlotSums, "add">>;
+  /** Slots that could not be read, or were not reached. */
+  readonly unread: number;
+  readonly findings: readonly Finding[];
+  readonly notes: readonly NoteCount[];
+  /** Why the sidecar's words could not be compared; null where they were, or were not to be. */
+  readonly sidecarFault: string | null;
+  /** Somebody wrote meanwhile. */
+  readonly changed: boolean;
+  readonly stopped: boolean;
+}
+
+/** A block that a helper has scanned. */
+export interface HelpedBlock {
+  readonly result: BlockResult;
+  /** Of each slot, and of each live one (format/slot-scanner.ts); null where no slot of the block is live, or nobody asked. */
+  readonly keys: {
+    readonly facts: Uint8Array<ArrayBuffer>;
+    readonly fingerprints: BigUint64Array<ArrayBuffer>;
+  } | null;
+}
+
+/** What a helper did of a shard. */
+export interface Help {
+  readonly blocks: readonly HelpedBlock[];
+  /** Nothing more is to be done for this shard, or nothing that is of use. */
+  readonly isOver: boolean;
 }
 
 /**
@@ -82,7 +142,6 @@ export interface HelpRequest extends Omit<ScanRequest, "kind"> {
  */
 export type ScanThreadRequest =
   | ScanRequest
-  | HelpRequest
   | { readonly kind: "take"; readonly blocks: readonly HelpedBlock[] }
   | { readonly kind: "end" };
 

@@ -1,46 +1,40 @@
 // Finds the slots of a shard that may hold one key, in a bounded amount of memory: the first half of the search for keys
 // that are live twice (scan/duplicate-search.ts has the second, which compares whole keys). Two forms hold this contract and are
-// tested against each other: scan/sorting-duplicate-pass.ts, to be read, and scan/wasm-duplicate-pass.ts, fast. Where all slots
-// do not fit the memory, each pass takes a part of the fingerprints and the file is read once more a pass.
+// tested against each other: scan/sorting-duplicate-pass.ts, to be read, and scan/wasm-duplicate-pass.ts, fast. Where the live
+// slots do not fit the memory, only a part of the fingerprints is kept, and the file is read once more for each other part.
 
-import { SortingDuplicatePass } from "./sorting-duplicate-pass.ts";
-import { WasmDuplicatePass } from "./wasm-duplicate-pass.ts";
-
-/** Bytes a live slot costs: its pair of fingerprint and slot, with what is left free, and its cells of a hash table. */
-const BYTES_PER_SLOT = 20;
-/** Passes never take more than this for less memory: a file is not read a thousand times. */
-const BYTES_MIN = 64 * 1024;
-/** Fewer pairs are sorted before a kernel has its memory. */
-const WASM_PAIRS_MIN = 16 * 1024;
+/** A live slot costs its lower half of a fingerprint and its number. */
+export const PAIR_BYTES = 8;
 
 /** The part of the fingerprints that one pass takes. */
 export interface PassShare {
-  readonly pass: number;
-  readonly passes: number;
-  /** Live slots that may come in all passes together. */
+  readonly part: number;
+  /** A power of two. */
+  readonly parts: number;
+  /** Live slots that may come in all parts together. */
   readonly slotsMax: number;
+  /** For the pairs. */
+  readonly bytesMax: number;
 }
 
 export interface DuplicatePass {
+  /** Of so many parts it holds its own: more than it began with when its memory was full. */
+  readonly parts: number;
+  /** True when slots were left out because smaller parts did not help: too many have fingerprints alike. */
+  readonly isCut: boolean;
   /** Takes the live slots of a checked chunk whose fingerprints belong to this pass; `first`: the chunk's first slot. */
   addChunk(facts: Uint8Array, fingerprints: BigUint64Array, first: number, slots: number): void;
   /**
    * Groups of two or more slots, each ascending: all that have one fingerprint are in one group, others next to never.
    */
-  groups(): number[][];
-}
-
-/** Passes that are needed for this many slots in this much memory. */
-export function passesFor(slotCount: number, bytesMax: number): number {
-  return Math.max(1, Math.ceil((slotCount * BYTES_PER_SLOT) / Math.max(bytesMax, BYTES_MIN)));
+  groups(): Generator<readonly number[]>;
 }
 
 /**
- * The fast form where it pays and its memory can be had, else the one that sorts. Measured against the same search in
- * TypeScript: 8 % of a whole verify at 32x1000 with two workers, 6 % with one.
+ * Parts that a pass may be made smaller to: four times what evenly spread fingerprints need. More are not spread, and no part
+ * is small enough for slots of one key.
  */
-export function createDuplicatePass(share: PassShare): DuplicatePass {
-  const pairs = share.slotsMax / share.passes;
-  const fast = pairs < WASM_PAIRS_MIN ? null : WasmDuplicatePass.create(share);
-  return fast ?? new SortingDuplicatePass(share);
+export function partsMaxOf({ parts, slotsMax, bytesMax }: PassShare): number {
+  const needed = Math.ceil((slotsMax * PAIR_BYTES) / Math.max(1, bytesMax));
+  return Math.max(parts, 4 * 2 ** Math.ceil(Math.log2(Math.max(1, needed))));
 }

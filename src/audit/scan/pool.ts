@@ -1,5 +1,5 @@
 // Scans several shards in threads, each thread one shard after another; one that has none left helps the others with theirs
-// (scan/blocks.ts). Measured with two workers: 28 % less time for one shard of 8x64, 5 to 7 % for two of 32x1000. Used by verify
+// (scan/claims.ts). Measured with two workers: 28 % less time for one shard of 8x64, 5 to 7 % for two of 32x1000. Used by verify
 // and verify-cursor. Small databases, and any disk but the real one (tests), are scanned on the caller's thread.
 
 import { assert, fromPlainError } from "../../errors.ts";
@@ -7,26 +7,38 @@ import type { Clock } from "../../io/clock.ts";
 import type { Disk } from "../../io/disk.ts";
 import { realDisk } from "../../io/real-disk.ts";
 import { startThread } from "../../io/threads.ts";
-import { pause } from "./pacing.ts";
-import { scanShard } from "./shard.ts";
-import { BlockClaims, buffersOf, type HelpedBlock } from "./blocks.ts";
-import type { Help } from "./help.ts";
-import {
-  CELL_SLOTS_DONE,
-  CELL_STOP,
-  type ScanResult,
-  type ScanTask,
-  type ScanThreadAnswer,
-  type ScanThreadRequest,
-  SHARED_CELLS_BYTES,
+import { DUPLICATE_SEARCH_BYTES_MAX } from "../../limits.ts";
+import { BlockClaims, readableSlots } from "./claims.ts";
+import type {
+  Help,
+  HelpedBlock,
+  ScanRequest,
+  ScanResult,
+  ScanTask,
+  ScanThreadAnswer,
+  ScanThreadRequest,
+  SharedRun,
 } from "./data.ts";
+import { buffersOf } from "./help.ts";
+import { ScanRun, type ShardProgress, ShardState } from "./run.ts";
+import { scanShard } from "./shard.ts";
 
 export interface PoolTools {
   readonly clock: Clock;
   /** Ends the scans early; what they found is kept. */
   readonly stop: AbortSignal;
-  /** Slots done, one number a task in their order. */
-  progress(slotsDone: readonly number[]): void;
+  /** Null: as fast as it goes. */
+  readonly bytesPerSecond: number | null;
+  /** One a task in their order. */
+  progress(shards: readonly ShardProgress[]): void;
+}
+
+/** What the scans of a command came to. */
+export interface PoolResult {
+  /** In the order of the tasks. */
+  readonly results: readonly ScanResult[];
+  /** All that was read for them, some of it more than once. */
+  readonly bytesRead: number;
 }
 
 /** Less than this is scanned before a thread has started. */
@@ -35,8 +47,11 @@ const PROGRESS_INTERVAL_MS = 100;
 /** A thread is started to help only where it has so much to do, and a shard is helped that has so many blocks left. */
 const HELPER_BYTES_MIN = 256 * 1024 * 1024;
 const HELPED_BLOCKS_MIN = 2;
-/** How long a helper waits for a scan that has not got its blocks yet at a time. */
-const BEHIND_PAUSE_MS = 10;
+/** How long a thread that has nothing to do at the moment waits before it looks again. */
+const IDLE_PAUSE_MS = 10;
+/** Memory of the search for doubled keys: a pair, and a little that is left free in blocks; and what the least shard has. */
+const SEARCH_BYTES_PER_SLOT = 9;
+const SEARCH_BYTES_MIN = 64 * 1024;
 
 /** Threads for `shards` shards of `bytes` in all, of `most`: one a shard, and where there is much to do more that help. */
 export function threadsFor(shards: number, bytes: number, most: number): number {
@@ -45,15 +60,12 @@ export function threadsFor(shards: number, bytes: number, most: number): number 
 
 /** Opened as soon as it is known how much there is to scan: its threads start while the rest is looked at. */
 export class ScanPool implements Disposable {
-  /** Scans that run at a time, at most. */
-  readonly jobs: number;
   readonly #disk: Disk;
   /** None: scans run on the caller's thread. */
   readonly #threads: readonly ScanThread[];
 
   /** For tasks of `bytes` in all; at most `jobs` run at a time. */
   constructor(disk: Disk, bytes: number, jobs: number) {
-    this.jobs = jobs;
     this.#disk = disk;
     const usesThreads = disk === realDisk && bytes >= THREAD_BYTES_MIN;
     this.#threads = Array.from({ length: usesThreads ? jobs : 0 }, () => new ScanThread());
@@ -64,11 +76,26 @@ export class ScanPool implements Disposable {
     return this.#threads.length;
   }
 
-  /** Results in the order of the tasks. */
-  async scan(tasks: readonly ScanTask[], tools: PoolTools): Promise<ScanResult[]> {
-    return this.#threads.length > 0
-      ? await scanInThreads(this.#threads, tasks, tools)
-      : await scanHere(this.#disk, tasks, tools);
+  async scan(tasks: readonly ScanTask[], tools: PoolTools): Promise<PoolResult> {
+    const run = new ScanRun(tools.clock, tools.bytesPerSecond);
+    const scans = tasks.map((task) => {
+      const searchBytes = searchBytesOf(task);
+      return { task: { ...task, duplicateBytesMax: searchBytes }, searchBytes };
+    });
+    const onStop = () => run.end();
+    if (tools.stop.aborted) onStop();
+    tools.stop.addEventListener("abort", onStop);
+    try {
+      const results =
+        this.#threads.length > 0
+          ? await new ThreadedScans(run, scans, tools).results(this.#threads)
+          : await scanHere(this.#disk, run, scans, tools);
+      return { results, bytesRead: run.throttle.bytesRead };
+    } finally {
+      // A scan that failed ends the others; their threads must not outlive the command.
+      onStop();
+      tools.stop.removeEventListener("abort", onStop);
+    }
   }
 
   /** Lets the threads end. */
@@ -77,24 +104,32 @@ export class ScanPool implements Disposable {
   }
 }
 
+/** A scan with what the search for doubled keys may take of the command's memory. */
+interface PlannedScan {
+  readonly task: ScanTask;
+  readonly searchBytes: number;
+}
+
+function searchBytesOf(task: ScanTask): number {
+  if (task.duplicateBytesMax === 0) return 0;
+  const wanted = SEARCH_BYTES_MIN + SEARCH_BYTES_PER_SLOT * readableSlots(task);
+  return Math.min(task.duplicateBytesMax, DUPLICATE_SEARCH_BYTES_MAX, wanted);
+}
+
 async function scanHere(
   disk: Disk,
-  tasks: readonly ScanTask[],
-  tools: PoolTools,
+  run: ScanRun,
+  scans: readonly PlannedScan[],
+  { progress }: PoolTools,
 ): Promise<ScanResult[]> {
-  const done = tasks.map(() => 0);
+  const states: ShardState[] = [];
+  const show = () => progress(states.map((state) => state.progress()));
+  for (const { task } of scans) states.push(ShardState.create(task, show));
   const results: ScanResult[] = [];
-  for (const [index, task] of tasks.entries()) {
-    const result = await scanShard(task, {
-      disk,
-      clock: tools.clock,
-      shouldStop: () => tools.stop.aborted,
-      progress(slotsDone) {
-        done[index] = slotsDone;
-        tools.progress(done);
-      },
-    });
-    results.push(result);
+  for (const [index, { task }] of scans.entries()) {
+    const state = states[index] as ShardState;
+    const tools = { disk, task: run.taskOf(state), state, budget: run.budgetOf(state) };
+    results.push(await scanShard(task, tools));
   }
   return results;
 }
@@ -103,68 +138,100 @@ async function scanHere(
 interface Running {
   readonly task: ScanTask;
   readonly thread: ScanThread;
-  readonly cells: Uint32Array;
+  readonly state: ShardState;
   readonly claims: BlockClaims;
   mayBeHelped: boolean;
 }
 
-async function scanInThreads(
-  threads: readonly ScanThread[],
-  tasks: readonly ScanTask[],
-  tools: PoolTools,
-): Promise<ScanResult[]> {
-  const cells = tasks.map(() => new Uint32Array(new SharedArrayBuffer(SHARED_CELLS_BYTES)));
-  const onStop = () => cells.forEach((cell) => Atomics.store(cell, CELL_STOP, 1));
-  if (tools.stop.aborted) onStop();
-  tools.stop.addEventListener("abort", onStop);
-  const results: ScanResult[] = [];
-  const running = new Set<Running>();
-  let next = 0;
-  const work = async (thread: ScanThread) => {
-    for (let index = next++; index < tasks.length; index = next++) {
-      const scan = runningOf(tasks[index] as ScanTask, thread, cells[index] as Uint32Array);
-      running.add(scan);
-      results[index] = await thread.scan(scan.task, scan.cells);
-      running.delete(scan);
+/** Scans in threads: each takes one shard after another, as far as the memory for doubled keys reaches, or helps. */
+class ThreadedScans {
+  readonly #run: ScanRun;
+  readonly #scans: readonly PlannedScan[];
+  readonly #tools: PoolTools;
+  readonly #states: readonly ShardState[];
+  readonly #running = new Set<Running>();
+  readonly #results: ScanResult[] = [];
+  #next = 0;
+  #searchBytesLeft = DUPLICATE_SEARCH_BYTES_MAX;
+
+  constructor(run: ScanRun, scans: readonly PlannedScan[], tools: PoolTools) {
+    this.#run = run;
+    this.#scans = scans;
+    this.#tools = tools;
+    this.#states = scans.map(({ task }) => ShardState.create(task));
+  }
+
+  async results(threads: readonly ScanThread[]): Promise<ScanResult[]> {
+    const { clock, progress } = this.#tools;
+    const show = () => {
+      progress(this.#states.map((state) => state.progress()));
+      timer = clock.after(PROGRESS_INTERVAL_MS, show);
+    };
+    let timer = clock.after(PROGRESS_INTERVAL_MS, show);
+    try {
+      await Promise.all(threads.map((thread) => this.#work(thread)));
+    } finally {
+      timer.cancel();
     }
-    for (let scan = mostLeft(running); scan !== null; scan = mostLeft(running)) {
-      if (scan.claims.isBehind) {
-        await pause(tools.clock, BEHIND_PAUSE_MS);
+    return this.#results;
+  }
+
+  async #work(thread: ScanThread): Promise<void> {
+    for (;;) {
+      const index = this.#startable();
+      if (index !== null) {
+        await this.#scan(thread, index);
         continue;
       }
-      const help = await thread.help(scan.task, scan.cells);
-      scan.thread.take(help.blocks);
-      if (help.isOver) scan.mayBeHelped = false;
+      const scan = mostLeft(this.#running, this.#run.stop.isSet);
+      if (scan !== null && !scan.claims.isBehind) await this.#help(thread, scan);
+      else if (this.#next < this.#scans.length || scan !== null || this.#isUndecided())
+        await new Promise<void>((wake) => void this.#tools.clock.after(IDLE_PAUSE_MS, wake));
+      else return;
     }
-  };
-  let timer = tools.clock.after(PROGRESS_INTERVAL_MS, show);
-  function show(): void {
-    tools.progress(cells.map((cell) => Atomics.load(cell, CELL_SLOTS_DONE)));
-    timer = tools.clock.after(PROGRESS_INTERVAL_MS, show);
   }
-  try {
-    await Promise.all(threads.map(work));
-  } finally {
-    timer.cancel();
-    // A scan that failed ends the others; their threads must not outlive the command.
-    onStop();
-    tools.stop.removeEventListener("abort", onStop);
-  }
-  return results;
-}
 
-function runningOf(task: ScanTask, thread: ScanThread, cells: Uint32Array): Running {
-  // A rate is kept by one thread.
-  const mayBeHelped = task.bytesPerSecond === null;
-  return { task, thread, cells, claims: new BlockClaims(task, cells), mayBeHelped };
+  /** The next scan where the memory for it is left; one runs always. */
+  #startable(): number | null {
+    const next = this.#scans[this.#next];
+    if (next === undefined) return null;
+    if (this.#running.size > 0 && next.searchBytes > this.#searchBytesLeft) return null;
+    return this.#next++;
+  }
+
+  /** True while a scan may still come to need help: it looks at its sidecar first. */
+  #isUndecided(): boolean {
+    if (this.#run.stop.isSet) return false;
+    return [...this.#running].some(
+      ({ state, claims }) => state.comparesSidecar === null && claims.left >= HELPED_BLOCKS_MIN,
+    );
+  }
+
+  async #scan(thread: ScanThread, index: number): Promise<void> {
+    const { task, searchBytes } = this.#scans[index] as PlannedScan;
+    const state = this.#states[index] as ShardState;
+    const claims = new BlockClaims(task, state.cells);
+    const scan = { task, thread, state, claims, mayBeHelped: true };
+    this.#running.add(scan);
+    this.#searchBytesLeft -= searchBytes;
+    this.#results[index] = await thread.scan(task, this.#run.shared, state.buffer);
+    this.#searchBytesLeft += searchBytes;
+    this.#running.delete(scan);
+  }
+
+  async #help(thread: ScanThread, scan: Running): Promise<void> {
+    const help = await thread.help(scan.task, this.#run.shared, scan.state.buffer);
+    scan.thread.take(help.blocks);
+    if (help.isOver) scan.mayBeHelped = false;
+  }
 }
 
 /** The scan that has most blocks left for a helper; null when none has enough. */
-function mostLeft(running: ReadonlySet<Running>): Running | null {
+function mostLeft(running: ReadonlySet<Running>, isStopped: boolean): Running | null {
   let most: Running | null = null;
   for (const scan of running) {
-    const isStopped = Atomics.load(scan.cells, CELL_STOP) !== 0;
-    if (isStopped || !scan.mayBeHelped || scan.claims.left < HELPED_BLOCKS_MIN) continue;
+    const isReady = scan.mayBeHelped && scan.state.comparesSidecar !== null;
+    if (isStopped || !isReady || scan.claims.left < HELPED_BLOCKS_MIN) continue;
     if (most === null || isBefore(scan, most)) most = scan;
   }
   return most;
@@ -205,15 +272,15 @@ class ScanThread {
   }
 
   /** One scan or help at a time. Rejects with what ended the thread, when something did. */
-  async scan(task: ScanTask, cells: Uint32Array): Promise<ScanResult> {
-    const answer = await this.#ask("scan", task, cells);
+  async scan(task: ScanTask, run: SharedRun, cells: SharedArrayBuffer): Promise<ScanResult> {
+    const answer = await this.#ask({ kind: "scan", task, run, cells });
     assert(answer.kind === "done", "a thread answers a scan with its result");
     return answer.result;
   }
 
   /** Scans blocks of a shard that another thread scans. As `scan`. */
-  async help(task: ScanTask, cells: Uint32Array): Promise<Help> {
-    const answer = await this.#ask("help", task, cells);
+  async help(task: ScanTask, run: SharedRun, cells: SharedArrayBuffer): Promise<Help> {
+    const answer = await this.#ask({ kind: "help", task, run, cells });
     assert(answer.kind === "helped", "a thread that helps answers with its blocks");
     return answer.help;
   }
@@ -224,12 +291,11 @@ class ScanThread {
     this.#thread.postMessage(request, buffersOf(blocks));
   }
 
-  async #ask(kind: "scan" | "help", task: ScanTask, cells: Uint32Array): Promise<ScanThreadAnswer> {
+  async #ask(request: ScanRequest): Promise<ScanThreadAnswer> {
     if (this.#over !== null) throw this.#over.error;
-    const due = { shard: task.shard, ...Promise.withResolvers<ScanThreadAnswer>() };
+    const due = { shard: request.task.shard, ...Promise.withResolvers<ScanThreadAnswer>() };
     this.#due = due;
-    const shared = cells.buffer as SharedArrayBuffer;
-    this.#thread.postMessage({ kind, task, cells: shared } satisfies ScanThreadRequest);
+    this.#thread.postMessage(request);
     const answer = await due.promise;
     if (answer.kind === "failed") throw fromPlainError(answer.error);
     return answer;

@@ -7,39 +7,30 @@ import { compileKernel } from "../../format/wasm-kernel.ts";
 import { probeLibc } from "../../io/libc.ts";
 import { realDisk } from "../../io/real-disk.ts";
 import { realClock } from "../../io/time.ts";
+import { BlockClaims } from "./claims.ts";
+import type { HelpedBlock, ScanRequest, ScanThreadAnswer, ScanThreadRequest } from "./data.ts";
+import { buffersOf, helpScan } from "./help.ts";
+import { ScanRun, ShardState } from "./run.ts";
 import { scanShard } from "./shard.ts";
-import { BlockClaims, buffersOf, type HelpedBlock } from "./blocks.ts";
-import { helpScan } from "./help.ts";
-import {
-  CELL_SLOTS_DONE,
-  CELL_STOP,
-  type HelpRequest,
-  type ScanRequest,
-  type ScanThreadAnswer,
-  type ScanThreadRequest,
-} from "./data.ts";
 
 /** What helpers are done with of the scan that is under way. */
 let helped: HelpedBlock[] = [];
 
-async function answerOf(request: ScanRequest | HelpRequest): Promise<ScanThreadAnswer> {
-  const { task } = request;
-  const cells = new Uint32Array(request.cells);
-  const claims = new BlockClaims(task, cells);
+async function answerOf({ kind, task, run, cells }: ScanRequest): Promise<ScanThreadAnswer> {
+  const shared = new ScanRun(realClock, run.bytesPerSecond, run);
+  const state = ShardState.over(task, cells);
+  const claims = new BlockClaims(task, state.cells);
   const tools = {
     disk: realDisk,
-    clock: realClock,
-    shouldStop: () => Atomics.load(cells, CELL_STOP) !== 0,
+    task: shared.taskOf(state),
+    state,
+    budget: shared.budgetOf(state),
   };
   try {
-    if (request.kind === "help") return { kind: "helped", help: helpScan(task, claims, tools) };
+    if (kind === "help") return { kind: "helped", help: await helpScan(task, claims, tools) };
     helped = [];
-    const result = await scanShard(task, {
-      ...tools,
-      progress: (slotsDone) => Atomics.store(cells, CELL_SLOTS_DONE, slotsDone),
-      help: { claims, collect: () => helped.splice(0) },
-    });
-    return { kind: "done", result };
+    const help = { claims, collect: () => helped.splice(0) };
+    return { kind: "done", result: await scanShard(task, { ...tools, help }) };
   } catch (thrown) {
     // Bugs go on to the owner's `error` event.
     if (!(thrown instanceof ArmdbError)) throw thrown;

@@ -3,44 +3,43 @@
 // deleted, free, damaged or unread; what looks bad is read again before it is called so; opens for reading only.
 
 import { assert } from "../../errors.ts";
-import { slotOffset } from "../../format/shard-header.ts";
-import type { Clock } from "../../io/clock.ts";
-import { type Disk, DiskError, type DiskFile } from "../../io/disk.ts";
-import { OrderedReader } from "../../io/ordered-reader.ts";
-import { DuplicateSearch } from "./duplicate-search.ts";
-import { FindingList } from "../findings.ts";
-import { breathe, pause, Throttle } from "./pacing.ts";
 import {
-  type BlockClaims,
-  type BlockSummary,
-  type HelpedBlock,
-  readableSlots,
-  type SlotRange,
-} from "./blocks.ts";
-import type { ScanResult, ScanTask } from "./data.ts";
-import { liveSlotsPastCount } from "./tail.ts";
-import { tryDisk } from "../look/file-look.ts";
-import { SidecarReader } from "../check/sidecar.ts";
+  decodeShardHeader,
+  HEADER_FIELDS,
+  SHARD_HEADER_BYTES,
+  slotOffset,
+} from "../../format/shard-header.ts";
+import { sidecarBytes } from "../../format/versions-sidecar.ts";
 import { slotsPerChunk } from "../../format/slot-scanner.ts";
-import { SLOT_REMARKABLE, SLOT_SUSPECT, SlotChecker } from "./slot-check.ts";
-import { recheckSlots } from "./slot-recheck.ts";
-import { SlotFindings } from "./slot-findings.ts";
+import type { Disk, DiskFile } from "../../io/disk.ts";
+import { checkSidecarCrc, describeFault, type SidecarState } from "../check/sidecar.ts";
+import { type FindingBudget, FindingList } from "../finding-list.ts";
+import type { Finding } from "../findings.ts";
+import { readUpTo, tryDisk } from "../look/file-look.ts";
+import { Stopped } from "../stopped.ts";
+import type { PartName, Task } from "../task.ts";
+import { BlockScanner, type BlockTools } from "./block.ts";
+import { type BlockClaims, readableSlots } from "./claims.ts";
+import type { BlockResult, HelpedBlock, ScanResult, ScanTask, SlotRange } from "./data.ts";
+import { DuplicateSearch } from "./duplicate-search.ts";
+import { type ShardState, tailSlots } from "./run.ts";
+import { type SlotChecker, SlotSums } from "./slot-check.ts";
+import { addNotes, sidecarName } from "./slot-findings.ts";
+import { SlotNotes } from "./slot-notes.ts";
 
 /** What a scan runs on, besides its task. */
 export interface ScanTools {
   readonly disk: Disk;
-  readonly clock: Clock;
-  /** Asked before each chunk. */
-  shouldStop(): boolean;
-  /** Told after each chunk how many slots are done. */
-  progress(slotsDone: number): void;
+  readonly task: Task;
+  readonly state: ShardState;
+  readonly budget: FindingBudget;
   /** Sees each chunk after its check; for inspect. */
   observe?(checker: SlotChecker, first: number, slots: number): void;
   /** Set where other threads may scan parts of the shard. */
   readonly help?: ScanHelp;
 }
 
-/** What helpers do of a scan (scan/blocks.ts). */
+/** What helpers do of a scan (scan/claims.ts). */
 export interface ScanHelp {
   readonly claims: BlockClaims;
   /** The blocks that helpers are done with since it was last asked. */
@@ -49,225 +48,264 @@ export interface ScanHelp {
 
 /** How long the end of a scan waits for a helper's last blocks at a time. */
 const HELPER_PAUSE_MS = 1;
-/** Chunks between two turns of the event loop, so that signals and messages get through. */
-const CHUNKS_PER_BREATH = 8;
 
 /** Scans one shard. Never throws for what the disk says: what cannot be read is `unreadable`. */
-export async function scanShard(task: ScanTask, tools: ScanTools): Promise<ScanResult> {
-  const scan = new ShardScan(task, tools);
-  return await scan.run();
+export async function scanShard(scan: ScanTask, tools: ScanTools): Promise<ScanResult> {
+  const [file, error] = tryDisk(() => tools.disk.open(scan.path, "read"));
+  const shard = new ShardScan(scan, tools);
+  if (file === null) return shard.unread(error.errno);
+  try {
+    return await shard.run(file);
+  } finally {
+    file.close();
+  }
 }
 
 class ShardScan {
-  readonly #task: ScanTask;
+  readonly #scan: ScanTask;
   readonly #tools: ScanTools;
-  readonly #findings = new FindingList();
-  readonly #checker: SlotChecker;
-  readonly #slotFindings: SlotFindings;
+  readonly #findings: FindingList;
   readonly #duplicates: DuplicateSearch | null;
-  readonly #throttle: Throttle;
-  #file: DiskFile | null = null;
-  #sidecar: SidecarReader | null = null;
-  #unread = 0;
-  /** Read, or tried to. */
-  #slotsDone = 0;
-  #bytesRead = 0;
+  readonly #sums = new SlotSums();
+  readonly #notes = new SlotNotes();
+  /** Those of each block that has any; in the order of the file at the end. */
+  readonly #found: { readonly first: number; readonly findings: readonly Finding[] }[] = [];
+  #sidecar: SidecarState = "unchecked";
+  #sidecarFault: string | null = null;
   #changed = false;
   #stopped = false;
 
-  constructor(task: ScanTask, tools: ScanTools) {
-    this.#task = task;
+  constructor(scan: ScanTask, tools: ScanTools) {
+    this.#scan = scan;
     this.#tools = tools;
-    const slotsMax = Math.min(slotsPerChunk(task.layout), Math.max(1, task.slotCount));
-    this.#checker = new SlotChecker(task.layout, task.routing, slotsMax);
-    this.#slotFindings = new SlotFindings(task, this.#findings);
-    this.#duplicates = task.duplicateBytesMax === 0 ? null : new DuplicateSearch(task);
-    this.#throttle = new Throttle(tools.clock, task.bytesPerSecond);
+    this.#findings = new FindingList(tools.budget);
+    this.#duplicates = scan.duplicateBytesMax === 0 ? null : new DuplicateSearch(scan);
   }
 
-  async run(): Promise<ScanResult> {
-    try {
-      this.#file = this.#tools.disk.open(this.#task.path, "read");
-      this.#openSidecar();
-      await this.#scanAll(new OrderedReader(this.#file, this.#tools.clock));
-      this.#slotFindings.finish(this.#checker.versionMax);
-      if (!this.#stopped) await this.#afterwards(this.#file);
-    } catch (thrown) {
-      if (!(thrown instanceof DiskError) || this.#file !== null) throw thrown;
-      this.#addUnreadable(0, this.#task.slotCount, thrown.errno);
-      this.#slotFindings.finish(this.#checker.versionMax);
-    } finally {
-      this.#file?.close();
-      this.#sidecar?.close();
-    }
+  /** The result where the file could not be opened. */
+  unread(reason: string): ScanResult {
+    const { shard, file, slotCount: count } = this.#scan;
+    const message = `cannot be read: ${reason}`;
+    const offset = SHARD_HEADER_BYTES;
+    this.#findings.add({ kind: "unreadable", shard, slot: 0, file, offset, count, message });
+    this.#tools.state.decideSidecar(false);
+    this.#tools.state.finish();
     return this.#result();
   }
 
-  #openSidecar(): void {
-    const { sidecarPath } = this.#task;
+  async run(file: DiskFile): Promise<ScanResult> {
+    await this.#untilStopped(async () => {
+      await this.#checkSidecar();
+      await this.#scanSlots(file);
+    });
+    this.#addFound();
+    await this.#untilStopped(async () => {
+      await this.#scanTail(file);
+      await this.#searchDuplicates(file);
+    });
+    if (!this.#stopped) this.#tools.state.finish();
+    return this.#result();
+  }
+
+  /** What was counted before a stop is kept. */
+  async #untilStopped(work: () => Promise<void>): Promise<void> {
+    if (this.#stopped) return;
+    try {
+      await work();
+    } catch (thrown) {
+      if (!(thrown instanceof Stopped)) throw thrown;
+      this.#stopped = true;
+    }
+  }
+
+  /** Whether the crate would believe the sidecar decides whether its words are held against the slots. */
+  async #checkSidecar(): Promise<void> {
+    const { sidecarPath, slotCount, shard, isLive } = this.#scan;
+    const { disk, task, state } = this.#tools;
     if (sidecarPath === null) return;
-    const [sidecar, error] = tryDisk(() => new SidecarReader(this.#tools.disk, sidecarPath));
-    this.#sidecar = sidecar;
-    if (error !== null) this.#slotFindings.addSidecarUnreadable(error.errno);
+    const totalBytes = sidecarBytes(slotCount);
+    const part = task.part({ name: "sidecar", shard, unitBytes: 4, totalBytes });
+    const [file, error] = tryDisk(() => disk.open(sidecarPath, "read"));
+    const crc =
+      file === null
+        ? { reason: error.errno }
+        : await checkSidecarCrc(task, part, file, slotCount).finally(() => file.close());
+    if (crc === "right") this.#sidecar = "valid";
+    else if (crc === "wrong") {
+      this.#sidecar = "invalid";
+      const message = `the sidecar cannot be used: ${describeFault("crc")}`;
+      this.#findings.add({
+        kind: "sidecar-invalid",
+        shard,
+        file: sidecarName(this.#scan),
+        message,
+      });
+    } else this.#sidecarFault = crc.reason;
+    state.decideSidecar(crc === "right" && !isLive);
   }
 
-  /** What the sidecar in use has for these slots; null where none is in use, or no more, once a part could not be read. */
-  #wordsOf(first: number, slots: number): Uint32Array | null {
-    const sidecar = this.#sidecar;
-    if (sidecar === null) return null;
-    const [words, error] = tryDisk(() => sidecar.read(first, slots));
-    if (words !== null) return words;
-    this.#slotFindings.addSidecarUnreadable(error?.errno ?? "it became shorter");
-    this.#sidecar = null;
-    sidecar.close();
-    return null;
+  #scannerOf(file: DiskFile, scan: ScanTask, name: PartName, slots: number, tools: Seen) {
+    const { disk, task, budget, state } = this.#tools;
+    const { slotSize } = scan.layout;
+    const part = task.part({
+      name,
+      shard: scan.shard,
+      unitBytes: slotSize,
+      totalBytes: slots * slotSize,
+    });
+    const compares = name === "slots" && state.comparesSidecar === true;
+    return {
+      part,
+      scanner: new BlockScanner(scan, file, compares, { disk, task, part, budget, ...tools }),
+    };
   }
 
-  async #scanAll(reader: OrderedReader): Promise<void> {
-    const end = readableSlots(this.#task);
-    this.#unread += this.#task.slotCount - end;
+  async #scanSlots(file: DiskFile): Promise<void> {
+    const end = readableSlots(this.#scan);
     const { help } = this.#tools;
-    if (help === undefined) await this.#scanSlots(reader, { first: 0, slots: end });
-    else await this.#scanShared(reader, help);
-    this.#unread += end - this.#slotsDone;
+    const seen: Seen["seen"] = (checker, first, slots) => {
+      this.#duplicates?.addChunk(checker.facts, checker.fingerprints, first, slots);
+      this.#tools.observe?.(checker, first, slots);
+    };
+    using scanner = this.#scannerOf(file, this.#scan, "slots", end, { seen }).scanner;
+    if (help === undefined) {
+      if (end > 0) this.#add(await scanner.scan({ first: 0, slots: end }));
+    } else await this.#scanShared(scanner, help);
   }
 
   /** Blocks from the first on, while helpers take them from the last on. */
-  async #scanShared(reader: OrderedReader, help: ScanHelp): Promise<void> {
-    const { claims } = help;
-    const returned: number[] = [];
+  async #scanShared(scanner: BlockScanner, { claims, collect }: ScanHelp): Promise<void> {
     let blocksOver = 0;
-    const collect = () => {
-      for (const { block, summary } of help.collect()) {
+    const takeHelped = () => {
+      for (const { result, keys } of collect()) {
         blocksOver += 1;
         claims.noteCollected();
-        if (summary === null) returned.push(block);
-        else this.#addHelped(claims.rangeOf(block).first, summary);
+        if (keys !== null)
+          this.#duplicates?.addChunk(keys.facts, keys.fingerprints, result.first, result.slots);
+        this.#add(result);
       }
     };
     for (let block = claims.takeFirst(); block !== null; block = claims.takeFirst()) {
-      await this.#scanSlots(reader, claims.rangeOf(block));
+      this.#add(await scanner.scan(claims.rangeOf(block)));
       if (this.#stopped) return;
       blocksOver += 1;
-      collect();
+      takeHelped();
     }
     while (blocksOver < claims.count) {
-      if (this.#tools.shouldStop()) {
-        this.#stopped = true;
-        return;
-      }
-      await pause(this.#tools.clock, HELPER_PAUSE_MS);
-      collect();
-    }
-    // In the order of the file, as neighbours may share a finding. All lie behind the blocks that were scanned here.
-    for (const block of returned.sort((left, right) => left - right)) {
-      await this.#scanSlots(reader, claims.rangeOf(block));
-      if (this.#stopped) return;
+      await this.#tools.task.pause(HELPER_PAUSE_MS);
+      takeHelped();
     }
   }
 
-  #addHelped(first: number, summary: BlockSummary): void {
-    const { facts, fingerprints } = summary;
-    this.#checker.addSummary(summary);
-    this.#slotFindings.notes.addAll(summary.notes);
-    this.#duplicates?.addChunk(facts, fingerprints, first, facts.length);
-    this.#bytesRead += summary.bytesRead;
-    this.#addDone(facts.length);
+  #add(result: BlockResult): void {
+    this.#sums.add(result.sums);
+    this.#notes.addAll(result.notes);
+    this.#changed ||= result.changed;
+    this.#stopped ||= result.stopped;
+    this.#sidecarFault ??= result.sidecarFault;
+    const { first, findings } = result;
+    if (findings.length > 0) this.#found.push({ first, findings });
   }
 
-  #addDone(slots: number): void {
-    this.#slotsDone += slots;
-    this.#tools.progress(this.#slotsDone);
+  /** What the blocks found, in the order of the file. */
+  #addFound(): void {
+    const found = this.#found.splice(0).sort((left, right) => left.first - right.first);
+    for (const { findings } of found) this.#findings.addPaid(findings);
+    addNotes(this.#scan, this.#notes, this.#sums.versionMax, this.#findings);
+    if (this.#sidecarFault === null) return;
+    this.#findings.add({
+      kind: "unreadable",
+      shard: this.#scan.shard,
+      file: sidecarName(this.#scan),
+      message: `the sidecar cannot be read: ${this.#sidecarFault}`,
+    });
   }
 
-  async #scanSlots(reader: OrderedReader, range: SlotRange): Promise<void> {
-    const { slotSize } = this.#task.layout;
-    const end = range.first + range.slots;
-    let chunks = 0;
-    for (let first = range.first; first < end; first += this.#checker.slotsMax) {
-      if (this.#tools.shouldStop()) {
-        this.#stopped = true;
-        return;
-      }
-      const slots = Math.min(this.#checker.slotsMax, end - first);
-      await this.#scanRange(reader, first, slots);
-      this.#addDone(slots);
-      await this.#throttle.spend(slots * slotSize, () => this.#tools.shouldStop());
-      chunks += 1;
-      if (chunks % CHUNKS_PER_BREATH === 0) await breathe();
+  /**
+   * What lies past the last slot that the header counts. A crash while growing leaves zeros there, which is legal; live records
+   * there mean that slot_count is wrong (format.md: fixed.data header, Growth). Holes are not read.
+   */
+  async #scanTail(file: DiskFile): Promise<void> {
+    const slots = tailSlots(this.#scan);
+    if (slots === 0) return;
+    const { slotSize } = this.#scan.layout;
+    const { slotCount } = this.#scan;
+    const bare = { ...this.#scan, routing: null, sidecarPath: null, slotCount: slots };
+    const { part, scanner } = this.#scannerOf(file, bare, "tail", slots, { seen: () => {} });
+    using _ = scanner;
+    const end = slotCount + slots;
+    const step = slotsPerChunk(bare.layout);
+    const sums = new SlotSums();
+    for (let next = slotCount; next < end;) {
+      await this.#tools.task.breathe();
+      const data = file.nextData(slotOffset(next, slotSize));
+      const held = data === null ? end : Math.floor((data - SHARD_HEADER_BYTES) / slotSize);
+      const first = Math.min(end, Math.max(next, held));
+      part.move((first - next) * slotSize);
+      next = first;
+      if (next === end) break;
+      const range: SlotRange = { first, slots: Math.min(step, end - first) };
+      const result = await scanner.scan(range);
+      if (result.stopped) throw new Stopped();
+      sums.add(result.sums);
+      this.#addTailFaults(result);
+      next += range.slots;
+    }
+    if (sums.occupied > 0) this.#addLivePastCount(file, sums.occupied);
+  }
+
+  /** Slots past the count are none, but what could not be read may be. */
+  #addTailFaults({ findings }: BlockResult): void {
+    const { shard, file } = this.#scan;
+    for (const { kind, offset, message } of findings) {
+      if (kind === "unreadable") this.#findings.add({ kind, shard, file, offset, message });
     }
   }
 
-  /** Reads and checks slots; a range that cannot be read is halved until only the bad slots are left out. */
-  async #scanRange(reader: OrderedReader, first: number, slots: number): Promise<void> {
-    const { slotSize } = this.#task.layout;
-    const bytes = this.#checker.chunk.subarray(0, slots * slotSize);
-    let got: number;
-    try {
-      got = reader.read(bytes, slotOffset(first, slotSize));
-    } catch (thrown) {
-      if (!(thrown instanceof DiskError)) throw thrown;
-      if (slots === 1) return this.#addUnreadable(first, 1, thrown.errno);
-      const half = slots >> 1;
-      await this.#scanRange(reader, first, half);
-      return await this.#scanRange(reader, first + half, slots - half);
-    }
-    this.#bytesRead += got;
-    const whole = Math.floor(got / slotSize);
-    if (whole < slots) {
+  #addLivePastCount(opened: DiskFile, live: number): void {
+    const { shard, file, slotCount } = this.#scan;
+    const [bytes] = tryDisk(() => readUpTo(opened, 0, SHARD_HEADER_BYTES));
+    const header = bytes === null ? null : decodeShardHeader(bytes);
+    if (header !== null && header.slotCount > slotCount) {
+      // A writer has raised the count since.
       this.#changed = true;
-      this.#addUnreadable(first + whole, slots - whole, "the file became shorter");
+      return;
     }
-    if (whole > 0) await this.#checkChunk(reader.file, first, whole);
+    this.#findings.add({
+      kind: "header-geometry",
+      shard,
+      file,
+      offset: HEADER_FIELDS.slotCount.offset,
+      message: `slot_count is ${slotCount}, but ${live} live records lie past it in the file`,
+    });
   }
 
-  async #checkChunk(file: DiskFile, first: number, slots: number): Promise<void> {
-    const checker = this.#checker;
-    const joined = checker.check(slots);
-    if ((joined & SLOT_SUSPECT) !== 0) {
-      const tools = { task: this.#task, file, clock: this.#tools.clock };
-      if (await recheckSlots(tools, checker, first, slots)) this.#changed = true;
-    }
-    const words = this.#wordsOf(first, slots);
-    if ((joined & SLOT_REMARKABLE) !== 0) this.#slotFindings.addChunk(checker, first, slots, words);
-    if (words !== null) this.#slotFindings.addSidecarWords(checker, words, first, slots);
-    this.#duplicates?.addChunk(checker.facts, checker.fingerprints, first, slots);
-    this.#tools.observe?.(checker, first, slots);
-  }
-
-  /** What needs the whole file to have been read: doubled keys, and what lies past the last slot. */
-  async #afterwards(file: DiskFile): Promise<void> {
-    const past = liveSlotsPastCount(this.#task, file);
-    if (past === "grown") this.#changed = true;
-    else if (past !== null) this.#findings.add(past);
-    if (this.#duplicates === null) return;
-    const isWritten = this.#task.isLive || this.#changed;
-    this.#stopped = !(await this.#duplicates.finish(file, this.#tools, isWritten, this.#findings));
-  }
-
-  #addUnreadable(first: number, slots: number, reason: string): void {
-    this.#unread += slots;
-    this.#slotFindings.addUnreadable(first, slots, reason);
+  async #searchDuplicates(file: DiskFile): Promise<void> {
+    const isWritten = this.#scan.isLive || this.#changed;
+    await this.#duplicates?.finish(file, this.#tools.task, isWritten, this.#findings);
   }
 
   #result(): ScanResult {
-    const { counts, versionMin, versionMax } = this.#checker;
-    const { shard, slotCount } = this.#task;
-    const total = counts.occupied + counts.deleted + counts.free + counts.damaged + this.#unread;
+    const { occupied, deleted, free, damaged, versionMin, versionMax } = this.#sums;
+    const { shard, slotCount, layout } = this.#scan;
+    const checked = occupied + deleted + free + damaged;
     assert(
-      total === slotCount,
-      `shard ${shard}: ${total} slots accounted for, ${slotCount} expected`,
+      checked <= slotCount,
+      `shard ${shard}: ${checked} slots accounted for, ${slotCount} expected`,
     );
-    const versions = { min: versionMin, max: versionMax, isWhole: this.#unread === 0 };
+    const unread = slotCount - checked;
     return {
       shard,
       slots: slotCount,
-      counts: { ...counts, unread: this.#unread },
-      bytesRead: this.#bytesRead,
-      versions,
+      counts: { occupied, deleted, free, damaged, unread },
+      bytesChecked: checked * layout.slotSize,
+      versions: { min: versionMin, max: versionMax, isWhole: unread === 0 },
+      sidecar: this.#sidecar,
       findings: this.#findings.all,
       changed: this.#changed,
       stopped: this.#stopped,
     };
   }
 }
+
+type Seen = Pick<BlockTools, "seen">;

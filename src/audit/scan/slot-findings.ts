@@ -1,4 +1,4 @@
-// Turns the facts of slots into findings: damage one by one, notes as one with a count (cli.md: verify). Used by scan/shard.ts.
+// Turns the facts of slots into findings: damage one by one, notes as one with a count (cli.md: verify). Used by scan/block.ts.
 
 import { toHex, u32Hex, viewOf } from "../../bytes.ts";
 import { shardOfKey } from "../../format/routing.ts";
@@ -11,12 +11,12 @@ import {
   versionOf,
 } from "../../format/slot.ts";
 import { SIDECAR_FILE } from "../../format/versions-sidecar.ts";
-import type { FindingList } from "../findings.ts";
+import type { FindingList } from "../finding-list.ts";
 import type { ScanTask } from "./data.ts";
 import { describeWord, relateWord } from "../check/sidecar.ts";
 import { SLOT_BAD_CRC, SLOT_BAD_STATUS, SLOT_MISROUTED } from "../../format/slot-scanner.ts";
 import { SLOT_DAMAGED, SLOT_REMARKABLE, SLOT_SUSPECT, type SlotChecker } from "./slot-check.ts";
-import { SlotNotes } from "./slot-notes.ts";
+import { SLOT_LET_GO, SlotNotes } from "./slot-notes.ts";
 
 /** Versions this close to the wrap are noted. */
 const VERSION_NEAR_WRAP = VERSION_MODULUS - 2 ** 24;
@@ -25,10 +25,7 @@ const VERSION_NEAR_WRAP = VERSION_MODULUS - 2 ** 24;
 export class SlotFindings {
   readonly #task: ScanTask;
   readonly #findings: FindingList;
-  /** Those of slots that were checked elsewhere are added by the caller. */
   readonly notes = new SlotNotes();
-  readonly #letGo = { first: -1, count: 0 };
-  #unreadable: { first: number; count: number; reason: string } | null = null;
 
   constructor(task: ScanTask, findings: FindingList) {
     this.#task = task;
@@ -106,89 +103,55 @@ export class SlotFindings {
 
   #addWord(word: number, meta: number, slot: number): void {
     const relation = relateWord(word, meta);
-    if (relation === "let-go") {
-      if (this.#letGo.count === 0) this.#letGo.first = slot;
-      this.#letGo.count += 1;
-      return;
-    }
+    if (relation === "let-go") return this.notes.addSlot(SLOT_LET_GO, slot);
     const { shard } = this.#task;
     this.#findings.add({
       kind: "sidecar-hides-slot",
       shard,
       slot,
-      file: this.#sidecarName(),
+      file: sidecarName(this.#task),
       offset: slot * 4,
       sidecarMeta: word,
       message: describeWord(relation, word, meta),
     });
   }
 
-  /** The sidecar in use cannot be read, or no further: whether it hides slots is not known. */
-  addSidecarUnreadable(reason: string): void {
-    const { shard } = this.#task;
-    const file = this.#sidecarName();
-    const message = `the sidecar cannot be read: ${reason}; whether it agrees with the slots is not known`;
-    this.#findings.add({ kind: "unreadable", shard, file, message });
-  }
-
-  /** Notes slots that could not be read; neighbours become one finding. */
+  /** Adds slots that could not be read. */
   addUnreadable(first: number, count: number, reason: string): void {
-    const run = this.#unreadable;
-    if (run !== null && run.first + run.count === first && run.reason === reason) {
-      run.count += count;
-      return;
-    }
-    this.#flushUnreadable();
-    this.#unreadable = { first, count, reason };
-  }
-
-  /** Adds the notes with their counts, after the last slot. */
-  finish(versionMax: number): void {
-    this.#flushUnreadable();
     const { shard, file, layout } = this.#task;
-    for (const { kind, message, first, count } of this.notes.all()) {
-      const offset = slotOffset(first, layout.slotSize);
-      this.#findings.add({ kind, shard, file, slot: first, offset, count, message });
-    }
-    if (this.#letGo.count > 0) {
-      const { first, count } = this.#letGo;
-      const message =
-        "slots that the sidecar has as free are occupied on disk: torn slots or losers of a doubled key, let go at the last open";
-      this.#findings.add({
-        kind: "sidecar-stale",
-        shard,
-        file: this.#sidecarName(),
-        slot: first,
-        offset: first * 4,
-        count,
-        message,
-      });
-    }
-    if (versionMax >= VERSION_NEAR_WRAP) {
-      const message = `the greatest version is ${versionMax}, after ${VERSION_MODULUS - 1} comes 0`;
-      this.#findings.add({ kind: "version-near-wrap", shard, file, message });
-    }
-  }
-
-  #sidecarName(): string {
-    return this.#task.file.replace(/[^/]+$/, SIDECAR_FILE);
-  }
-
-  #flushUnreadable(): void {
-    const run = this.#unreadable;
-    this.#unreadable = null;
-    if (run === null) return;
-    const { shard, file, layout } = this.#task;
-    const offset = slotOffset(run.first, layout.slotSize);
-    const message = `cannot be read: ${run.reason}`;
     this.#findings.add({
       kind: "unreadable",
       shard,
-      slot: run.first,
+      slot: first,
       file,
-      offset,
-      count: run.count,
-      message,
+      offset: slotOffset(first, layout.slotSize),
+      count,
+      message: `cannot be read: ${reason}`,
     });
   }
+}
+
+/** Adds what was counted of a whole shard. */
+export function addNotes(
+  { shard, file, layout }: ScanTask,
+  notes: SlotNotes,
+  versionMax: number,
+  findings: FindingList,
+): void {
+  for (const { fact, kind, message, first, count } of notes.all()) {
+    const place =
+      fact === SLOT_LET_GO
+        ? { file: sidecarName({ file }), offset: first * 4 }
+        : { file, offset: slotOffset(first, layout.slotSize) };
+    findings.add({ kind, shard, slot: first, count, message, ...place });
+  }
+  if (versionMax >= VERSION_NEAR_WRAP) {
+    const message = `the greatest version is ${versionMax}, after ${VERSION_MODULUS - 1} comes 0`;
+    findings.add({ kind: "version-near-wrap", shard, file, message });
+  }
+}
+
+/** The name of a shard's sidecar, from that of its data. */
+export function sidecarName({ file }: Pick<ScanTask, "file">): string {
+  return file.replace(/[^/]+$/, SIDECAR_FILE);
 }

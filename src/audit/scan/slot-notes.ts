@@ -1,5 +1,5 @@
-// Facts of slots that are legal and worth a note: counted, not listed (cli.md: verify). Used by scan/slot-findings.ts, and by
-// scan/help.ts, whose counts the owner of the shard adds to its own.
+// Facts of slots that are legal and worth a note: counted, not listed (cli.md: verify). Used by scan/slot-findings.ts for each
+// block; scan/shard.ts adds up what the blocks have.
 
 import {
   SLOT_DELETED_CRC,
@@ -9,11 +9,19 @@ import {
 } from "../../format/slot-scanner.ts";
 import type { FindingKind } from "../findings.ts";
 
+/** Behind the facts that are bits of a byte: the sidecar in use has the slot as free, and it is occupied. */
+export const SLOT_LET_GO = 256;
+
 const NOTE_KINDS: readonly (readonly [number, FindingKind, string])[] = [
   [SLOT_PADDING, "slot-padding", "bytes after the value are not zero"],
   [SLOT_FREE_NOT_EMPTY, "slot-free-not-empty", "a free slot holds bytes"],
   [SLOT_FREE_VERSION, "slot-free-version", "a free slot has a version"],
   [SLOT_DELETED_CRC, "slot-deleted-crc", "a deleted slot's crc is not that of its last write"],
+  [
+    SLOT_LET_GO,
+    "sidecar-stale",
+    "slots that the sidecar has as free are occupied on disk: torn slots or losers of a doubled key, let go at the last open",
+  ],
 ];
 
 /** How often a fact was met, and in which slot first. */

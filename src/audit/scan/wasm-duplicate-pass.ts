@@ -2,10 +2,10 @@
 // one a bucket at the end. The memory is laid out here: chunk, buckets, blocks; when all have come, behind the blocks the
 // hash table of a bucket and what it finds.
 
-import { ArmdbError, assert } from "../../errors.ts";
+import { ArmdbError } from "../../errors.ts";
 import { AreaPlan, growKernel, type Kernel, newKernel } from "../../format/wasm-kernel.ts";
 import * as cells from "../../wasm/cells.ts";
-import type { DuplicatePass, PassShare } from "./duplicate-pass.ts";
+import { type DuplicatePass, type PassShare, partsMaxOf } from "./duplicate-pass.ts";
 
 /** Pairs of a bucket, about: it and its hash table then fit the second-level cache. */
 const BUCKET_PAIRS = 8 * 1024;
@@ -22,10 +22,16 @@ interface Places {
   readonly blocks: number;
 }
 
+/** The least room for blocks: with 2 buckets, some for each. */
+const BLOCKS_MIN = 8;
+
 export class WasmDuplicatePass implements DuplicatePass {
   readonly #kernel: Kernel;
   readonly #places: Places;
   readonly #bucketCount: number;
+  readonly #share: PassShare;
+  #parts: number;
+  #isCut = false;
   #bytes: Uint8Array;
   #words: Uint32Array;
   #longs: BigUint64Array;
@@ -34,11 +40,13 @@ export class WasmDuplicatePass implements DuplicatePass {
     this.#kernel = kernel;
     this.#places = places;
     this.#bucketCount = 2 ** bucketBits;
+    this.#share = share;
+    this.#parts = share.parts;
     this.#bytes = new Uint8Array(kernel.memory.buffer);
     this.#words = new Uint32Array(kernel.memory.buffer);
     this.#longs = new BigUint64Array(kernel.memory.buffer);
-    this.#setCell(cells.PASS, share.pass);
-    this.#setCell(cells.PASSES, share.passes);
+    this.#setCell(cells.PART, share.part);
+    this.#setCell(cells.PARTS, share.parts);
     this.#setCell(cells.BUCKET_SHIFT, 32 - bucketBits);
     this.#setCell(cells.FACTS_START, places.facts);
     this.#setCell(cells.FINGERPRINTS_START, places.fingerprints);
@@ -49,7 +57,8 @@ export class WasmDuplicatePass implements DuplicatePass {
 
   /** Null when the process cannot have the memory. */
   static create(share: PassShare): WasmDuplicatePass | null {
-    const pairs = share.slotsMax / share.passes;
+    const blocksMax = Math.max(BLOCKS_MIN, Math.floor(share.bytesMax / cells.BLOCK_BYTES));
+    const pairs = Math.min(share.slotsMax / share.parts, blocksMax * PAIRS_PER_BLOCK);
     // One bit at least, as a shift by 32 would not shift at all.
     const wanted = Math.ceil(Math.log2(Math.max(1, pairs / BUCKET_PAIRS)));
     const bits = Math.max(1, Math.min(BUCKET_BITS_MAX, wanted));
@@ -61,9 +70,17 @@ export class WasmDuplicatePass implements DuplicatePass {
       blocks: Math.ceil(plan.end / cells.BLOCK_BYTES) * cells.BLOCK_BYTES,
     };
     // Each bucket has one block that is not full. Memory that is not written to costs nothing.
-    const blocks = Math.ceil(pairs / PAIRS_PER_BLOCK) + 2 ** bits;
+    const blocks = Math.min(blocksMax, Math.ceil(share.slotsMax / PAIRS_PER_BLOCK) + 2 ** bits);
     const kernel = newKernel(places.blocks + blocks * cells.BLOCK_BYTES);
     return kernel === null ? null : new WasmDuplicatePass(share, bits, places, kernel);
+  }
+
+  get parts(): number {
+    return this.#parts;
+  }
+
+  get isCut(): boolean {
+    return this.#isCut;
   }
 
   addChunk(facts: Uint8Array, fingerprints: BigUint64Array, first: number, slots: number): void {
@@ -76,38 +93,43 @@ export class WasmDuplicatePass implements DuplicatePass {
   }
 
   #deal(first: number, slots: number): void {
-    let dealt = this.#kernel.deal(0, slots, first);
-    while (dealt < slots) {
-      // One pass has more than its share of the fingerprints.
-      this.#makeRoom(2 * this.#bytes.length);
-      this.#setCell(cells.BLOCKS_LIMIT, this.#bytes.length);
-      const before = dealt;
-      dealt = this.#kernel.deal(before, slots, first);
-      assert(dealt > before, `no room for the pair of slot ${first + before} in new memory`);
+    let dealt = 0;
+    while (!this.#isCut) {
+      dealt = this.#kernel.deal(dealt, slots, first);
+      if (dealt === slots) return;
+      this.#takeLess();
     }
   }
 
-  groups(): number[][] {
-    const pairsMost = Math.max(...this.#eachBucket((bucket) => this.#pairsOf(bucket)));
-    if (pairsMost < 2) return [];
+  /** The memory is full: half of what is kept goes. */
+  #takeLess(): void {
+    this.#isCut = this.#parts >= partsMaxOf(this.#share);
+    if (this.#isCut) return;
+    this.#parts *= 2;
+    this.#setCell(cells.PARTS, this.#parts);
+    for (let bucket = 0; bucket < this.#bucketCount; bucket++) this.#kernel.thin(bucket);
+  }
+
+  *groups(): Generator<readonly number[]> {
+    let pairsMost = 0;
+    for (let bucket = 0; bucket < this.#bucketCount; bucket++)
+      pairsMost = Math.max(pairsMost, this.#pairsOf(bucket));
+    if (pairsMost < 2) return;
     const hash = this.#cell(cells.BLOCKS_END);
     const hashBytes = 4 * 2 ** Math.ceil(Math.log2(2 * pairsMost));
     this.#makeRoom(hash + hashBytes + cells.DOUBLE_BYTES * pairsMost);
     this.#setCell(cells.HASH_START, hash);
     this.#setCell(cells.HASH_MASK, hashBytes - 4);
     this.#setCell(cells.DOUBLES_START, hash + hashBytes);
-    return this.#eachBucket((bucket) => this.#groupsOf(bucket, hash + hashBytes)).flat();
-  }
-
-  #eachBucket<Value>(of: (bucket: number) => Value): Value[] {
-    return Array.from({ length: this.#bucketCount }, (_, bucket) => of(bucket));
+    for (let bucket = 0; bucket < this.#bucketCount; bucket++)
+      yield* this.#groupsOf(bucket, hash + hashBytes);
   }
 
   #pairsOf(bucket: number): number {
     return this.#cell(this.#places.buckets + cells.BUCKET_BYTES * bucket + 4);
   }
 
-  #groupsOf(bucket: number, doubles: number): number[][] {
+  *#groupsOf(bucket: number, doubles: number): Generator<readonly number[]> {
     const end = doubles + cells.DOUBLE_BYTES * this.#kernel.findDoubles(bucket);
     /** By the slot that the kernel met first, which is not always the least. */
     const groups = new Map<number, number[]>();
@@ -118,7 +140,7 @@ export class WasmDuplicatePass implements DuplicatePass {
       if (group === undefined) groups.set(met, [met, slot]);
       else group.push(slot);
     }
-    return [...groups.values()].map((slots) => slots.sort((left, right) => left - right));
+    for (const slots of groups.values()) yield slots.sort((left, right) => left - right);
   }
 
   #makeRoom(bytes: number): void {

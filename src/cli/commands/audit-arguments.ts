@@ -62,7 +62,16 @@ export function formatOf({ args }: Arguments): ByteFormat {
 }
 
 /** A row of the display for one shard. */
-export function progressRow({ shard, bytesDone, bytes }: VerifyProgress): ProgressRow {
-  const state = bytesDone >= bytes ? "read" : bytesDone === 0 ? "waiting" : "reading";
+export function progressRow(progress: VerifyProgress): ProgressRow {
+  const { shard, bytesDone, bytes } = progress;
+  const state = stateOf(progress);
   return { label: `shard ${shard}`, state, done: bytesDone, total: bytes, unit: "bytes" };
+}
+
+function stateOf({ bytesDone, bytes, part, partNumber, parts }: VerifyProgress): string {
+  if (bytesDone >= bytes) return "read";
+  if (bytesDone === 0) return "waiting";
+  return part === "again"
+    ? `reading again for doubled keys, part ${partNumber} of ${parts}`
+    : "reading";
 }

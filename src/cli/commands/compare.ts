@@ -18,7 +18,7 @@ import { ArmdbError } from "../../errors.ts";
 import { type Address, formatAddress, parseAddress } from "../../io/address.ts";
 import { lineSockets } from "../../io/unix-socket.ts";
 import { type Command, type Context, stopStatus } from "../command.ts";
-import { PROGRESS_OPTION } from "../words/pace.ts";
+import { LEADER_TIMEOUT_OPTION, LIMIT_RATE_OPTION, PROGRESS_OPTION } from "../words/pace.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { escapeText } from "../surface/escape.ts";
 import { noAnswer } from "./mute-follower.ts";
@@ -61,6 +61,8 @@ const spec: CommandSpec = {
       summary: "the pause between rounds",
     },
     { name: "shard", kind: "integer", value: "N", summary: "only this shard" },
+    LIMIT_RATE_OPTION,
+    LEADER_TIMEOUT_OPTION,
     PROGRESS_OPTION,
   ],
   examples: [
@@ -168,6 +170,8 @@ async function compare(
   }
   const around = { disk, net, clock };
   return await compareDatabases(around, {
+    bytesPerSecond: args.bytes("limit-rate"),
+    timeoutMs: args.durationMs("timeout"),
     directory,
     target,
     rounds,

@@ -2,8 +2,9 @@
 
 import { checkCursor, cursorOf } from "../../audit/check/cursor.ts";
 import { readDirectory } from "../../audit/look/database-look.ts";
+import { FindingList } from "../../audit/finding-list.ts";
 import { findingToJson } from "../../audit/finding-json.ts";
-import { FindingList, outcomeOf, sortFindings } from "../../audit/findings.ts";
+import { outcomeOf, sortFindings } from "../../audit/findings.ts";
 import { shardOf } from "../../audit/inspect/slot-view.ts";
 import { hasCursor } from "../../audit/verify.ts";
 import type { Command, Context } from "../command.ts";

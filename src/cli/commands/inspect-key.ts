@@ -10,6 +10,7 @@ import { toHex } from "../../bytes.ts";
 import { completeOfAll } from "../../store/copy-state.ts";
 import { shardOfKey } from "../../format/routing.ts";
 import { type Command, type Context, stopStatus } from "../command.ts";
+import { LIMIT_RATE_OPTION } from "../words/pace.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import type { Output } from "../surface/surface.ts";
 import { escapeText } from "../surface/escape.ts";
@@ -32,7 +33,7 @@ const spec: CommandSpec = {
       summary: "0x..., hex:..., text:abc, u64be:42, u64le:, u32be:, u32le:",
     },
   ],
-  options: [FORMAT_OPTION],
+  options: [FORMAT_OPTION, LIMIT_RATE_OPTION],
   examples: [
     { command: "armdb inspect key db u64be:42", explains: "an integer key" },
     { command: "armdb inspect key db text:user-17", explains: "a text key, padded with zeros" },
@@ -71,7 +72,10 @@ async function run(context: Context): Promise<number> {
   const key = parseKey(requiredArgument(context, "KEY"), keyLenOf(directory));
   const home = homeOf(directory, key);
   const looks = home === null ? directory.shards : [shardOf(directory, home)];
-  const search = new KeySearch(context, key);
+  const search = new KeySearch(
+    { ...context, bytesPerSecond: context.args.bytes("limit-rate") },
+    key,
+  );
   for (const look of looks) {
     await search.search(directory, look);
   }

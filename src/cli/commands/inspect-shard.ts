@@ -9,21 +9,22 @@ import {
   type ShardLook,
   slotCountOf,
 } from "../../audit/look/database-look.ts";
-import {
-  type Finding,
-  FindingList,
-  outcomeOf,
-  sortFindings,
-  STOPPED_EARLY,
-} from "../../audit/findings.ts";
+import { FindingList } from "../../audit/finding-list.ts";
+import { type Finding, outcomeOf, sortFindings, STOPPED_EARLY } from "../../audit/findings.ts";
 import { findingToJson } from "../../audit/finding-json.ts";
 import { foldForeign } from "../../audit/check/foreign.ts";
 import { checkHeader } from "../../audit/check/header.ts";
 import { checkShardPresence } from "../../audit/check/meta.ts";
 import { scanShard } from "../../audit/scan/shard.ts";
+import { ScanRun, ShardState } from "../../audit/scan/run.ts";
 import type { ScanCounts, ScanResult } from "../../audit/scan/data.ts";
 import { ShardSpread } from "../../audit/inspect/shard-spread.ts";
-import { checkSidecarState, lookAtSidecar, type SidecarLook } from "../../audit/check/sidecar.ts";
+import {
+  checkSidecarState,
+  lookAtSidecar,
+  type SidecarLook,
+  type SidecarState,
+} from "../../audit/check/sidecar.ts";
 import {
   isWanted,
   type ReadableShard,
@@ -35,6 +36,7 @@ import {
 } from "../../audit/inspect/slot-view.ts";
 import { hasCursor, scanTaskOf } from "../../audit/verify.ts";
 import { type Command, type Context, stopStatus } from "../command.ts";
+import { LIMIT_RATE_OPTION } from "../words/pace.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import type { ByteFormat } from "../render/bytes.ts";
 import { cursorDocument, describeAge } from "../render/cursor.ts";
@@ -49,7 +51,13 @@ import {
   renderVersions,
 } from "../render/shard.ts";
 import { renderSlotTable, slotDocument } from "../render/slots.ts";
-import { FORMAT_OPTION, formatOf, requiredArgument, requiredNumber } from "./audit-arguments.ts";
+import {
+  FORMAT_OPTION,
+  formatOf,
+  progressRow,
+  requiredArgument,
+  requiredNumber,
+} from "./audit-arguments.ts";
 
 const spec: CommandSpec = {
   name: "inspect shard",
@@ -81,6 +89,7 @@ const spec: CommandSpec = {
       summary: "list at most so many slots (100 when not given)",
     },
     FORMAT_OPTION,
+    LIMIT_RATE_OPTION,
   ],
   examples: [
     { command: "armdb inspect shard db 0", explains: "header, map, versions, anomalies" },
@@ -123,7 +132,7 @@ async function run(context: Context): Promise<number> {
 
   const shard = isThere && directory.layout !== null ? readableShard(directory, look) : null;
   const seen = shard === null ? NOTHING_SEEN : await seeSlots(context, shard, sidecar);
-  findings.addAll(seen.result?.findings ?? []);
+  findings.addPaid(seen.result?.findings ?? []);
   checkCopy(directory, look, seen.result?.counts ?? null, findings);
   checkStateFile(directory, findings);
   const wallMs = context.clock.wallMs();
@@ -162,7 +171,7 @@ async function seeSlots(
   const slotCount = slotCountOf(directory, look);
   const listed = listSlots(context, shard, slotCount);
   const isLive = isBeingWritten(directory, context.disk);
-  const sidecarPath = sidecar.state === "valid" && !isLive ? look.sidecar.path : null;
+  const sidecarPath = sidecar.state === "unchecked" ? look.sidecar.path : null;
   const spread = new ShardSpread(
     slotCount,
     context.json ? JSON_CELLS : mapCells(context.out.columns),
@@ -194,12 +203,17 @@ function documentOf(
     counts: { slots, ...(result?.counts ?? unread) },
     versions: { min, max, median },
     occupancy: spread?.cells().map((cell) => cell.occupied) ?? [],
-    sidecar: sidecar.state,
+    sidecar: sidecarOf(sidecar, result),
     cursor: cursorDocument(look.shard, cursorOf(look)),
     lastUsedSlot: spread === null || spread.lastUsedSlot < 0 ? null : spread.lastUsedSlot,
     findings: findings.map(findingToJson),
     ...(wantsSlots(context) ? { slots: listed } : {}),
   };
+}
+
+/** What the crc came to, where it was worked out. */
+function sidecarOf({ state }: SidecarLook, result: ScanResult | null): SidecarState {
+  return state === "unchecked" ? (result?.sidecar ?? state) : state;
 }
 
 function renderRest(
@@ -225,7 +239,7 @@ function renderRest(
   const cursor = cursorOf(look);
   const saved =
     cursor === null ? "none" : `saved ${describeAge(cursor.lastAckAtMs, clock.wallMs())}`;
-  out.line(`${palette.bold("sidecar")}: ${sidecar.state}`);
+  out.line(`${palette.bold("sidecar")}: ${sidecarOf(sidecar, result)}`);
   out.line(`${palette.bold("cursor")}: ${saved}`);
   renderFindings(out, findings);
   if (findings.length === 0) out.line(`${palette.green("nothing wrong")} with this shard`);
@@ -236,25 +250,19 @@ async function scan(
   task: ReturnType<typeof scanTaskOf>,
   spread: ShardSpread,
 ): Promise<ScanResult> {
-  const { out, messages, stop } = context;
+  const { out, messages, stop, disk, clock } = context;
   const progress = messages.progress(`inspect shard ${task.shard}`);
-  const { slotSize } = task.layout;
-  const total = task.slotCount * slotSize;
+  const run = new ScanRun(clock, context.args.bytes("limit-rate"));
+  const state = ShardState.create(task, () => {
+    if (stop.aborted || out.closed) run.end();
+    progress.update([progressRow(state.progress())]);
+  });
   try {
     return await scanShard(task, {
-      disk: context.disk,
-      clock: context.clock,
-      shouldStop: () => stop.aborted || out.closed,
-      progress: (slotsDone) =>
-        progress.update([
-          {
-            label: `shard ${task.shard}`,
-            state: "reading",
-            done: slotsDone * slotSize,
-            total,
-            unit: "bytes",
-          },
-        ]),
+      disk,
+      task: run.taskOf(state),
+      state,
+      budget: run.budgetOf(state),
       observe: (checker, first, slots) => spread.addChunk(checker, first, slots),
     });
   } finally {

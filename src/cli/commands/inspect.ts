@@ -13,6 +13,7 @@ import {
 } from "../../audit/verify.ts";
 import { type Command, type Context, stopStatus } from "../command.ts";
 import type { Output } from "../surface/surface.ts";
+import { LIMIT_RATE_OPTION } from "../words/pace.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { escapeText } from "../surface/escape.ts";
 import { formatBytes, formatCount } from "../surface/numbers.ts";
@@ -32,11 +33,18 @@ const spec: CommandSpec = {
   arguments: [
     { name: "DIR", required: true, summary: "a database directory", complete: "directory" },
   ],
-  options: [],
+  options: [
+    {
+      name: "quick",
+      kind: "flag",
+      summary: "headers, sidecars and cursors only; no slots, no counts",
+    },
+    LIMIT_RATE_OPTION,
+  ],
   examples: [
     { command: "armdb inspect /var/lib/app/db", explains: "a line a shard" },
+    { command: "armdb inspect db --quick", explains: "at once, however large it is" },
     { command: "armdb inspect shard db 0", explains: "one shard from its header to its occupancy" },
-    { command: "armdb inspect key db text:user-17", explains: "where a key lives or lived" },
     {
       command: "armdb inspect db --json | jq '.shards[] | {shard, occupied}'",
       explains: "for scripts",
@@ -56,13 +64,15 @@ const spec: CommandSpec = {
 export const inspectCommand: Command = { spec, run };
 
 async function run(context: Context): Promise<number> {
-  const { out, disk, clock, stop } = context;
+  const { args, out, disk, clock, stop } = context;
+  const quick = args.flag("quick");
   const path = requiredArgument(context, "DIR");
   if (!context.json) renderFirst(out, readDirectory(disk, path), clock.wallMs());
   const progress = context.messages.progress("inspect");
   let report: VerifyReport;
   try {
-    report = await verifyDirectory(path, VERIFY_ALL, {
+    const options = { ...VERIFY_ALL, quick, bytesPerSecond: args.bytes("limit-rate") };
+    report = await verifyDirectory(path, options, {
       disk,
       clock,
       stop,
@@ -71,14 +81,14 @@ async function run(context: Context): Promise<number> {
   } finally {
     progress.stop();
   }
-  if (context.json) out.json(documentOf(report));
-  else renderRest(out, report);
+  if (context.json) out.json(documentOf(report, quick));
+  else renderRest(out, report, quick);
   if (report.verdict === "incomplete")
     context.messages.info(`Try: ${goOnCommand(report.directory.copy, path)}`);
   return outcomeOf(report.findings, stopStatus(report.stopped, stop)).status;
 }
 
-function documentOf(report: VerifyReport): unknown {
+function documentOf(report: VerifyReport, quick: boolean): unknown {
   const { directory } = report;
   return {
     schema: 1,
@@ -94,6 +104,7 @@ function documentOf(report: VerifyReport): unknown {
       const { bytesRead: _, ...counts } = shard;
       return {
         ...counts,
+        ...(quick ? NOT_COUNTED : {}),
         complete: directory.copy.shards[shard.shard] ?? null,
         fileBytes: String(look?.fileBytes ?? 0),
         sidecar: report.sidecars.get(shard.shard) ?? "none",
@@ -104,6 +115,9 @@ function documentOf(report: VerifyReport): unknown {
     findings: report.findings.map(findingToJson),
   };
 }
+
+/** Nobody has looked at the slots. */
+const NOT_COUNTED = { occupied: null, deleted: null, free: null, damaged: null, unread: null };
 
 const FILE_COLUMNS: readonly Column[] = [
   { title: "shard", align: "right" },
@@ -155,7 +169,12 @@ const COUNT_COLUMNS: readonly Column[] = [
   { title: "sidecar" },
 ];
 
-function renderRest(out: Output, report: VerifyReport): void {
+function renderRest(out: Output, report: VerifyReport, quick: boolean): void {
+  if (!quick) renderCounts(out, report);
+  renderFindings(out, report.findings);
+}
+
+function renderCounts(out: Output, report: VerifyReport): void {
   out.line("");
   const row = (
     label: string,
@@ -179,5 +198,4 @@ function renderRest(out: Output, report: VerifyReport): void {
     rows.push(row("all", total, ""));
   }
   for (const line of tableLines(COUNT_COLUMNS, rows, out.columns, out.palette.dim)) out.line(line);
-  renderFindings(out, report.findings);
 }

@@ -10,7 +10,7 @@ import { slotSizeOf } from "../../format/slot.ts";
 import { SHARDS_MAX, SLOT_BYTES_MAX } from "../../limits.ts";
 import { requireWholeCopy } from "../../store/whole-copy.ts";
 import type { Context } from "../command.ts";
-import { PROGRESS_OPTION } from "../words/pace.ts";
+import { LEADER_TIMEOUT_OPTION, LIMIT_RATE_OPTION, PROGRESS_OPTION } from "../words/pace.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { escapeText } from "../surface/escape.ts";
 
@@ -89,6 +89,8 @@ export const repairSpec: CommandSpec = {
         "although another process has files of DIR open, they changed since (--undo), or the first copy into DIR2 has not ended (--from)",
       commandLineOnly: true,
     },
+    LIMIT_RATE_OPTION,
+    LEADER_TIMEOUT_OPTION,
     PROGRESS_OPTION,
   ],
   examples: [
@@ -141,6 +143,7 @@ export function repairOptions(context: Context, path: string): RepairOptions {
     prefixBits,
     lengths: lengthsOf(context),
     force: args.flag("force"),
+    bytesPerSecond: args.bytes("limit-rate"),
     openSource: from === null ? null : () => openSource(context, path, from),
   };
 }
@@ -185,7 +188,7 @@ async function openSource(context: Context, path: string, from: string): Promise
         hint: "--from LEADER, or another directory",
       });
     }
-    return directorySource(disk, from, stop, (copy) => {
+    return directorySource(disk, from, (copy) => {
       requireWholeCopy(copy, {
         ...{ dir: from, shard: args.integer("shard"), force: args.flag("force") },
         doing: "repair from",
@@ -205,5 +208,10 @@ async function openSource(context: Context, path: string, from: string): Promise
       { hint: "--from another directory, or add --yes" },
     );
   }
-  return leaderSource(net, clock, address, protocol, stop);
+  return leaderSource(net, clock, address, {
+    protocol,
+    stop,
+    bytesPerSecond: args.bytes("limit-rate"),
+    timeoutMs: args.durationMs("timeout"),
+  });
 }

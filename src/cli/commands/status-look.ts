@@ -16,7 +16,7 @@ import { noAnswer, suspended, writerOf } from "./mute-follower.ts";
 
 /** The status now. Throws `unknown` (5) where we are not allowed to look, or who is there gives no status. */
 export async function lookAtStatus(
-  { disk, clock }: Context,
+  { disk, clock, stop }: Context,
   sockets: LineSockets,
   dir: string,
 ): Promise<StatusDocument> {
@@ -31,7 +31,7 @@ export async function lookAtStatus(
     }
     const pid = writerOf(dir);
     if (pid !== undefined) throw inUse(dir, pid);
-    return withoutFollower({ disk, clock }, dir);
+    return await withoutFollower({ disk, clock, stop }, dir);
   } catch (thrown) {
     if (!(thrown instanceof DiskError)) throw thrown;
     if (thrown.errno === "ENOTDIR") throw noDirectory(dir);
@@ -41,9 +41,13 @@ export async function lookAtStatus(
 }
 
 /** What the files say; where they are none, a follower may have been started that has not reached its leader yet. */
-function withoutFollower({ disk, clock }: Pick<Context, "disk" | "clock">, dir: string) {
+async function withoutFollower(
+  tools: Pick<Context, "disk" | "clock" | "stop">,
+  dir: string,
+): Promise<StatusDocument> {
+  const { clock } = tools;
   try {
-    return stoppedStatus(disk, dir, clock.wallMs());
+    return await stoppedStatus(tools, dir, clock.wallMs());
   } catch (thrown) {
     if (!(thrown instanceof ArmdbError) || thrown.code !== "no-database") throw thrown;
     const follower = followerFor(dir);

@@ -8,7 +8,7 @@ import { type VerifyReport, verifyDirectory } from "../../audit/verify.ts";
 import { ArmdbError } from "../../errors.ts";
 import type { Disk } from "../../io/disk.ts";
 import { type Command, type Context, stopStatus } from "../command.ts";
-import { PROGRESS_OPTION } from "../words/pace.ts";
+import { LIMIT_RATE_OPTION, PROGRESS_OPTION } from "../words/pace.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { progressRow, requiredArgument } from "./audit-arguments.ts";
 import { goOnCommand } from "../render/copy.ts";
@@ -33,12 +33,7 @@ const spec: CommandSpec = {
       complete: "file",
       summary: "also write the findings to a new file, for repair --plan",
     },
-    {
-      name: "limit-rate",
-      kind: "rate",
-      value: "RATE",
-      summary: "read at most so many bytes a second (`50MiB`)",
-    },
+    LIMIT_RATE_OPTION,
     {
       name: "jobs",
       kind: "integer",

@@ -7,6 +7,7 @@ import {
   type FindingKind,
   SEVERITIES,
   type Severity,
+  slotsEndOf,
   type Verdict,
 } from "../../audit/findings.ts";
 import type { Output, Palette } from "../surface/surface.ts";
@@ -14,6 +15,9 @@ import { escapeText } from "../surface/escape.ts";
 import { formatCount, formatCounted } from "../surface/numbers.ts";
 import { wrapText } from "../surface/tables.ts";
 import { notWholeText } from "./copy.ts";
+
+/** Places of one kind that are listed as text. */
+const PLACES_MAX = 1_000;
 
 const TITLES: Readonly<Record<Severity, string>> = {
   damage: "DAMAGE",
@@ -56,7 +60,7 @@ function renderKind(
   const head = `${TITLES[severity]} ${kind}`;
   out.line(first.startsWith(head) ? palette.bold(paint(head)) + first.slice(head.length) : first);
   for (const line of rest) out.line(line);
-  for (const finding of list) {
+  for (const finding of list.slice(0, PLACES_MAX)) {
     if (out.closed) return;
     const place = isPlaceSaid(finding) ? "" : `${placeOf(finding)}: `;
     const sentence = `${place}${finding.message}${countOf(finding)}${keyOf(finding)}`;
@@ -64,6 +68,8 @@ function renderKind(
     out.line(`  ${start}`);
     for (const line of more) out.line(`      ${line}`);
   }
+  if (list.length > PLACES_MAX)
+    out.line(`  and ${formatCount(list.length - PLACES_MAX)} more (--json lists them)`);
 }
 
 function paintOf(severity: Severity, palette: Palette): (text: string) => string {
@@ -102,7 +108,7 @@ function placeOf(finding: Finding): string {
   const parts: string[] = [];
   if (finding.shard !== null) parts.push(`shard ${finding.shard}`);
   if (finding.slot !== null) {
-    const last = finding.slot + finding.count - 1;
+    const last = slotsEndOf(finding) - 1;
     const isRun = finding.severity !== "note" && finding.count > 1;
     const isFirst = finding.severity === "note" && finding.count > 1;
     parts.push(

@@ -23,6 +23,7 @@ export function verifyDocument(report: VerifyReport): Readonly<Record<string, un
     ...geometryFields(report.directory),
     shards: report.shards.map((shard) => ({ ...shard, bytesRead: String(shard.bytesRead) })),
     findings: report.findings.map(findingToJson),
+    bytesRead: String(report.bytesRead),
     checked: { slots: String(report.slotsChecked), bytes: String(report.bytesChecked) },
     ms: report.ms,
   };

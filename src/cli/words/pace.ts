@@ -1,4 +1,4 @@
-// `--progress`, the same in every command that works long.
+// `--progress`, `--limit-rate` and `--timeout`, the same in every command that works long.
 
 import { ArmdbError } from "../../errors.ts";
 import type { Pace } from "../surface/schedule.ts";
@@ -12,6 +12,23 @@ export const PROGRESS_OPTION: OptionSpec = {
   offAllowed: true,
   summary:
     "off a terminal: tell how far it is this often, or off; not given: after 5, 10, 20, 40, 60 s, then each minute (with --json each 5 s)",
+};
+
+/** `--limit-rate`, the same in every command that reads a database. */
+export const LIMIT_RATE_OPTION: OptionSpec = {
+  name: "limit-rate",
+  kind: "rate",
+  value: "RATE",
+  summary: "read at most so many bytes a second (`50MiB`), of all files and threads together",
+};
+
+/** `--timeout` where a leader is scanned once. */
+export const LEADER_TIMEOUT_OPTION: OptionSpec = {
+  name: "timeout",
+  kind: "duration",
+  value: "TIME",
+  summary:
+    "give up with 12 when a leader's scan makes no progress for this long; not given: 60 s and more for a large shard",
 };
 
 /** What it says. Throws `usage` for a time that is none. */

@@ -14,7 +14,8 @@ import { type Geometry, geometryDifferences } from "../../../store/geometry.ts";
 import { tryDisk } from "../../look/file-look.ts";
 import { otherGeometry } from "../../leader/errors.ts";
 import { type SlotFacts, SlotPlanner } from "./slots.ts";
-import type { RepairSource, SlotThere } from "../source.ts";
+import type { Task } from "../../task.ts";
+import type { RepairSource, SlotThere, SourceReceiver } from "../source.ts";
 import { isSlotSound, SlotReader, WINDOW_BYTES_SEQUENTIAL } from "../../look/slot-reader.ts";
 
 export interface MergeOptions {
@@ -25,6 +26,7 @@ export interface MergeOptions {
   readonly bitsKnown: boolean;
   /** True: nothing but marked slots is changed (`--plan`). */
   readonly onlyMarked: boolean;
+  readonly task: Task;
   /** Slots looked at so far. */
   progress(slots: number): void;
 }
@@ -49,6 +51,7 @@ export async function planBySource(options: MergeOptions): Promise<MergeResult> 
 }
 
 const PROGRESS_SLOTS = 65_536;
+const SLOTS_PER_BREATH = 4096;
 
 class Merge {
   readonly #options: MergeOptions;
@@ -70,8 +73,8 @@ class Merge {
   }
 
   async run(): Promise<void> {
-    const { source, geometry, bitsKnown, facts } = this.#options;
-    await source.scan(facts.shard, {
+    const { source, geometry, bitsKnown, facts, task } = this.#options;
+    const receiver: SourceReceiver = {
       begin(info) {
         const { shardPrefixBits } = bitsKnown ? geometry : info.geometry;
         const here = { ...geometry, shardPrefixBits };
@@ -84,7 +87,17 @@ class Merge {
         if (slot < facts.slotCount) this.#one(slot, there);
         this.#next = Math.max(this.#next, slot + 1);
       },
-    });
+      passed: (slot) => {
+        this.#upTo(slot);
+        return this.#reader.takeReadBytes();
+      },
+    };
+    await source.scan(facts.shard, receiver, task);
+    for (let slot = this.#next; slot < facts.slotCount; slot += SLOTS_PER_BREATH) {
+      this.#upTo(slot);
+      await task.pay(this.#reader.takeReadBytes());
+      await task.breathe();
+    }
     this.#upTo(facts.slotCount);
     this.#refuseStranger();
   }

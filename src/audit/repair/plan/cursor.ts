@@ -12,7 +12,9 @@ import {
 import { VERSION_MAX, versionOf } from "../../../format/slot.ts";
 import { isCursorAhead, type VersionRange } from "../../check/cursor.ts";
 import type { ShardLook } from "../../look/database-look.ts";
+import { tryDisk } from "../../look/file-look.ts";
 import type { SlotReader } from "../../look/slot-reader.ts";
+import type { Task } from "../../task.ts";
 
 /** What the slots of a shard say about versions, after the repair. */
 export interface VersionFacts {
@@ -21,11 +23,14 @@ export interface VersionFacts {
   readonly used: number;
 }
 
-/** Walks all meta words; `changed` has those of the slots that the repair changes. */
-export function readVersions(
+/**
+ * Walks all meta words; `changed` has those of the slots that the repair changes. Null: a slot cannot be read. Throws Stopped.
+ */
+export async function readVersions(
   reader: SlotReader,
   changed: ReadonlyMap<number, number>,
-): VersionFacts {
+  task: Task,
+): Promise<VersionFacts | null> {
   const { slotSize } = reader.layout;
   let min = Number.POSITIVE_INFINITY;
   let max = -1;
@@ -37,8 +42,12 @@ export function readVersions(
     max = Math.max(max, versionOf(meta));
   };
   for (let first = 0; first < reader.slotCount;) {
-    const run = reader.run(first);
+    await task.breathe();
+    const from = first;
+    const [run] = tryDisk(() => reader.run(from));
+    if (run === null) return null;
     if (run.length === 0) break;
+    await task.pay(reader.takeReadBytes());
     const view = viewOf(run);
     for (let offset = 0, slot = first; offset < run.length; offset += slotSize, slot++) {
       count(changed.get(slot) ?? view.getUint32(offset, true));

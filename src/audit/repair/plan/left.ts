@@ -121,8 +121,12 @@ class StepIndex {
     return this.#slots.get(shard)?.has(slot) === true;
   }
 
-  #hasAllSlots({ shard, slot, count }: Finding): boolean {
+  #hasAllSlots({ shard, slot, count, lastSlot }: Finding): boolean {
     if (shard === null || slot === null) return false;
+    if (lastSlot !== null) {
+      const stepped = [...(this.#slots.get(shard) ?? [])];
+      return stepped.filter((each) => each >= slot && each <= lastSlot).length >= count;
+    }
     for (let each = slot; each < slot + count; each++) {
       if (!this.#hasSlot(shard, each)) return false;
     }

@@ -31,6 +31,8 @@ export interface Marked {
   readonly marks: SlotMarks;
   /** Doubled keys that are left as they are: outside a replica, without `--keep`, without a source. */
   readonly undecided: readonly Finding[];
+  /** There are doubled keys whose slots are not told one by one: the next run does these. */
+  readonly truncated: boolean;
 }
 
 export interface MarkOptions {
@@ -74,9 +76,12 @@ const BYTES: readonly FindingKind[] = ["slot-crc", "slot-status"];
 function markSlots(findings: readonly Finding[], options: ShardMarkOptions): Marked {
   const undecided: Finding[] = [];
   const doubled = new Map<number, DoubledMark>();
+  let truncated = false;
   for (const finding of findings) {
-    if (finding.kind !== "key-duplicate" || finding.slot === null) continue;
-    const slots = finding.slots ?? [finding.slot];
+    if (finding.kind !== "key-duplicate") continue;
+    const { slots } = finding;
+    truncated ||= slots === null;
+    if (slots === null) continue;
     const kept = slots.filter((each) => options.keep.has(each));
     if (kept.length === 0 && !options.isReplica && !options.hasSource) undecided.push(finding);
     else {
@@ -97,6 +102,7 @@ function markSlots(findings: readonly Finding[], options: ShardMarkOptions): Mar
       doubled,
     }),
     undecided,
+    truncated,
   };
 }
 

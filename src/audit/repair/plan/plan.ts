@@ -111,7 +111,7 @@ class Planner {
     const { directory } = this.#report;
     const metaIsUnknown = this.#metaFindings().length > 0 && directory.routing.source !== "meta";
     if (source === null || (this.#layout() !== null && !metaIsUnknown)) return;
-    this.#sourceGeometry = await askGeometry(source);
+    this.#sourceGeometry = await askGeometry(source, this.#options.task);
   }
 
   /** Shards that only the source knows of: their directories and the count in db.meta are gone alike. */
@@ -221,6 +221,7 @@ class Planner {
       budget: this.#budget,
       source,
       onlyMarked: options.reported !== null,
+      task: options.task,
       progress: (slots) => options.progress(look.shard, slots),
     });
     for (const finding of findings) {
@@ -228,7 +229,7 @@ class Planner {
       if (finding.severity !== "unknown" || report.directory.layout === null) continue;
       this.#leave(finding, finding.message, "dmesg and smartctl on that disk; a copy elsewhere");
     }
-    return plan;
+    return { ...plan, truncated: plan.truncated || marked.truncated };
   }
 
   #noteDoubled(shard: number, findings: readonly Finding[]): void {

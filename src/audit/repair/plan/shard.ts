@@ -6,6 +6,7 @@ import { SHARD_HEADER_BYTES } from "../../../format/shard-header.ts";
 import type { Disk } from "../../../io/disk.ts";
 import type { Geometry } from "../../../store/geometry.ts";
 import { tryDisk } from "../../look/file-look.ts";
+import type { Task } from "../../task.ts";
 import type { Step } from "../changes.ts";
 import { cursorBytes, mendCursor, readVersions } from "./cursor.ts";
 import { marksOf, type SlotMarks } from "./marks.ts";
@@ -48,6 +49,7 @@ export interface ShardPlanFacts extends StepFacts {
   /** Null: no source, or this shard needs none. */
   readonly source: RepairSource | null;
   readonly onlyMarked: boolean;
+  readonly task: Task;
   progress(slots: number): void;
 }
 
@@ -103,7 +105,7 @@ export async function planShard(facts: ShardPlanFacts): Promise<ShardPlan> {
         changes.filter((change) => !change.bySidecar),
       ),
     ],
-    cursorSteps: isCut ? [] : cursorSteps(facts, changes),
+    cursorSteps: isCut ? [] : await cursorSteps(facts, changes),
     lost: planned.lost,
     notes,
     truncated: planned.truncated,
@@ -131,10 +133,10 @@ async function planSlots(
 ): Promise<PlannedSlots> {
   const scoped = slotFactsOf(facts, facts.marks, words);
   const all = slotFactsOf(facts, facts.everything, words);
-  const evidence = planLocally(all, "evidence");
+  const evidence = await planLocally(all, "evidence", facts.task);
   if (evidence.truncated) return { ...evidence.planned, isCut: true };
   if (facts.source === null) {
-    return joined(evidence.planned, planLocally(scoped, "rest").planned);
+    return joined(evidence.planned, (await planLocally(scoped, "rest", facts.task)).planned);
   }
   // By the source these slots take more room than by the sidecar alone.
   const inScope = evidence.changes.filter(({ slot }) => scoped.marks.all.has(slot));
@@ -162,7 +164,7 @@ async function bySource(
   source: RepairSource,
   notes: string[],
 ): Promise<Planned> {
-  const { look, basis, onlyMarked, progress } = facts;
+  const { look, basis, onlyMarked, task, progress } = facts;
   const geometry: Geometry = {
     shardCount: facts.shardCount,
     shardPrefixBits: facts.shardPrefixBits ?? 0,
@@ -175,6 +177,7 @@ async function bySource(
     geometry,
     bitsKnown: facts.shardPrefixBits !== null,
     onlyMarked,
+    task,
     progress,
   });
   const { contradicted, unsure } = merged;
@@ -248,7 +251,7 @@ class SidecarWords {
     });
     const word = words?.[0];
     if (word !== undefined) return word;
-    const why = error === null ? "it has become shorter" : error.errno;
+    const why = error?.errno ?? this.#reader?.reason ?? "it has become shorter";
     throw new ArmdbError(
       "unknown",
       `Cannot repair shard ${look.shard}: what the sidecar says of slot ${slot} cannot be read: ${why}`,
@@ -263,7 +266,7 @@ class SidecarWords {
 
 const CURSOR_KINDS = ["cursor-shard", "cursor-ahead", "cursor-totals"] as const;
 
-function cursorSteps(facts: ShardPlanFacts, changes: readonly SlotChange[]): Step[] {
+async function cursorSteps(facts: ShardPlanFacts, changes: readonly SlotChange[]): Promise<Step[]> {
   const { disk, look, basis, findings } = facts;
   const wrong = findings.find((finding) => CURSOR_KINDS.some((kind) => kind === finding.kind));
   const before = cursorBytes(look);
@@ -281,7 +284,7 @@ function cursorSteps(facts: ShardPlanFacts, changes: readonly SlotChange[]): Ste
   );
   try {
     // Where a slot cannot be read only the shard's number is put right.
-    const [versions] = tryDisk(() => readVersions(reader, changed));
+    const versions = await readVersions(reader, changed, facts.task);
     const after = mendCursor(before, look.shard, versions);
     return cursorStep(look.shard, before, after, wrong?.message ?? null);
   } finally {

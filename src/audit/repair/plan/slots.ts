@@ -25,6 +25,7 @@ import {
 import type { SlotThere } from "../source.ts";
 import { isSlotSound, SlotReader, WINDOW_BYTES_SEQUENTIAL } from "../../look/slot-reader.ts";
 import { tryDisk } from "../../look/file-look.ts";
+import type { Task } from "../../task.ts";
 
 /** Bytes before and after that a plan may hold, over all shards. What is past that is left to another run. */
 const PLAN_BYTES_MAX = 512 * 1024 * 1024;
@@ -224,7 +225,7 @@ function whyOf({ distrust }: JudgedSlot): string {
 }
 
 /** Plans the marked slots of a shard without a source. */
-export function planLocally(facts: SlotFacts, turn: Turn): SlotPlanner {
+export async function planLocally(facts: SlotFacts, turn: Turn, task: Task): Promise<SlotPlanner> {
   const planner = new SlotPlanner(facts, turn);
   const { disk, path, layout, slotCount, marks } = facts;
   if (marks.all.isEmpty) return planner;
@@ -233,6 +234,8 @@ export function planLocally(facts: SlotFacts, turn: Turn): SlotPlanner {
   const reader = SlotReader.raw(disk, path, layout, slotCount, windowBytes);
   try {
     for (const slot of marks.all.slots(slotCount)) {
+      await task.pay(reader.takeReadBytes());
+      await task.breathe();
       // Verify has said that it cannot be read.
       const [bytes] = tryDisk(() => reader.padded(slot));
       if (bytes !== null) planner.local(slot, bytes);

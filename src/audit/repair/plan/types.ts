@@ -7,6 +7,7 @@ import type { FileAttributes, Step } from "../changes.ts";
 import type { Reported } from "./scope.ts";
 import type { LostKey } from "./slots.ts";
 import type { RepairSource } from "../source.ts";
+import type { Task } from "../../task.ts";
 
 /** A damage that a plan does not mend, and what would help. */
 export interface LeftDamage {
@@ -57,6 +58,8 @@ export interface PlanOptions {
   readonly lengths: { readonly keyLen: number; readonly valueLen: number } | null;
   readonly source: RepairSource | null;
   readonly attributes: FileAttributes;
+  /** Long loops of the plan hear its stop, and their reads pay its throttle. */
+  readonly task: Task;
   readonly budgetBytes?: number;
   progress(shard: number, slots: number): void;
 }

@@ -1,50 +1,21 @@
 // The blocks of a shard, and who scans which: the thread that a shard was given to takes them from the first on, threads that
 // have none left help from the last on. So a scan ends when all threads do, and one large shard has them all. Each permit
-// and each place is one atomic count, nobody waits. Only counts and what few bytes a slot the owner needs come back from a
-// helper; where anything of a block is damage it goes back to the owner, which says all that there is to say.
+// and each place is one atomic count, nobody waits.
 
 import { slotOffset } from "../../format/shard-header.ts";
-import { type ChunkSummary, slotsPerChunk } from "../../format/slot-scanner.ts";
+import { slotsPerChunk } from "../../format/slot-scanner.ts";
 import {
   CELL_BLOCKS_COLLECTED,
   CELL_BLOCKS_HELPED,
   CELL_BLOCKS_TAKEN,
   type ScanTask,
+  type SlotRange,
 } from "./data.ts";
-import type { NoteCount } from "./slot-notes.ts";
 
 /** About 16 MiB, a few ms: threads end within so much of each other. */
 const BLOCK_CHUNKS = 32;
 /** So many slots helpers may be ahead of a scan that takes its time, 9 bytes each. */
 const AHEAD_SLOTS_MAX = 4 * 1024 * 1024;
-
-/** Neighbouring slots. */
-export interface SlotRange {
-  readonly first: number;
-  readonly slots: number;
-}
-
-/** What a helper found in a block; all of it was sound. */
-export interface BlockSummary extends Omit<ChunkSummary, "facts"> {
-  readonly bytesRead: number;
-  /** Of each slot, and of each live one (format/slot-scanner.ts). */
-  readonly facts: Uint8Array<ArrayBuffer>;
-  readonly fingerprints: BigUint64Array<ArrayBuffer>;
-  readonly notes: readonly NoteCount[];
-}
-
-/** A block that a helper has taken. `summary` null: the owner has to scan it itself. */
-export interface HelpedBlock {
-  readonly block: number;
-  readonly summary: BlockSummary | null;
-}
-
-/** What crosses to another thread without a copy. */
-export function buffersOf(blocks: readonly HelpedBlock[]): ArrayBuffer[] {
-  return blocks.flatMap(({ summary }) =>
-    summary === null ? [] : [summary.facts.buffer, summary.fingerprints.buffer],
-  );
-}
 
 /** Slots that a scan can read: what the header counts, and no more than the file has. */
 export function readableSlots({ slotCount, layout, fileBytes }: ScanTask): number {
@@ -57,14 +28,14 @@ export class BlockClaims {
   readonly count: number;
   /** But for the last one. */
   readonly slotsPerBlock: number;
-  readonly #cells: Uint32Array;
+  readonly #cells: Int32Array;
   readonly #end: number;
   #ownNext = 0;
 
   /** All that share `cells` must have the same `slotsPerBlock`. */
   constructor(
     task: ScanTask,
-    cells: Uint32Array,
+    cells: Int32Array,
     slotsPerBlock = BLOCK_CHUNKS * slotsPerChunk(task.layout),
   ) {
     this.#cells = cells;
