@@ -66,6 +66,9 @@ export const FINDING_KINDS = {
   ),
   "cursor-totals": damage("the cursor contradicts itself; it decides nothing"),
   "sidecar-hides-slot": damage("the crate believes the sidecar and not the slot at its next open"),
+  "source-unsure": damage(
+    "the source has these records damaged itself: they were cleared here, and are not back",
+  ),
   "copy-incomplete": {
     severity: "incomplete",
     meaning: "records that the leader's scan had not yet sent are not here",

@@ -12,6 +12,8 @@ import { type SlotLayout, slotSizeOf } from "./slot.ts";
 export const SHARD_FILE = "fixed.data";
 /** A shard that is being made anew, before it gets its name. */
 export const SHARD_NEW_FILE = `${SHARD_FILE}.armdb-new`;
+/** A removed file of a shard while `repair --undo` writes it again. */
+export const RESTORED_FILE = "armdb-undo.tmp";
 export const SHARD_HEADER_BYTES = 4096;
 export const SHARD_MAGIC = "FIXD";
 export const SHARD_VERSION = 2;

@@ -103,7 +103,7 @@ function smallJournal(root: string): string {
     before: new Uint8Array(Buffer.from("0123456789abcdef".slice(start, start + 4))),
     after: new Uint8Array(4),
   });
-  return writeJournal(realDisk, root, [change(0), change(8)], PLAIN, 1_800_000_000_000);
+  return writeJournal(realDisk, root, [change(0), change(8)], PLAIN, 1_800_000_000_000).path;
 }
 
 /** What a reader makes of these bytes. */

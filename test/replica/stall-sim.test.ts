@@ -111,6 +111,7 @@ describe("what is no stall", () => {
     const stage = new SimStage({ generation: 3, slots: 4_000_000 });
     for (let slot = 0; slot < 600; slot++) stage.leader.put(0, slot, 1);
     // The leader reads on through free slots: nothing comes, and the first Ack is not taken yet.
+    stage.leader.isPatient = true;
     stage.net.onConnection = ({ toConnector, toListener }) => {
       toConnector.delayMs = 10;
       stage.clock.after(5, () => toListener.hold());
@@ -128,6 +129,7 @@ describe("what is no stall", () => {
 
   test("but one that is silent for longer is: given up, said, and made again", () => {
     const stage = new SimStage({ generation: 3 });
+    stage.leader.isPatient = true;
     for (let slot = 0; slot < 600; slot++) stage.leader.put(0, slot, 1);
     let connections = 0;
     stage.net.onConnection = ({ toConnector, toListener }) => {

@@ -3,7 +3,7 @@
 
 import { CURSOR_FILE, CURSOR_TEMP_FILE } from "../../format/cursor.ts";
 import { DB_META_FILE } from "../../format/db-meta.ts";
-import { SHARD_FILE, SHARD_NEW_FILE } from "../../format/shard-header.ts";
+import { RESTORED_FILE, SHARD_FILE, SHARD_NEW_FILE } from "../../format/shard-header.ts";
 import { LOCK_FILE } from "../../store/holders.ts";
 import { MOUNT_DIRECTORY } from "../../store/replica-dir.ts";
 import { STATE_FILE, STATE_TEMP_FILE } from "../../store/state-file.ts";
@@ -40,6 +40,7 @@ const SHARD_NAMES: Readonly<Record<string, NameMeaning>> = {
   [SIDECAR_TEMP_FILE]: "left-over",
   [CURSOR_TEMP_FILE]: "left-over",
   [SHARD_NEW_FILE]: "left-over",
+  [RESTORED_FILE]: "left-over",
 };
 
 function meaningOfShardName(name: string): NameMeaning {

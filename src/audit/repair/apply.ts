@@ -76,7 +76,7 @@ export function createFile(
 ): void {
   files.close();
   const path = placePath(root, place);
-  const isOurs = place.kind === "new-data" || place.kind === "sidecar-temp";
+  const isOurs = place.kind === "new-data" || place.kind === "restored";
   if (isOurs && disk.facts(path) !== null) disk.remove(path);
   const file = disk.open(path, "create", mode);
   try {

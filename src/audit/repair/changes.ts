@@ -5,10 +5,8 @@
 import { CURSOR_FILE } from "../../format/cursor.ts";
 import { DB_META_FILE } from "../../format/db-meta.ts";
 import { shardDirectory } from "../../format/routing.ts";
-import { SHARD_FILE, SHARD_NEW_FILE } from "../../format/shard-header.ts";
+import { RESTORED_FILE, SHARD_FILE, SHARD_NEW_FILE } from "../../format/shard-header.ts";
 import { SIDECAR_FILE, SIDECAR_TEMP_FILE } from "../../format/versions-sidecar.ts";
-
-/** A new fixed.data while it is being filled; renamed when it is whole. */
 
 /** In the order of their numbers in a journal. */
 export const PLACE_KINDS = [
@@ -20,6 +18,7 @@ export const PLACE_KINDS = [
   "sidecar",
   "sidecar-temp",
   "cursor",
+  "restored",
 ] as const;
 export type PlaceKind = (typeof PLACE_KINDS)[number];
 
@@ -51,6 +50,8 @@ export function placeName({ kind, shard }: Place): string {
       return `${shardDirectory(shard)}/${SIDECAR_TEMP_FILE}`;
     case "cursor":
       return `${shardDirectory(shard)}/${CURSOR_FILE}`;
+    case "restored":
+      return `${shardDirectory(shard)}/${RESTORED_FILE}`;
   }
 }
 

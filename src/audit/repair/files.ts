@@ -1,7 +1,9 @@
 // The files of a database by their places, one open at a time: changes come sorted by file, so opening again is rare. Used
 // by journal, apply and undo. Never creates a file by itself.
 
+import { crc32 } from "node:zlib";
 import type { Disk, DiskFile, OpenMode } from "../../io/disk.ts";
+import type { Task } from "../task.ts";
 import { isSamePlace, type Place, placePath } from "./changes.ts";
 
 export class OpenFiles {
@@ -41,4 +43,25 @@ export function readPadded(file: DiskFile | null, offset: number, bytes: number)
   const into = new Uint8Array(bytes);
   if (file !== null) into.fill(0, file.read(into, offset));
   return into;
+}
+
+const CRC_CHUNK_BYTES = 512 * 1024;
+
+/** The length and the crc32 of a whole file. Throws Stopped. */
+export async function sumOf(
+  file: DiskFile,
+  task: Task,
+): Promise<{ readonly bytes: number; readonly crc32: number }> {
+  const bytes = file.size();
+  const chunk = new Uint8Array(CRC_CHUNK_BYTES);
+  let crc = 0;
+  for (let at = 0; at < bytes;) {
+    await task.breathe();
+    const got = file.read(chunk.subarray(0, Math.min(chunk.length, bytes - at)), at);
+    if (got === 0) break;
+    crc = crc32(chunk.subarray(0, got), crc);
+    at += got;
+    await task.pay(got);
+  }
+  return { bytes, crc32: crc };
 }

@@ -9,7 +9,7 @@
 //            28  4  crc32 of the 28 bytes before     36  ..  before, after
 //                                                    end 4  crc32 of everything before it
 //
-// The last entry is `end`. A journal without it was cut while it was written: nothing had been changed by then.
+// The plan ends with `end`; a journal without it was cut before anything was changed. Behind it a `filled` for each shard that was.
 
 import { crc32 } from "node:zlib";
 import { assert } from "../../errors.ts";
@@ -46,6 +46,7 @@ const ENTRY_KINDS = [
   "sync",
   "sync-directory",
   "end",
+  "filled",
 ] as const;
 
 /** An entry: a change, with a removed file's contents in entries of their own behind it, or the end. */
@@ -63,7 +64,16 @@ export type JournalEntry =
       readonly offset: number;
       readonly before: Uint8Array;
     }
-  | { readonly kind: "end" };
+  | { readonly kind: "end" }
+  | FilledEntry;
+
+/** A shard was filled: the length and the crc32 of its whole file. */
+export interface FilledEntry {
+  readonly kind: "filled";
+  readonly shard: number;
+  readonly bytes: number;
+  readonly crc32: number;
+}
 
 /** Why bytes are no sound journal. */
 export type JournalFault = "magic" | "version" | "crc" | "length" | "sequence" | "kind" | "place";
@@ -138,6 +148,10 @@ function partsOf(entry: JournalEntry): EntryParts {
       return { ...NO_PARTS, place: entry.place };
     case "end":
       return NO_PARTS;
+    case "filled": {
+      const { shard, bytes, crc32: crc } = entry;
+      return { ...NO_PARTS, place: { kind: "new-data", shard }, first: bytes, second: crc };
+    }
   }
 }
 
@@ -240,5 +254,7 @@ function entryOf(number: number, parts: EntryParts): JournalEntry | JournalFault
       return { kind, place };
     case "end":
       return { kind };
+    case "filled":
+      return { kind, shard: place.shard, bytes: first, crc32: second };
   }
 }

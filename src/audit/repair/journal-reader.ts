@@ -10,6 +10,7 @@ import {
   decodeJournalHeader,
   ENTRY_BYTES_MAX,
   ENTRY_BYTES_MIN,
+  type FilledEntry,
   JOURNAL_HEADER_BYTES,
   type JournalEntry,
   type JournalFault,
@@ -26,6 +27,7 @@ export class JournalReader {
   #lengths: Uint32Array = new Uint32Array(INDEX_LENGTH_FIRST);
   #length = 0;
   #isComplete = false;
+  readonly #filled = new Map<number, FilledEntry>();
 
   private constructor(file: DiskFile, wallMs: number) {
     this.path = file.path;
@@ -54,6 +56,11 @@ export class JournalReader {
   /** False: it was cut while it was written, before any change was made. */
   get isComplete(): boolean {
     return this.#isComplete;
+  }
+
+  /** What a shard's new file held when it had been filled; null: it was not, or an earlier build filled it. */
+  filled(shard: number): FilledEntry | null {
+    return this.#filled.get(shard) ?? null;
   }
 
   /** Entries, the end not counted. */
@@ -90,9 +97,25 @@ export class JournalReader {
       if (typeof entry === "string") throw damagedJournal(this.path, offset, entry);
       if (entry.kind === "end") {
         this.#isComplete = true;
+        this.#readFilled(offset + entryBytes);
         return;
       }
       this.#add(offset, entryBytes);
+      offset += entryBytes;
+    }
+  }
+
+  /** What was appended while the plan was carried out. One that is not whole was not durable, and its file has no name yet. */
+  #readFilled(first: number): void {
+    let sequence = this.#length + 1;
+    for (let offset = first; ;) {
+      const head = new Uint8Array(4);
+      if (this.#file.read(head, offset) < head.length) return;
+      const entryBytes = viewOf(head).getUint32(0, true);
+      if (entryBytes < ENTRY_BYTES_MIN || entryBytes > ENTRY_BYTES_MAX) return;
+      const entry = this.#read(offset, entryBytes, sequence++);
+      if (typeof entry === "string" || entry.kind !== "filled") return;
+      this.#filled.set(entry.shard, entry);
       offset += entryBytes;
     }
   }

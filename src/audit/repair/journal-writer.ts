@@ -8,6 +8,7 @@ import { type Disk, DiskError, type DiskFile } from "../../io/disk.ts";
 import {
   encodeEntry,
   encodeJournalHeader,
+  type FilledEntry,
   JOURNAL_HEADER_BYTES,
   type JournalEntry,
   journalFile,
@@ -27,22 +28,51 @@ const BUFFER_BYTES = 1024 * 1024;
 /** Two repairs within one millisecond: the name of the second is moved on. */
 const NAME_TRIES_MAX = 100;
 
-/** Saves `changes`; returns the journal's path. */
+/** A journal that is durable, and to which is added what only carrying it out shows. */
+export class WrittenJournal {
+  readonly path: string;
+  readonly #disk: Disk;
+  #offset: number;
+  #sequence: number;
+
+  constructor(disk: Disk, path: string, offset: number, sequence: number) {
+    this.path = path;
+    this.#disk = disk;
+    this.#offset = offset;
+    this.#sequence = sequence;
+  }
+
+  /** Durable when it returns. */
+  noteFilled(filled: Omit<FilledEntry, "kind">): void {
+    const entry = encodeEntry({ kind: "filled", ...filled }, this.#sequence++);
+    const file = this.#disk.open(this.path, "write");
+    try {
+      file.write(entry, this.#offset);
+      file.sync();
+    } finally {
+      file.close();
+    }
+    this.#offset += entry.length;
+  }
+}
+
+/** Saves `changes`. */
 export function writeJournal(
   disk: Disk,
   root: string,
   changes: readonly Change[],
   attributes: FileAttributes,
   wallMs: number,
-): string {
+): WrittenJournal {
   const files = new OpenFiles(disk, root, "read");
   try {
     const removed = changes.flatMap((change) => (change.kind === "remove" ? [change.place] : []));
     const isRemoved = (place: Place) => removed.some((each) => isSamePlace(each, place));
     for (const change of changes) checkBefore(disk, root, files, change, isRemoved);
     const file = createJournal(disk, root, attributes, wallMs);
+    let writer: EntryWriter;
     try {
-      writeAll(disk, root, files, changes, file, wallMs);
+      writer = writeAll(disk, root, files, changes, file, wallMs);
       file.sync();
     } catch (thrown) {
       file.close();
@@ -51,7 +81,7 @@ export function writeJournal(
     }
     file.close();
     disk.syncDirectory(root);
-    return file.path;
+    return new WrittenJournal(disk, file.path, writer.offset, writer.sequence);
   } finally {
     files.close();
   }
@@ -92,7 +122,7 @@ function writeAll(
   changes: readonly Change[],
   journal: DiskFile,
   wallMs: number,
-): void {
+): EntryWriter {
   const writer = new EntryWriter(journal, wallMs);
   for (const change of changes) {
     if (change.kind === "remove") addRemoval(disk, root, files, change, writer);
@@ -100,6 +130,7 @@ function writeAll(
   }
   writer.add({ kind: "end" });
   writer.flush();
+  return writer;
 }
 
 function addRemoval(
@@ -133,6 +164,15 @@ class EntryWriter {
   constructor(file: DiskFile, wallMs: number) {
     this.#file = file;
     file.write(encodeJournalHeader(wallMs), 0);
+  }
+
+  /** Where the next entry goes, once everything was flushed. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  get sequence(): number {
+    return this.#sequence;
   }
 
   add(entry: JournalEntry): void {

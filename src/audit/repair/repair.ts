@@ -12,13 +12,14 @@ import { NEW_FILE_MODE } from "../../store/ownership.ts";
 import type { Geometry } from "../../store/geometry.ts";
 import { lookAtShard } from "../look/database-look.ts";
 import type { Finding } from "../findings.ts";
-import { writeJournal } from "./journal-writer.ts";
+import { sumOf } from "./files.ts";
+import { writeJournal, type WrittenJournal } from "./journal-writer.ts";
 import { applyChanges } from "./apply.ts";
 import type { FileAttributes } from "./changes.ts";
 import { fillShard } from "./fill.ts";
 import { attributesLike } from "./owner.ts";
 import { leftByPlan } from "./plan/left.ts";
-import { NO_PLAN, type PlanOptions, type RepairPlan } from "./plan/types.ts";
+import { NO_PLAN, type PlanOptions, type RepairPlan, type UnsureShard } from "./plan/types.ts";
 import { planRepair } from "./plan/plan.ts";
 import type { Reported } from "./plan/scope.ts";
 import type { RepairSource } from "./source.ts";
@@ -171,6 +172,8 @@ function verify(
 /** What a repair that was carried out left behind. */
 export interface RepairOutcome {
   readonly journal: string;
+  /** Slots for which the source could not vouch, so that they are not back. */
+  readonly unsure: readonly UnsureShard[];
   /** The directory as it is now; `stopped`: as it was seen before a signal came, not all was done or looked at again. */
   readonly report: VerifyReport;
 }
@@ -191,24 +194,35 @@ export async function carryOut(
   const changes = plan.steps.flatMap((step) => step.changes);
   const lock = lockForWriting(tools, path, options.force);
   const task = taskFor(clock, tools.stop, options.bytesPerSecond);
-  let journal: string;
+  const unsure = [...plan.unsure];
+  let journal: WrittenJournal;
   try {
     throwIfStopped(tools.stop);
     refuseWhenChanged(disk, report);
     journal = writeJournal(disk, path, changes, attributes, clock.wallMs());
     try {
       await applyChanges(disk, path, changes, async (shard, file) => {
-        await fillShard(needed(source), shard, needed(plan.fillGeometry), file, task);
+        const filled = await fillShard(
+          needed(source),
+          shard,
+          needed(plan.fillGeometry),
+          file,
+          task,
+        );
+        if (filled.unsure > 0) unsure.push({ shard, count: filled.unsure });
+        // Before the file gets its name: an undo removes what it knows byte for byte.
+        journal.noteFilled({ shard, ...(await sumOf(file, task)) });
       });
     } catch (thrown) {
+      const stopped = { journal: journal.path, unsure, report: { ...report, stopped: true } };
       // What was done is done, what was not is as it was found: nobody has looked since.
-      if (thrown instanceof Stopped) return { journal, report: { ...report, stopped: true } };
-      throw interrupted(thrown, path, journal);
+      if (thrown instanceof Stopped) return stopped;
+      throw interrupted(thrown, path, journal.path);
     }
   } finally {
     lock.release();
   }
-  return { journal, report: await verify(tools, options) };
+  return { journal: journal.path, unsure, report: await verify(tools, options) };
 }
 
 /** A program that had the database open since may have changed what the plan does not write, but rests on. */
@@ -244,15 +258,16 @@ export function refuseWhenHeld(disk: Disk, path: string): void {
 }
 
 /** Takes a repair back by its journal. */
-export function takeBack(
+export async function takeBack(
   tools: RepairTools,
   path: string,
   journal: string,
   force: boolean,
-): UndoReport {
+): Promise<UndoReport> {
   const lock = lockForWriting(tools, path, force);
   try {
-    return undoRepair(tools, path, journal, force);
+    const task = taskFor(tools.clock, tools.stop, null);
+    return await undoRepair(tools, path, journal, force, task);
   } finally {
     lock.release();
   }

@@ -22,6 +22,7 @@ import type { Geometry } from "../../store/geometry.ts";
 import { sideStatus } from "../look/side-word.ts";
 import { type DatabaseDirectory, readDirectory } from "../look/database-look.ts";
 import { type LeaderScanOptions, scanLeader } from "../leader/receiver.ts";
+import { tryDisk } from "../look/file-look.ts";
 import { SlotReader, WINDOW_BYTES_SEQUENTIAL } from "../look/slot-reader.ts";
 import type { Task } from "../task.ts";
 
@@ -56,26 +57,10 @@ export type SlotThere =
 export interface RepairSource {
   /** For messages: `leader db1:7400`, `"./backup"`. */
   readonly name: string;
+  /** What its database is. A leader tells it at the beginning of a scan, which is given up then. */
+  geometry(task: Task): Promise<Geometry | null>;
   /** Reads of a directory pay the throttle of the task, and hear its stop. */
   scan(shard: number, receiver: SourceReceiver, task: Task): Promise<void>;
-}
-
-/** What the source's database is: the beginning of one scan, which is given up then. */
-export async function askGeometry(source: RepairSource, task: Task): Promise<Geometry | null> {
-  const seen = new GeometrySeen();
-  const receiver: SourceReceiver = {
-    begin({ geometry }) {
-      seen.geometry = geometry;
-      throw seen;
-    },
-    slot() {},
-  };
-  try {
-    await source.scan(0, receiver, task);
-  } catch (thrown) {
-    if (thrown !== seen) throw thrown;
-  }
-  return seen.geometry;
 }
 
 /** Thrown by ourselves to end a scan once the geometry is known. */
@@ -93,6 +78,22 @@ export function leaderSource(
   const name = `leader ${formatAddress(leader)}`;
   return {
     name,
+    async geometry(task) {
+      const seen = new GeometrySeen();
+      const receiver: SourceReceiver = {
+        begin({ geometry }) {
+          seen.geometry = geometry;
+          throw seen;
+        },
+        slot() {},
+      };
+      try {
+        await this.scan(0, receiver, task);
+      } catch (thrown) {
+        if (thrown !== seen) throw thrown;
+      }
+      return seen.geometry;
+    },
     async scan(shard, receiver) {
       let geometry: Geometry | null = null;
       await scanLeader(
@@ -148,6 +149,7 @@ export function directorySource(
   look(directory.copy);
   return {
     name: `"${path}"`,
+    geometry: () => Promise.resolve(geometry),
     // async: what it throws comes out as a rejection, as from a leader.
     async scan(shard, receiver, task) {
       const reader = openShard(disk, directory, geometry, shard);
@@ -159,7 +161,11 @@ export function directorySource(
             await task.pay(bytes + reader.takeReadBytes());
             await task.breathe();
           }
-          const bytes = reader.slot(slot);
+          const [bytes, error] = tryDisk(() => reader.slot(slot));
+          if (error !== null) {
+            receiver.slot(slot, { kind: "unsure" });
+            continue;
+          }
           if (bytes === null || statusOf(bytes[0] ?? 0) === STATUS_FREE) continue;
           const judged = reader.judged(slot);
           if (judged.bytes === null || sideStatus(judged.word) === "damaged") {

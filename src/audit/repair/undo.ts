@@ -10,12 +10,15 @@ import { JournalReader } from "./journal-reader.ts";
 import { createFile } from "./apply.ts";
 import { type FileAttributes, parentOf, type Place, placeName, placePath } from "./changes.ts";
 import { OpenFiles, readPadded } from "./files.ts";
+import { type FilledState, filledShards } from "./filled-shards.ts";
+import type { Task } from "../task.ts";
 
 /** What undo needs of the disk beside `Disk`. */
 export interface UndoTools {
   readonly disk: Disk;
   /** rmdir; only ever called for a shard directory that a repair had made. */
   removeDirectory(path: string): void;
+  warn(text: string): void;
 }
 
 export interface UndoReport {
@@ -26,23 +29,38 @@ export interface UndoReport {
 }
 
 /** Takes a repair back. Throws `usage`, `damaged` (the journal) and `unknown` (the files have changed since). */
-export function undoRepair(
+export async function undoRepair(
   tools: UndoTools,
   root: string,
   journalPath: string,
   force: boolean,
-): UndoReport {
+  task: Task,
+): Promise<UndoReport> {
   const journal = JournalReader.open(tools.disk, journalPath);
   try {
-    const undo = new Undo(tools, root, journal, force);
+    const filled = await filledShards(tools.disk, root, journal, task);
+    const undo = new Undo(tools, root, journal, filled, force);
     const state = undo.look();
     if (!journal.isComplete) refuseCutAfterChanges(journal, state);
     if (state.foreign.length > 0 && !force) throw changedSince(root, state.foreign);
+    for (const name of state.foreign) {
+      tools.warn(`${name} changed after the repair: --force puts back what was there before it`);
+    }
     if (journal.isComplete) undo.run();
     return { repairedAtMs: journal.wallMs, putBack: state.changed };
   } finally {
     journal.close();
   }
+}
+
+/** A place is as before the repair, as the repair made it, or as neither. */
+type EntryState = "before" | "after" | "foreign";
+
+/** Where an entry changed something; a shard that is filled gets its data file. */
+function placeOfEntry(entry: JournalEntry): Place {
+  return "place" in entry
+    ? entry.place
+    : { kind: "data", shard: "shard" in entry ? entry.shard : 0 };
 }
 
 /** What the files hold, seen from a journal. */
@@ -58,6 +76,7 @@ class Undo {
   readonly #removeDirectory: (path: string) => void;
   readonly #root: string;
   readonly #journal: JournalReader;
+  readonly #filled: ReadonlyMap<number, FilledState>;
   /** What stands where a removed file was is replaced, whatever it is. */
   readonly #force: boolean;
 
@@ -65,9 +84,11 @@ class Undo {
     { disk, removeDirectory }: UndoTools,
     root: string,
     journal: JournalReader,
+    filled: ReadonlyMap<number, FilledState>,
     force: boolean,
   ) {
     this.#force = force;
+    this.#filled = filled;
     this.#disk = disk;
     this.#removeDirectory = removeDirectory;
     this.#root = root;
@@ -78,31 +99,16 @@ class Undo {
     const files = new OpenFiles(this.#disk, this.#root, "read");
     const foreign = new Set<string>();
     let changed = 0;
-    /** True while the contents of a removed file are compared with the file that stands there again. */
-    let isBack = false;
-    /** Lengths of the files that a shard that was filled anew had before. */
-    const removedBytes = new Map<number, number>();
+    /** Of the removed file whose contents come next. */
+    let removed: EntryState = "before";
     try {
       for (let index = 0; index < this.#journal.length; index++) {
         const entry = this.#journal.at(index);
-        if (entry.kind === "remove") {
-          const bytes = files.at(entry.place)?.size() ?? null;
-          isBack = bytes === entry.bytes;
-          if (bytes === null) changed++;
-          // Where a shard was filled anew, its new file stands in place of the removed one: see rename-new.
-          else if (!isBack && entry.place.kind !== "data") foreign.add(placeName(entry.place));
-          if (entry.place.kind === "data") removedBytes.set(entry.place.shard, entry.bytes);
-          continue;
-        }
-        if (entry.kind === "rename-new") {
-          const bytes = files.at({ kind: "data", shard: entry.shard })?.size();
-          if (bytes !== removedBytes.get(entry.shard)) changed++;
-          continue;
-        }
-        if (entry.kind === "contents" && !isBack) continue;
+        if (entry.kind === "contents" && removed !== "before") continue;
         const state = this.#stateOf(files, entry);
+        if (entry.kind === "remove") removed = state;
         if (state !== "before") changed++;
-        if (state === "foreign" && "place" in entry) foreign.add(placeName(entry.place));
+        if (state === "foreign") foreign.add(placeName(placeOfEntry(entry)));
       }
     } finally {
       files.close();
@@ -110,7 +116,7 @@ class Undo {
     return { changed, foreign: [...foreign] };
   }
 
-  #stateOf(files: OpenFiles, entry: JournalEntry): "before" | "after" | "foreign" {
+  #stateOf(files: OpenFiles, entry: JournalEntry): EntryState {
     switch (entry.kind) {
       case "write": {
         const now = readPadded(files.at(entry.place), entry.offset, entry.before.length);
@@ -130,13 +136,49 @@ class Undo {
       case "make-directory":
         return this.#isThere(entry.place) ? "after" : "before";
       case "remove":
+        return this.#removedState(files, entry);
       case "rename-new":
+        return this.#renamedState(entry.shard);
       case "fill":
+      case "filled":
       case "sync":
       case "sync-directory":
       case "end":
         return "before";
     }
+  }
+
+  /** Of a file that stands there again its contents tell, which come next. A filled shard stands in place of the removed file. */
+  #removedState(
+    files: OpenFiles,
+    { place, bytes }: Extract<JournalEntry, { kind: "remove" }>,
+  ): EntryState {
+    const now = files.at(place)?.size() ?? null;
+    if (now === null) return "after";
+    const isFilled = place.kind === "data" && this.#filled.get(place.shard) === "as filled";
+    if (isFilled) return "after";
+    return now === bytes ? "before" : "foreign";
+  }
+
+  #renamedState(shard: number): EntryState {
+    switch (this.#filled.get(shard) ?? "none") {
+      case "none":
+        return "before";
+      case "as filled":
+        return "after";
+      case "other":
+        // Where a file was removed for it, that one may stand there again: its own entries tell.
+        return this.#removes(shard) ? "before" : "foreign";
+    }
+  }
+
+  #removes(shard: number): boolean {
+    for (let index = 0; index < this.#journal.length; index++) {
+      const entry = this.#journal.at(index);
+      if (entry.kind !== "remove") continue;
+      if (entry.place.kind === "data" && entry.place.shard === shard) return true;
+    }
+    return false;
   }
 
   /** Takes the changes back, the last one first. The syncs between them hold the same order the other way round. */
@@ -178,6 +220,7 @@ class Undo {
         return;
       case "contents":
       case "fill":
+      case "filled":
       case "end":
         return;
     }
@@ -201,7 +244,7 @@ class Undo {
   #restore(files: OpenFiles, index: number, place: Place, attributes: FileAttributes): void {
     files.close();
     if (this.#isThere(place) && !this.#force) return;
-    const temp: Place = { kind: "sidecar-temp", shard: place.shard };
+    const temp: Place = { kind: "restored", shard: place.shard };
     createFile(this.#disk, this.#root, files, temp, attributes);
     const file = this.#disk.open(placePath(this.#root, temp), "write");
     try {

@@ -11,13 +11,16 @@ import {
   type RepairOutcome,
   takeBack,
 } from "../../audit/repair/repair.ts";
-import { type Finding, outcomeOf } from "../../audit/findings.ts";
+import { type Finding, findingOf, outcomeOf } from "../../audit/findings.ts";
+import type { UnsureShard } from "../../audit/repair/plan/types.ts";
+import type { RepairSource } from "../../audit/repair/source.ts";
 import { Stopped } from "../../audit/stopped.ts";
 import type { VerifyReport } from "../../audit/verify.ts";
 import { ArmdbError } from "../../errors.ts";
 import type { Disk } from "../../io/disk.ts";
 import { removeDirectory } from "../../io/remove-directory.ts";
 import { type Command, type Context, stopStatus } from "../command.ts";
+import { escapeText } from "../surface/escape.ts";
 import type { Progress } from "../surface/surface.ts";
 import type { CommandSpec } from "../words/spec.ts";
 import { outcomeLines, planLines, repairDocument, type RepairResult } from "../render/repair.ts";
@@ -99,7 +102,8 @@ async function repair(
   const end = (result: Pick<RepairResult, "verdict"> & Partial<RepairResult>) => {
     const remaining = plan.left.map(({ finding }) => finding);
     const { complete } = report.directory.copy;
-    const whole = { plan, complete, journal: null, stopped: false, remaining, ...result };
+    const { unsure } = plan;
+    const whole = { plan, complete, journal: null, stopped: false, remaining, unsure, ...result };
     return finish(context, options.path, whole);
   };
   const stoppedHere = () =>
@@ -120,15 +124,24 @@ async function repair(
     throw thrown;
   }
   shown.stop();
-  const { journal } = outcome;
-  const remaining = foundIn(outcome.report);
+  const { journal, unsure } = outcome;
+  const remaining = [...foundIn(outcome.report), ...unsureFindings(unsure, planned.source)];
   const verdict = remaining.length === 0 ? "repaired" : "incomplete";
-  return end({ verdict, journal, remaining, stopped: outcome.report.stopped });
+  return end({ verdict, journal, remaining, unsure, stopped: outcome.report.stopped });
 }
 
 /** All but notes: what keeps a directory from being called sound. */
 function foundIn({ findings }: VerifyReport): Finding[] {
   return findings.filter(({ severity }) => severity !== "note");
+}
+
+/** What a source could not vouch for is not repaired. */
+function unsureFindings(unsure: readonly UnsureShard[], source: RepairSource | null): Finding[] {
+  return unsure.map(({ shard, count }) => {
+    const are = count === 1 ? "1 slot is" : `${count} slots are`;
+    const message = `${are} damaged at ${source?.name ?? "the source"} itself`;
+    return findingOf({ kind: "source-unsure", shard, count, message });
+  });
 }
 
 /** The plan goes before the question, also with --json: then to stderr. */
@@ -199,9 +212,10 @@ async function undo(
   refuseMissingJournal(context.disk, dir, journal);
   refuseWhenHeld(context.disk, dir);
   if (!args.flag("yes") && messages.confirm !== null) {
-    if (!(await messages.confirm(`Put back what the repair of ${journal} changed?`))) return 3;
+    if (!(await messages.confirm(`Put back what the repair of ${escapeText(journal)} changed?`)))
+      return 3;
   }
-  const { putBack } = takeBack(tools, dir, journal, args.flag("force"));
+  const { putBack } = await takeBack(tools, dir, journal, args.flag("force"));
   const verdict = putBack === 0 ? "nothing-to-do" : "repaired";
   if (json) {
     out.json({

@@ -5,7 +5,7 @@ import { toHex } from "../../bytes.ts";
 import { type Finding, outcomeOf } from "../../audit/findings.ts";
 import { type Change, placeName, type Step } from "../../audit/repair/changes.ts";
 import type { LostKey } from "../../audit/repair/plan/slots.ts";
-import type { LeftDamage, RepairPlan } from "../../audit/repair/plan/types.ts";
+import type { LeftDamage, RepairPlan, UnsureShard } from "../../audit/repair/plan/types.ts";
 import type { Palette } from "../surface/surface.ts";
 import { escapeText } from "../surface/escape.ts";
 import { formatCount, formatCounted } from "../surface/numbers.ts";
@@ -23,6 +23,8 @@ export interface RepairResult {
   readonly complete: boolean | null;
   /** A signal ended it early. */
   readonly stopped: boolean;
+  /** Slots for which the source could not vouch. */
+  readonly unsure: readonly UnsureShard[];
   /** All but notes that verify finds afterwards; before a repair what the plan leaves. */
   readonly remaining: readonly Finding[];
 }
@@ -53,6 +55,7 @@ export function repairDocument(result: RepairResult): Record<string, unknown> {
       slot,
       message: escapeText(message),
     })),
+    unsure: result.unsure,
     notes: plan.notes.map(escapeText),
     truncated: plan.truncated,
     journal,
@@ -221,8 +224,18 @@ export function outcomeLines(result: RepairResult, dir: string, palette: Palette
     case "repaired":
       return [`${palette.green("repaired")} and verified: no damage is left`, ...undo];
     case "incomplete":
-      return [incompleteLine(result, palette), ...undo];
+      return [...unsureLines(result, palette), incompleteLine(result, palette), ...undo];
   }
+}
+
+/** Of shards that are held against a source the plan has said it. */
+function unsureLines({ remaining, plan }: RepairResult, palette: Palette): string[] {
+  return remaining
+    .filter(({ kind }) => kind === "source-unsure")
+    .filter(({ shard }) => !plan.unsure.some((told) => told.shard === shard))
+    .map(
+      ({ shard, message }) => `${palette.yellow("note:")} shard ${shard}: ${escapeText(message)}`,
+    );
 }
 
 function stoppedLine({ remaining, journal }: RepairResult, palette: Palette): string {

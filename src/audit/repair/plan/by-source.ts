@@ -37,6 +37,8 @@ export interface MergeResult {
   readonly contradicted: number;
   /** Slots that the source itself cannot vouch for. */
   readonly unsure: number;
+  /** Of these those that are damaged here too: neither side has the record. What is sound here needs nobody's word. */
+  readonly lostThere: number;
 }
 
 /** Plans one shard by its source. Throws incompatible when the source is another database, and as the source does. */
@@ -63,6 +65,7 @@ class Merge {
   #conflicts = 0;
   #contradicted = 0;
   #unsure = 0;
+  #lostThere = 0;
 
   constructor(options: MergeOptions) {
     this.#options = options;
@@ -107,6 +110,7 @@ class Merge {
       planner: this.#planner,
       contradicted: this.#contradicted,
       unsure: this.#unsure,
+      lostThere: this.#lostThere,
     };
   }
 
@@ -130,6 +134,7 @@ class Merge {
     this.#weigh(bytes, there);
     const { facts, onlyMarked } = this.#options;
     if (onlyMarked && !facts.marks.all.has(slot)) return;
+    if (there.kind === "unsure" && !this.#planner.judge(slot, bytes).isTrusted) this.#lostThere++;
     const changes = this.#planner.changes.length;
     this.#planner.bySource(slot, bytes, there);
     if (this.#planner.changes.length === changes) this.#noteContradiction(slot, bytes, there);

@@ -26,8 +26,7 @@ import {
 import { checkKeep, checkLengths, isForeignFile, refuseMigration } from "./checks.ts";
 import { planMeta } from "./meta.ts";
 import { planShard, type ShardPlan } from "./shard.ts";
-import { type LostKey, PlanBudget } from "./slots.ts";
-import { askGeometry } from "../source.ts";
+import { PlanBudget } from "./slots.ts";
 import { cursorStep } from "./steps.ts";
 import { hasCursor, type VerifyReport } from "../../verify.ts";
 
@@ -51,10 +50,8 @@ class Planner {
   readonly #left: LeftDamage[] = [];
   readonly #doubled: DoubledKey[] = [];
   readonly #notes: string[] = [];
-  readonly #lost: LostKey[] = [];
   /** What the source is, once it was asked. */
   #sourceGeometry: Geometry | null = null;
-  #truncated = false;
   #fills = false;
 
   constructor(disk: Disk, report: VerifyReport, options: PlanOptions) {
@@ -88,19 +85,15 @@ class Planner {
       ...meta,
       ...plans.flatMap((plan) => [...plan.slotSteps, ...plan.cursorSteps]),
     ];
-    for (const plan of plans) {
-      this.#lost.push(...plan.lost);
-      this.#notes.push(...plan.notes);
-      this.#truncated ||= plan.truncated;
-    }
     this.#leaveUnknown();
     return {
       steps,
-      lost: this.#lost,
+      lost: plans.flatMap(({ lost }) => lost),
       doubled: this.#doubled,
       left: this.#left,
-      notes: this.#notes,
-      truncated: this.#truncated,
+      notes: [...this.#notes, ...plans.flatMap(({ notes }) => notes)],
+      unsure: plans.flatMap(({ unsure }) => unsure),
+      truncated: plans.some(({ truncated }) => truncated),
       fillGeometry: this.#fills ? this.#geometry() : null,
     };
   }
@@ -111,7 +104,7 @@ class Planner {
     const { directory } = this.#report;
     const metaIsUnknown = this.#metaFindings().length > 0 && directory.routing.source !== "meta";
     if (source === null || (this.#layout() !== null && !metaIsUnknown)) return;
-    this.#sourceGeometry = await askGeometry(source, this.#options.task);
+    this.#sourceGeometry = await source.geometry(this.#options.task);
   }
 
   /** Shards that only the source knows of: their directories and the count in db.meta are gone alike. */
@@ -256,6 +249,7 @@ class Planner {
       cursorSteps: [],
       lost: [],
       notes: [],
+      unsure: [],
       truncated: false,
     };
   }
@@ -278,6 +272,7 @@ class Planner {
       cursorSteps: cursorStep(look.shard, before, after, "the cursor names another shard"),
       lost: [],
       notes: [],
+      unsure: [],
       truncated: false,
     };
   }

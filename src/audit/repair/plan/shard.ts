@@ -23,6 +23,7 @@ import {
 import { SlotRanges } from "./slot-ranges.ts";
 import type { ShardBasis } from "./basis.ts";
 import type { RepairSource } from "../source.ts";
+import type { UnsureShard } from "./types.ts";
 import {
   cursorStep,
   extendSteps,
@@ -61,6 +62,8 @@ export interface ShardPlan {
   readonly cursorSteps: readonly Step[];
   readonly lost: readonly LostKey[];
   readonly notes: readonly string[];
+  /** Slots that are damaged here and for which the source cannot vouch. */
+  readonly unsure: readonly UnsureShard[];
   readonly truncated: boolean;
 }
 
@@ -108,6 +111,7 @@ export async function planShard(facts: ShardPlanFacts): Promise<ShardPlan> {
     cursorSteps: isCut ? [] : await cursorSteps(facts, changes),
     lost: planned.lost,
     notes,
+    unsure: planned.unsure > 0 ? [{ shard: look.shard, count: planned.unsure }] : [],
     truncated: planned.truncated,
   };
 }
@@ -118,6 +122,7 @@ interface PlannedSlots {
   readonly changes: readonly SlotChange[];
   readonly lost: readonly LostKey[];
   readonly truncated: boolean;
+  readonly unsure: number;
   /** Not all fits that rests on the sidecar's word: it stays, and nothing is changed that it would hide. */
   readonly isCut: boolean;
 }
@@ -134,26 +139,27 @@ async function planSlots(
   const scoped = slotFactsOf(facts, facts.marks, words);
   const all = slotFactsOf(facts, facts.everything, words);
   const evidence = await planLocally(all, "evidence", facts.task);
-  if (evidence.truncated) return { ...evidence.planned, isCut: true };
+  if (evidence.truncated) return { ...evidence.planned, unsure: 0, isCut: true };
   if (facts.source === null) {
     return joined(evidence.planned, (await planLocally(scoped, "rest", facts.task)).planned);
   }
   // By the source these slots take more room than by the sidecar alone.
   const inScope = evidence.changes.filter(({ slot }) => scoped.marks.all.has(slot));
   if (!facts.budget.take(inScope.length * changeBytes(facts.basis.layout.slotSize))) {
-    return { ...evidence.planned, truncated: true, isCut: true };
+    return { ...evidence.planned, truncated: true, unsure: 0, isCut: true };
   }
   const merged = await bySource(facts, scoped, facts.source, notes);
   return joined(evidence.without(scoped.marks.all), merged);
 }
 
-type Planned = Omit<PlannedSlots, "isCut">;
+type Planned = Omit<PlannedSlots, "isCut" | "unsure"> & { readonly unsure?: number };
 
 function joined(first: Planned, second: Planned): PlannedSlots {
   return {
     changes: [...first.changes, ...second.changes].sort((left, right) => left.slot - right.slot),
     lost: [...first.lost, ...second.lost].sort((left, right) => left.slot - right.slot),
     truncated: first.truncated || second.truncated,
+    unsure: second.unsure ?? 0,
     isCut: false,
   };
 }
@@ -190,7 +196,7 @@ async function bySource(
   if (unsure > 0) {
     notes.push(`shard ${look.shard}: ${unsure} slots are damaged at ${source.name} itself`);
   }
-  return merged.planner.planned;
+  return { ...merged.planner.planned, unsure: merged.lostThere };
 }
 
 function slotFactsOf(facts: ShardPlanFacts, marks: SlotMarks, words: SidecarWords): SlotFacts {

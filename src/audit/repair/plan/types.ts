@@ -23,6 +23,12 @@ export interface DoubledKey {
   readonly slots: readonly number[];
 }
 
+/** Damaged slots of a shard for which the source cannot vouch either: they are cleared, and their records are not back. */
+export interface UnsureShard {
+  readonly shard: number;
+  readonly count: number;
+}
+
 export interface RepairPlan {
   /** In the order in which they are carried out. */
   readonly steps: readonly Step[];
@@ -30,6 +36,8 @@ export interface RepairPlan {
   readonly doubled: readonly DoubledKey[];
   readonly left: readonly LeftDamage[];
   readonly notes: readonly string[];
+  /** Of the shards that are held against a source; those that are filled tell it when they are. */
+  readonly unsure: readonly UnsureShard[];
   /** True when one run cannot hold everything: the same command again does the rest. */
   readonly truncated: boolean;
   /** The database that shards are filled for; null when no shard is. */
@@ -43,6 +51,7 @@ export const NO_PLAN: RepairPlan = {
   doubled: [],
   left: [],
   notes: [],
+  unsure: [],
   truncated: false,
   fillGeometry: null,
 };
