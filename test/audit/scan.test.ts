@@ -2,29 +2,18 @@
 
 import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { readDirectory } from "../../src/audit/look/database-look.ts";
-import { ScanRun, ShardState } from "../../src/audit/scan/run.ts";
-import { scanShard } from "../../src/audit/scan/shard.ts";
+import type { ScanTask } from "../../src/audit/scan/data.ts";
 import { ScanPool } from "../../src/audit/scan/pool.ts";
-import type { ScanResult, ScanTask } from "../../src/audit/scan/data.ts";
-import { scanTaskOf } from "../../src/audit/verify.ts";
-import { encodeDbMeta } from "../../src/format/db-meta.ts";
-import { encodeShardHeader } from "../../src/format/shard-header.ts";
-import {
-  encodeOccupiedSlot,
-  packMeta,
-  slotLayout,
-  STATUS_OCCUPIED,
-} from "../../src/format/slot.ts";
+import { slotsPerChunk } from "../../src/format/slot-scanner.ts";
+import { slotLayout } from "../../src/format/slot.ts";
 import type { Clock } from "../../src/io/clock.ts";
 import type { Disk } from "../../src/io/disk.ts";
-import { slotsPerChunk } from "../../src/format/slot-scanner.ts";
 import { JUDGED_BYTES } from "../../src/io/ordered-reader.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { realClock } from "../../src/io/time.ts";
 import { places, SampleDatabase, verify } from "./sample-databases.ts";
+import { DATA, scan, taskOf, writeKeys, writeNeverUsed } from "./scan-cases.ts";
 
-const DATA = "shard_000/fixed.data";
 const SLOT = 5;
 const SLOT_OFFSET = 4096 + SLOT * 32;
 
@@ -106,53 +95,6 @@ describe("a directory that is being written", () => {
     expect(result).toMatchObject({ changed: true, findings: [] });
   });
 });
-
-function taskOf(db: SampleDatabase): ScanTask {
-  const directory = readDirectory(realDisk, db.path);
-  const [look] = directory.shards;
-  if (look === undefined) throw new Error("the fixture has a shard");
-  return scanTaskOf(directory, look, { isLive: false, sidecarPath: null });
-}
-
-interface ScanOverrides {
-  readonly disk?: Disk;
-  readonly clock?: Clock;
-  readonly bytesPerSecond?: number;
-  /** Told of each step; may end the scan. */
-  readonly moved?: (run: ScanRun) => void;
-}
-
-function scan(task: ScanTask, overrides: ScanOverrides = {}): Promise<ScanResult> {
-  const { disk = realDisk, clock = realClock, bytesPerSecond = null, moved } = overrides;
-  const run = new ScanRun(clock, bytesPerSecond);
-  const state = ShardState.create(task, () => moved?.(run));
-  return scanShard(task, { disk, task: run.taskOf(state), state, budget: run.budgetOf(state) });
-}
-
-/** A database of one shard with these keys, 8 bytes each, and values of 8 bytes. */
-function writeKeys(db: SampleDatabase, keys: readonly Uint8Array[]): void {
-  const layout = slotLayout(8, 8);
-  const slots = Buffer.alloc(keys.length * layout.slotSize);
-  for (const [slot, key] of keys.entries()) {
-    const image = slots.subarray(slot * layout.slotSize, (slot + 1) * layout.slotSize);
-    encodeOccupiedSlot(image, layout, packMeta(STATUS_OCCUPIED, 1), key, new Uint8Array(8));
-  }
-  writeSlots(db, slots);
-}
-
-/** Makes it a database of one shard of 8x8 in which no slot was ever used. */
-function writeNeverUsed(db: SampleDatabase, slotCount: number): void {
-  writeSlots(db, Buffer.alloc(slotCount * slotLayout(8, 8).slotSize));
-}
-
-function writeSlots(db: SampleDatabase, slots: Buffer): void {
-  const layout = slotLayout(8, 8);
-  db.write("db.meta", encodeDbMeta({ shardCount: 1, shardPrefixBits: 0 }));
-  for (const name of ["shard_001"]) db.remove(name);
-  const slotCount = slots.length / layout.slotSize;
-  const header = encodeShardHeader({ ...layout, slotCount, shardId: 0, cleanShutdown: 0 });
-  db.write(DATA, Buffer.concat([header, slots]));
-}
 
 describe("doubled keys", () => {
   const keys = Array.from({ length: 30_000 }, (_, index) => {
@@ -237,6 +179,20 @@ describe("pacing", () => {
     await scan(taskOf(db), { clock, bytesPerSecond: 1024 });
     // 128 slots of 32 bytes are 4096 bytes: four seconds.
     expect(clock.passedMs()).toBeCloseTo(4000, 0);
+  });
+
+  test("a rate limit is kept by sidecar, tail and second readings too", async () => {
+    using db = new SampleDatabase("8x16-2-shards", "leader-clean");
+    const bytes = db.read(DATA);
+    db.write(DATA, Buffer.concat([bytes, bytes.subarray(4096)]));
+    const task = taskOf(db, db.file("shard_000/fixed.versions"));
+    const clock = jumpingClock();
+    const { sidecar } = await scan(task, { clock, bytesPerSecond: 1024 });
+    // The crc of the sidecar, its words, the slots, as many past the count.
+    const read = 4 * 128 + 4 + 4 * 128 + 2 * 128 * 32;
+    expect(sidecar).toBe("valid");
+    expect(clock.passedMs()).toBeGreaterThanOrEqual((read / 1024) * 1000 - 10);
+    expect(clock.passedMs()).toBeLessThan((read / 1024) * 1050);
   });
 
   test("a scan that is stopped counts the rest as unread", async () => {
