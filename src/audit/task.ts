@@ -163,7 +163,11 @@ export class Task {
   /** Throws Stopped when the work is to end; lets the event loop turn when it is time for it. */
   async breathe(): Promise<void> {
     this.#check();
-    if (this.clock.nowMs() - this.#turnMs < TURN_MS) return;
+    if (this.clock.nowMs() - this.#turnMs >= TURN_MS) await this.turn();
+  }
+
+  /** Lets the event loop turn now: messages that came are heard. Throws Stopped. */
+  async turn(): Promise<void> {
     await new Promise<void>((resolve) => void setImmediate(resolve));
     this.#turnMs = this.clock.nowMs();
     this.#check();
@@ -202,43 +206,66 @@ export class Task {
     for (let at = first; at < end;) {
       const bytes = into.subarray(0, Math.min(into.length, end - at));
       assert(bytes.length > 0, `reading shard ${part.shard} does not advance at ${at}`);
-      yield* this.#piece(part, file, at, bytes);
+      // Nearly always: one read, and no step of a promise but that of the chunk itself.
+      if (this.#isTurnDue()) await this.breathe();
+      const [got, error] = readInto(file, bytes, at);
+      if (error === null) {
+        const whole = got - (got % part.unitBytes);
+        if (whole > 0) yield { kind: "bytes", offset: at, bytes: bytes.subarray(0, whole) };
+        if (whole < bytes.length)
+          yield unreadable(at + whole, bytes.length - whole, "the file became shorter", true);
+        part.move(bytes.length);
+        const waitMs = this.throttle.spend(got);
+        if (waitMs > 0) await this.pause(waitMs);
+      } else yield* this.#halves(part, file, at, bytes, error);
       at += bytes.length;
     }
   }
 
-  async *#piece(
+  /** What could not be read as one. */
+  async *#halves(
     part: Part,
     file: Pick<DiskFile, "read">,
     offset: number,
     bytes: Uint8Array,
+    error: DiskError,
   ): AsyncGenerator<Chunk> {
-    await this.breathe();
-    let got: number;
-    try {
-      got = file.read(bytes, offset);
-    } catch (thrown) {
-      if (!(thrown instanceof DiskError)) throw thrown;
-      const half = Math.floor(bytes.length / 2 / part.unitBytes) * part.unitBytes;
-      if (half === 0) {
-        yield unreadable(offset, bytes.length, thrown.errno, false);
-        part.move(bytes.length);
-        return;
-      }
-      yield* this.#piece(part, file, offset, bytes.subarray(0, half));
-      yield* this.#piece(part, file, offset + half, bytes.subarray(0, bytes.length - half));
+    const half = Math.floor(bytes.length / 2 / part.unitBytes) * part.unitBytes;
+    if (half === 0) {
+      yield unreadable(offset, bytes.length, error.errno, false);
+      part.move(bytes.length);
       return;
     }
-    const whole = got - (got % part.unitBytes);
-    if (whole > 0) yield { kind: "bytes", offset, bytes: bytes.subarray(0, whole) };
-    if (whole < bytes.length)
-      yield unreadable(offset + whole, bytes.length - whole, "the file became shorter", true);
-    part.move(bytes.length);
-    await this.pay(got);
+    const middle = offset + half;
+    yield* this.chunks(part, file, offset, middle, bytes.subarray(0, half));
+    yield* this.chunks(
+      part,
+      file,
+      middle,
+      offset + bytes.length,
+      bytes.subarray(0, bytes.length - half),
+    );
+  }
+
+  #isTurnDue(): boolean {
+    return this.stop.isSet || this.clock.nowMs() - this.#turnMs >= TURN_MS;
   }
 
   #check(): void {
     if (this.stop.isSet) throw new Stopped();
+  }
+}
+
+function readInto(
+  file: Pick<DiskFile, "read">,
+  into: Uint8Array,
+  offset: number,
+): [number, null] | [null, DiskError] {
+  try {
+    return [file.read(into, offset), null];
+  } catch (thrown) {
+    if (thrown instanceof DiskError) return [null, thrown];
+    throw thrown;
   }
 }
 

@@ -69,9 +69,10 @@ export class BlockScanner implements Disposable {
     try {
       for await (const chunk of task.chunks(part, this.#reader, start, end, this.#checker.chunk)) {
         const first = (chunk.offset - SHARD_HEADER_BYTES) / slotSize;
-        if (chunk.kind === "bytes")
-          await this.#check(block, first, chunk.bytes.length / slotSize, range);
-        else {
+        if (chunk.kind === "bytes") {
+          const more = this.#check(block, first, chunk.bytes.length / slotSize, range);
+          if (more !== null) await more;
+        } else {
           block.changed ||= chunk.isCut;
           block.addUnreadable(first, chunk.byteCount / slotSize, chunk.reason);
         }
@@ -83,11 +84,27 @@ export class BlockScanner implements Disposable {
     return block.result(range, this.#sidecarFault, stopped);
   }
 
-  async #check(block: Block, first: number, slots: number, range: SlotRange): Promise<void> {
+  /** Null: done. A step of a promise for each chunk is not free. */
+  #check(block: Block, first: number, slots: number, range: SlotRange): Promise<void> | null {
+    const summary = this.#checker.check(slots);
+    const isSuspect = (summary.facts & SLOT_SUSPECT) !== 0;
+    if (isSuspect || this.#sidecar !== null)
+      return this.#checkMore(block, first, slots, range, summary);
+    block.add(this.#checker, first, slots, summary, null);
+    this.#tools.seen(this.#checker, first, slots);
+    return null;
+  }
+
+  async #checkMore(
+    block: Block,
+    first: number,
+    slots: number,
+    range: SlotRange,
+    before: ChunkSummary,
+  ): Promise<void> {
     const checker = this.#checker;
-    let summary = checker.check(slots);
-    if ((summary.facts & SLOT_SUSPECT) !== 0)
-      summary = await this.#lookAgain(block, first, slots, summary);
+    const isSuspect = (before.facts & SLOT_SUSPECT) !== 0;
+    const summary = isSuspect ? await this.#lookAgain(block, first, slots, before) : before;
     const words = await this.#wordsOf(first, slots, range.first + range.slots);
     block.add(checker, first, slots, summary, words);
     this.#tools.seen(checker, first, slots);

@@ -189,7 +189,10 @@ class ShardScan {
       this.#add(await scanner.scan(claims.rangeOf(block)));
       if (this.#stopped) return;
       blocksOver += 1;
+      // What helpers are done with is dealt while it is in the caches.
+      await this.#untilStopped(() => this.#tools.task.turn());
       takeHelped();
+      if (this.#stopped) return;
     }
     while (blocksOver < claims.count) {
       await this.#tools.task.pause(HELPER_PAUSE_MS);
