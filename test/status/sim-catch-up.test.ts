@@ -1,5 +1,6 @@
 // The share and the time left that are shown of a scan, held against what came, in simulated time.
 
+import { catchUpOfAll } from "../../src/status/catch-up-shown.ts";
 import { describe, expect, test } from "bun:test";
 import { type CatchUp, catchUpOf } from "../../src/status/catch-up-shown.ts";
 import { Dice } from "../support/dice.ts";
@@ -64,4 +65,14 @@ describe("the time left of a scan, from 10 % on", () => {
     expect(later.length).toBeGreaterThan(50);
     expect(later.every(({ leftIsMost }) => leftIsMost === true)).toBe(true);
   });
+});
+
+test("a shard whose turn has not come counts as one of the usual size, at the speed of the others", () => {
+  const half = { share: 0.5, recordsPerSecond: 500, leftMs: 1_000, leftIsMost: false };
+  const scanning = { slots: 1_000, scan: { ms: 1_000 }, catchUp: half, scansTotal: 0 };
+  const waits = { slots: null, scan: null, catchUp: null, scansTotal: null };
+  expect(catchUpOfAll([scanning, waits])).toEqual({
+    ...{ share: 0.25, recordsPerSecond: 500, leftMs: 3_000, leftIsMost: false },
+  });
+  expect(catchUpOfAll([scanning])?.leftMs).toBe(1_000);
 });
