@@ -15,7 +15,7 @@ import { places, SampleDatabase, verify } from "./sample-databases.ts";
 const CASES = [...FILE_CASES, ...SLOT_CASES, ...SIDE_CASES];
 
 /** Made in tests of their own: they need a failing disk or another process. */
-const MADE_ELSEWHERE: readonly FindingKind[] = ["unreadable", "lock-held"];
+const MADE_ELSEWHERE: readonly FindingKind[] = ["unreadable", "lock-held", "source-unsure"];
 
 describe("finding kinds", () => {
   for (const {
