@@ -122,6 +122,27 @@ describe("verify", () => {
     ]);
   });
 
+  test("progress knows sidecar, slots and tail before they begin, and its end is the end", async () => {
+    using db = new SampleDatabase("8x16-2-shards", "leader-clean");
+    const bytes = db.read("shard_001/fixed.data");
+    db.write("shard_001/fixed.data", Buffer.concat([bytes, Buffer.alloc(32 * 100, 1)]));
+    const parts = new Set<string | undefined>();
+    const totals = new Set<string>();
+    let last: readonly (readonly [number, number])[] = [];
+    await runCommand(verifyCommand, [db.path, "--json"], {
+      disk: { ...(await import("../../src/io/real-disk.ts")).realDisk },
+      onProgress: (rows) => {
+        for (const { part } of rows) parts.add(part);
+        last = rows.map(({ done, total }) => [done, total]);
+        totals.add(rows.map(({ total }) => total).join());
+      },
+    });
+    const sidecar = 128 * 4 + 8;
+    expect([...totals]).toEqual([`${sidecar + 128 * 32},${sidecar + 228 * 32}`]);
+    expect(last.every(([done, total]) => done === total)).toBe(true);
+    expect(["sidecar", "slots", "tail"].every((part) => parts.has(part))).toBe(true);
+  });
+
   test("--report into a directory that is not there fails before the scan", async () => {
     using db = new SampleDatabase("8x16-2-shards", "leader-clean");
     const path = join(tmpdir(), "armdb-no-such-directory", "report.json");

@@ -63,9 +63,10 @@ export function formatOf({ args }: Arguments): ByteFormat {
 
 /** A row of the display for one shard. */
 export function progressRow(progress: VerifyProgress): ProgressRow {
-  const { shard, bytesDone, bytes } = progress;
+  const { shard, bytesDone, bytes, part, parts } = progress;
   const state = stateOf(progress);
-  return { label: `shard ${shard}`, state, done: bytesDone, total: bytes, unit: "bytes" };
+  const how = { part, parts: Math.max(1, parts) };
+  return { label: `shard ${shard}`, state, done: bytesDone, total: bytes, unit: "bytes", ...how };
 }
 
 function stateOf({ bytesDone, bytes, part, partNumber, parts }: VerifyProgress): string {

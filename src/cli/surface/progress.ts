@@ -104,6 +104,7 @@ function progressObject(facts: ProgressFacts): unknown {
       state: row.state,
       done: String(row.done),
       total: row.total > 0 ? String(row.total) : null,
+      ...(row.part === undefined ? {} : { part: row.part, parts: row.parts ?? 1 }),
     })),
   };
 }

@@ -87,6 +87,9 @@ export interface ProgressRow {
   readonly total: number;
   /** `slots`, `bytes`: bytes are shown as KiB, MiB. */
   readonly unit: "slots" | "bytes";
+  /** What is read now, and how often in all: told to scripts only. */
+  readonly part?: string;
+  readonly parts?: number;
 }
 
 /** Rate and time left are worked out from successive updates. On a terminal redrawn in place, else a line per interval. */
