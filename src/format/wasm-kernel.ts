@@ -1,5 +1,5 @@
 // Loads build/kernel.wasm (source: src/wasm, made by scripts/build-wasm) and gives it a memory. Used by the
-// classes that run it: format/wasm-slot-scanner.ts, audit/wasm-duplicate-pass.ts and replica/apply/wasm-applier.ts. The bytes are part of a compiled
+// classes that run it: format/wasm-slot-scanner.ts, audit/scan/wasm-duplicate-pass.ts and replica/apply/wasm-applier.ts. The bytes are part of a compiled
 // executable; each thread compiles them once. The memory is laid out here, all of it, as the kernel allocates nothing.
 //
 // A process has eight memories with guard pages, 4 GiB of address space each; any further one, or with a low `ulimit -v`

@@ -1,4 +1,4 @@
-// The search for fingerprints that come twice: what audit/sorting-duplicate-pass.ts does in readable form. Pairs of the lower
+// The search for fingerprints that come twice: what audit/scan/sorting-duplicate-pass.ts does in readable form. Pairs of the lower
 // half of a fingerprint and its slot are dealt into buckets by the first bits of the upper half as they come; at the end each
 // bucket, which fits the cache, goes through a hash table. So bits that are not kept tell keys apart too.
 //
