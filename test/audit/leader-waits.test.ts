@@ -3,10 +3,10 @@
 import { describe, expect, test } from "bun:test";
 import { probeProtocol } from "../../src/audit/leader/probe.ts";
 import { scanLeader } from "../../src/audit/leader/receiver.ts";
-import { Stopped } from "../../src/audit/stopped.ts";
-import { slotLayout } from "../../src/format/slot.ts";
-import { encodeHeartbeat, encodeShardInfo } from "../../src/wire/messages.ts";
-import { batchFrame } from "../support/leader-scripts.ts";
+import { pauseUnlessStopped, Stopped, throwIfStopped } from "../../src/audit/stopped.ts";
+import { packMeta, slotLayout, STATUS_OCCUPIED } from "../../src/format/slot.ts";
+import { encodeCaughtUp, encodeHeartbeat, encodeShardInfo } from "../../src/wire/messages.ts";
+import { batchFrame, scriptedSlot } from "../support/leader-scripts.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { MemoryNet } from "../support/memory-net.ts";
 import { type Script, ScriptedLeader } from "../support/scripted-leader.ts";
@@ -98,4 +98,67 @@ describe("a scan", () => {
       expect(at.net.open).toEqual([]);
     });
   }
+});
+
+describe("a scan whose slots lie far apart", () => {
+  const FAR = 50_000_000;
+  const WIDE = { ...INFO, slotCount: FAR + 10 };
+  const SLOTS = [3, FAR, FAR + 1];
+  const META = packMeta(STATUS_OCCUPIED, 1);
+  const key = new Uint8Array(8);
+
+  /** What the receiver is asked, in order; its walk takes a second each time it is asked for. */
+  function scanned(stop: AbortSignal) {
+    const at = stage(function* (peer) {
+      yield* peer.request();
+      peer.send(encodeShardInfo(WIDE));
+      peer.send(
+        batchFrame(
+          0,
+          WIDE,
+          SLOTS.map((slot) => scriptedSlot(slot, META, INFO, key, key)),
+        ),
+      );
+      peer.send(encodeCaughtUp({ shardId: 0, totalScanned: BigInt(SLOTS.length) }));
+      yield* peer.untilEnd();
+    });
+    const told: number[] = [];
+    let reached = 0;
+    const options = { leader: at.leader, shard: 0, protocol: 2, bytesPerSecond: null } as const;
+    const work = scanLeader(
+      at.net,
+      at.clock,
+      { ...options, timeoutMs: null, stop },
+      {
+        begin: () => {},
+        event: ({ slot }) => void told.push(slot),
+        reach: async (slot) => {
+          reached = slot;
+          await pauseUnlessStopped(at.clock, 1_000, stop);
+          throwIfStopped(stop);
+        },
+      },
+    );
+    return { at, work, told, reached: () => reached };
+  }
+
+  test("has its receiver walk there in steps, and is stopped in the middle of them", async () => {
+    const stop = new AbortController();
+    const { at, work, told, reached } = scanned(stop.signal);
+    const end = endOf(work, at.clock, 20_000);
+    at.clock.after(10_000, () => stop.abort());
+    expect(await end).toBeInstanceOf(Stopped);
+    expect(told).toEqual([3]);
+    expect(reached()).toBeGreaterThan(100_000);
+    expect(reached()).toBeLessThan(FAR / 10);
+    expect(at.net.open).toEqual([]);
+  });
+
+  test("hands on what lies behind in its order, once it is there", async () => {
+    const { at, work, told, reached } = scanned(new AbortController().signal);
+    // However long that takes: the leader is not what is slow.
+    await endOf(work, at.clock, 3_200_000);
+    expect(told).toEqual(SLOTS);
+    expect(reached()).toBeGreaterThan(FAR - 20_000);
+  });
 });

@@ -211,6 +211,7 @@ class CompareRun {
           state.total = Math.max(state.total, info.slotCount);
         },
         event: (event) => round.event(event),
+        reach: (slot) => round.reach(slot),
       },
     );
     await round.end();

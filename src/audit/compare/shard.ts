@@ -61,14 +61,19 @@ export class ShardRound {
 
   /** The leader's scan is over: nothing more is occupied there. Throws Stopped. */
   async end(): Promise<void> {
-    const end = this.#here.slotCount;
-    for (let slot = this.#next; slot < end;) {
+    await this.reach(Number.POSITIVE_INFINITY);
+    this.#absentUpTo(this.#here.slotCount);
+  }
+
+  /** The leader has nothing below this slot but what it has sent. Throws Stopped. */
+  async reach(slot: number): Promise<void> {
+    const end = Math.min(slot, this.#here.slotCount);
+    for (let next = this.#next; next < end;) {
       await this.#task.breathe();
-      slot = Math.min(end, slot + SLOTS_PER_BREATH);
-      this.#absentUpTo(slot);
+      next = Math.min(end, next + SLOTS_PER_BREATH);
+      this.#absentUpTo(next);
       await this.#task.pay(this.#here.takeReadBytes());
     }
-    this.#absentUpTo(end);
   }
 
   /** A whole round against the same shard of a second directory. Throws Stopped. */

@@ -17,7 +17,7 @@ import {
   type ShardInfo,
   versionMismatchLeader,
 } from "../../wire/messages.ts";
-import { batchEvents, checkBatch, type SlotEvent } from "../../wire/slot-batch.ts";
+import { checkBatch, type SlotEvent } from "../../wire/slot-batch.ts";
 import {
   alreadyStreaming,
   brokeProtocol,
@@ -26,6 +26,7 @@ import {
   refusedByLeader,
   scanLost,
 } from "./errors.ts";
+import { FarSlots } from "./far-slots.ts";
 import { pauseUnlessStopped, Stopped, throwIfStopped } from "../stopped.ts";
 
 /** Acks sent ahead of the batches (wire.md, point 18). */
@@ -54,6 +55,8 @@ export interface LeaderScanReceiver {
   begin(info: ShardInfo, protocol: ProtocolVersion): void;
   /** An event of the catch-up; slots come in ascending order, each once. Views are valid during the call only. */
   event(event: SlotEvent): void;
+  /** Does its own work for the slots below this one in small steps: before an event that lies far behind the last. */
+  reach?(slot: number): Promise<void>;
 }
 
 /** A scan that was whole. */
@@ -122,8 +125,20 @@ async function scanOnce(
     isEmpty: false,
   };
   const link = new ShardLink(net, clock, linkOptions);
-  const sink = new ReceiverSink(shard, protocol, receiver);
-  const scan = new ShardScan(link, sink, {
+  const failure: { error: unknown } = { error: null };
+  const far = new FarSlots({
+    ...{ link, protocol },
+    event: (event) => receiver.event(event),
+    reach:
+      receiver.reach === undefined ? null : (slot) => receiver.reach?.(slot) ?? Promise.resolve(),
+    walked: () => scan.rested(),
+    failed: (error) => {
+      failure.error = error;
+      scan.stop();
+    },
+  });
+  const sink = new ReceiverSink(shard, protocol, receiver, far);
+  const scan: ShardScan = new ShardScan(link, sink, {
     clock,
     acks: new WindowAcks(link, { clock, bytesPerSecond }),
     ...(timeoutMs === null ? {} : { stallMs: timeoutMs }),
@@ -146,7 +161,10 @@ async function scanOnce(
   await watch.promise;
   if (!stop.aborted) scan.start();
   try {
-    return await promise;
+    const end = await promise;
+    await far.rest();
+    if (failure.error !== null) throw failure.error;
+    return end;
   } finally {
     stop.removeEventListener("abort", onStop);
     witness.stop();
@@ -165,12 +183,19 @@ class ReceiverSink implements ScanSink {
   readonly #shard: number;
   readonly #protocol: ProtocolVersion;
   readonly #receiver: LeaderScanReceiver;
+  readonly #far: FarSlots;
   /** Called for what comes from the leader behind CaughtUp. */
   signOfLife: () => void = () => {};
   #layout: SlotLayout | null = null;
   #slotLast = -1;
 
-  constructor(shard: number, protocol: ProtocolVersion, receiver: LeaderScanReceiver) {
+  constructor(
+    shard: number,
+    protocol: ProtocolVersion,
+    receiver: LeaderScanReceiver,
+    far: FarSlots,
+  ) {
+    this.#far = far;
     this.#shard = shard;
     this.#protocol = protocol;
     this.#receiver = receiver;
@@ -187,7 +212,7 @@ class ReceiverSink implements ScanSink {
     const facts = checkBatch(payload, this.#shard, layout, this.#protocol);
     if ("fault" in facts) return { fault: `${facts.fault} at event ${facts.event} of a batch` };
     if (!facts.ascending || (facts.events > 0 && facts.slotFirst <= this.#slotLast)) return facts;
-    for (const event of batchEvents(payload, layout, this.#protocol)) this.#receiver.event(event);
+    this.#far.batch(payload, layout, facts.slotFirst, facts.slotLast);
     this.#slotLast = Math.max(this.#slotLast, facts.slotLast);
     return facts;
   }

@@ -94,8 +94,9 @@ export function leaderSource(
       }
       return seen.geometry;
     },
-    async scan(shard, receiver) {
+    async scan(shard, receiver, task) {
       let geometry: Geometry | null = null;
+      let passed = 0;
       await scanLeader(
         net,
         clock,
@@ -106,8 +107,15 @@ export function leaderSource(
             geometry = { shardCount, shardPrefixBits, keyLen, valueLen };
             receiver.begin({ geometry, slotCount });
           },
+          async reach(end) {
+            for (; passed < end; passed += SLOTS_PER_BREATH) {
+              await task.pay(receiver.passed?.(passed) ?? 0);
+              await task.breathe();
+            }
+          },
           event({ slot, meta, key, value }) {
             if (geometry === null) return;
+            passed = slot;
             receiver.slot(slot, thereOf(meta, key, value, shard, geometry));
           },
         },
