@@ -12,7 +12,7 @@ import {
   takeBack,
 } from "../../audit/repair/repair.ts";
 import { type Finding, findingOf, outcomeOf } from "../../audit/findings.ts";
-import type { UnsureShard } from "../../audit/repair/plan/types.ts";
+import { damagedThere, type UnsureShard } from "../../audit/repair/plan/types.ts";
 import type { RepairSource } from "../../audit/repair/source.ts";
 import { Stopped } from "../../audit/stopped.ts";
 import type { VerifyReport } from "../../audit/verify.ts";
@@ -138,8 +138,7 @@ function foundIn({ findings }: VerifyReport): Finding[] {
 /** What a source could not vouch for is not repaired. */
 function unsureFindings(unsure: readonly UnsureShard[], source: RepairSource | null): Finding[] {
   return unsure.map(({ shard, count }) => {
-    const are = count === 1 ? "1 slot is" : `${count} slots are`;
-    const message = `${are} damaged at ${source?.name ?? "the source"} itself`;
+    const message = damagedThere(count, source?.name ?? "the source");
     return findingOf({ kind: "source-unsure", shard, count, message });
   });
 }

@@ -23,7 +23,7 @@ import {
 import { SlotRanges } from "./slot-ranges.ts";
 import type { ShardBasis } from "./basis.ts";
 import type { RepairSource } from "../source.ts";
-import type { UnsureShard } from "./types.ts";
+import { damagedThere, type UnsureShard } from "./types.ts";
 import {
   cursorStep,
   extendSteps,
@@ -194,7 +194,7 @@ async function bySource(
     );
   }
   if (unsure > 0) {
-    notes.push(`shard ${look.shard}: ${unsure} slots are damaged at ${source.name} itself`);
+    notes.push(`shard ${look.shard}: ${damagedThere(unsure, source.name)}`);
   }
   return { ...merged.planner.planned, unsure: merged.lostThere };
 }

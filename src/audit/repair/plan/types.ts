@@ -29,6 +29,11 @@ export interface UnsureShard {
   readonly count: number;
 }
 
+/** `2 slots are damaged at "g2" itself` */
+export function damagedThere(count: number, source: string): string {
+  return `${count === 1 ? "1 slot is" : `${count} slots are`} damaged at ${source} itself`;
+}
+
 export interface RepairPlan {
   /** In the order in which they are carried out. */
   readonly steps: readonly Step[];
