@@ -1,7 +1,14 @@
 // Where the checks put what they find. Used by every check of the audit, and by each block of a scan. Promises: counts are exact;
 // what is kept of slots is bounded over the whole run, whatever the files hold.
 
-import { type Finding, type FindingDraft, findingOf } from "./findings.ts";
+import {
+  type Finding,
+  FINDING_KINDS,
+  type FindingDraft,
+  type FindingKind,
+  findingOf,
+  type Severity,
+} from "./findings.ts";
 
 /** Findings of one slot that are listed one by one in a shard; past it neighbours of one kind share a finding. */
 const SLOT_FINDINGS_SINGLE_MAX = 10_000;
@@ -28,6 +35,10 @@ export class FindingBudget {
   /** Counts a finding of a slot; true when neighbours of one kind are to share one from now on. */
   mayJoin(): boolean {
     return Atomics.add(this.#ofShard.cells, this.#ofShard.at, 1) >= SLOT_FINDINGS_SINGLE_MAX;
+  }
+
+  get isSpent(): boolean {
+    return Atomics.load(this.#left.cells, this.#left.at) <= 0;
   }
 
   /** False: this one goes into a range. */
@@ -66,6 +77,19 @@ export class FindingList {
     if (finding.severity === "note") this.#addNote(finding);
     else if (finding.slot !== null) this.#addOfSlot(finding);
     else this.#findings.push(finding);
+  }
+
+  /**
+   * Counts one more slot of a kind in the range that is open for it, which needs no words for each: of random bytes every second
+   * slot is damaged. False: it is to be added with all that there is to say.
+   */
+  countMore(kind: FindingKind, shard: number, slot: number): boolean {
+    if (this.#budget === null || !this.#budget.isSpent) return false;
+    const place = this.#places.get(rangeName(FINDING_KINDS[kind].severity, kind, shard));
+    const range = place === undefined ? undefined : this.#findings[place];
+    if (place === undefined || range === undefined || slot < (range.lastSlot ?? 0)) return false;
+    this.#findings[place] = { ...range, lastSlot: slot, count: range.count + 1 };
+    return true;
   }
 
   /** Adds what another list has paid for; neighbours at the seam of two are joined as in one. */
@@ -112,7 +136,7 @@ export class FindingList {
   /** One range for each kind and shard. */
   #addToRange(finding: Finding, lastSlot: number): void {
     const { kind, severity, shard, slot } = finding;
-    const name = `${severity}/${kind}/${shard ?? ""}`;
+    const name = rangeName(severity, kind, shard);
     const range = { ...finding, lastSlot, message: RANGE_MESSAGE, key: null, slots: null };
     const known = this.#placed(name, { ...range, sidecarMeta: null });
     if (known === null) return;
@@ -133,6 +157,10 @@ export class FindingList {
     this.#places.set(name, this.#findings.push(finding) - 1);
     return null;
   }
+}
+
+function rangeName(severity: Severity, kind: FindingKind, shard: number | null): string {
+  return `${severity}/${kind}/${shard ?? ""}`;
 }
 
 function follows(last: Finding, next: Finding): boolean {

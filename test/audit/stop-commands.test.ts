@@ -112,6 +112,24 @@ const sidecar = directoryOf({
   hasSidecar: true,
 });
 
+/** Random bytes: nearly half of the slots are damaged, and few are neighbours. */
+const spoilt = spoiltDirectory(2_000_000);
+
+function spoiltDirectory(slotCount: number): string {
+  const layout = slotLayout(4, 4);
+  const path = temp.fresh("db");
+  mkdirSync(`${path}/shard_000`, { recursive: true });
+  write(`${path}/db.meta`, encodeDbMeta({ shardCount: 1, shardPrefixBits: 0 }), 16);
+  const header = encodeShardHeader({ ...layout, slotCount, shardId: 0, cleanShutdown: 0 });
+  const bytes = new Uint8Array(shardFileBytes(slotCount, layout.slotSize));
+  for (let at = header.length; at < bytes.length; at += 65_536) {
+    crypto.getRandomValues(bytes.subarray(at, Math.min(bytes.length, at + 65_536)));
+  }
+  bytes.set(header);
+  write(`${path}/shard_000/fixed.data`, bytes, bytes.length);
+  return path;
+}
+
 const COMMANDS: readonly (readonly [name: string, words: readonly string[], readBytes: number])[] =
   [
     ["verify", ["verify", large], GIB],
@@ -126,6 +144,9 @@ const COMMANDS: readonly (readonly [name: string, words: readonly string[], read
     // What the verify before it reads is known: then it compares.
     ["repair --from", ["repair", damaged, "--from", sound], 5.5 * GIB],
     ["verify in a sidecar", ["verify", sidecar], GIB],
+    ["verify of much damage", ["verify", spoilt], 20 * MIB],
+    // Verified once, it plans.
+    ["repair of much damage", ["repair", spoilt], 45 * MIB],
   ];
 
 describe.each(COMMANDS)("%s", (_, words, readBytes) => {
@@ -135,6 +156,34 @@ describe.each(COMMANDS)("%s", (_, words, readBytes) => {
       const { status, tookMs } = await stopped(words, signal, readBytes);
       expect(status).toBe(CODES[signal]);
       expect(tookMs).toBeLessThan(1_000);
+    },
+    LIMIT_MS,
+  );
+});
+
+describe.each([
+  ["compare", (leader: string) => ["compare", sound, leader, "--yes"]],
+  ["repair --from", (leader: string) => ["repair", damaged, "--from", leader]],
+])("%s with a leader that says nothing", (_, wordsFor) => {
+  test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "is gone within a second of %s",
+    async (signal) => {
+      const { promise: asked, resolve } = Promise.withResolvers<void>();
+      const socket = { open: () => resolve(), data: () => {} };
+      using leader = Bun.listen({ hostname: "127.0.0.1", port: 0, socket });
+      const child = Bun.spawn([...programWords(), ...wordsFor(`127.0.0.1:${leader.port}`)], {
+        env: programEnv(),
+        ...{ stdin: "ignore", stdout: "ignore", stderr: "ignore" },
+      });
+      try {
+        await asked;
+        const sentMs = performance.now();
+        child.kill(signal);
+        expect(await child.exited).toBe(CODES[signal]);
+        expect(performance.now() - sentMs).toBeLessThan(1_000);
+      } finally {
+        child.kill("SIGKILL");
+      }
     },
     LIMIT_MS,
   );

@@ -12,6 +12,7 @@ import {
 } from "../../format/slot.ts";
 import { SIDECAR_FILE } from "../../format/versions-sidecar.ts";
 import type { FindingList } from "../finding-list.ts";
+import type { FindingKind } from "../findings.ts";
 import type { ScanTask } from "./data.ts";
 import { describeWord, relateWord } from "../check/sidecar.ts";
 import { SLOT_BAD_CRC, SLOT_BAD_STATUS, SLOT_MISROUTED } from "../../format/slot-scanner.ts";
@@ -51,42 +52,44 @@ export class SlotFindings {
   }
 
   #addDamage(bytes: Uint8Array, facts: number, slot: number, sidecarMeta: number | null): void {
-    const { shard, file, layout, routing } = this.#task;
+    const { layout, routing } = this.#task;
     const view = viewOf(bytes);
-    const keyBytes = bytes.subarray(SLOT_KEY_OFFSET, SLOT_KEY_OFFSET + layout.keyLen);
-    const place = {
-      shard,
-      slot,
-      file,
-      offset: slotOffset(slot, layout.slotSize),
-      key: toHex(keyBytes),
-      sidecarMeta,
-    };
+    const key = bytes.subarray(SLOT_KEY_OFFSET, SLOT_KEY_OFFSET + layout.keyLen);
+    const add = (kind: FindingKind, message: () => string) =>
+      this.#addOfSlot(kind, slot, message, key, sidecarMeta);
     if ((facts & SLOT_BAD_STATUS) !== 0) {
       const version = versionOf(view.getUint32(0, true));
-      this.#findings.add({
-        ...place,
-        kind: "slot-status",
-        message: `status 3 (version ${version}), which nobody writes`,
-      });
+      add("slot-status", () => `status 3 (version ${version}), which nobody writes`);
     }
     if ((facts & SLOT_BAD_CRC) !== 0) {
-      const stored = u32Hex(view.getUint32(SLOT_CRC_OFFSET, true));
-      const computed = u32Hex(slotCrc(bytes, layout));
-      this.#findings.add({
-        ...place,
-        kind: "slot-crc",
-        message: `the stored crc is ${stored}, the bytes make ${computed}`,
+      add("slot-crc", () => {
+        const stored = u32Hex(view.getUint32(SLOT_CRC_OFFSET, true));
+        return `the stored crc is ${stored}, the bytes make ${u32Hex(slotCrc(bytes, layout))}`;
       });
     }
     if ((facts & SLOT_MISROUTED) !== 0 && routing !== null) {
-      const home = shardOfKey(keyBytes, routing.shardCount, routing.shardPrefixBits);
-      this.#findings.add({
-        ...place,
-        kind: "key-misrouted",
-        message: `its key belongs to shard ${home}`,
-      });
+      const { shardCount, shardPrefixBits } = routing;
+      add(
+        "key-misrouted",
+        () => `its key belongs to shard ${shardOfKey(key, shardCount, shardPrefixBits)}`,
+      );
     }
+  }
+
+  #addOfSlot(
+    kind: FindingKind,
+    slot: number,
+    message: () => string,
+    key: Uint8Array,
+    sidecarMeta: number | null,
+  ): void {
+    const { shard, file, layout } = this.#task;
+    if (this.#findings.countMore(kind, shard, slot)) return;
+    const offset = slotOffset(slot, layout.slotSize);
+    this.#findings.add({
+      ...{ kind, shard, slot, file, offset, sidecarMeta },
+      ...{ key: toHex(key), message: message() },
+    });
   }
 
   /** Compares the words of the sidecar in use with the slots of a checked chunk (format.md: last section). */
@@ -105,6 +108,7 @@ export class SlotFindings {
     const relation = relateWord(word, meta);
     if (relation === "let-go") return this.notes.addSlot(SLOT_LET_GO, slot);
     const { shard } = this.#task;
+    if (this.#findings.countMore("sidecar-hides-slot", shard, slot)) return;
     this.#findings.add({
       kind: "sidecar-hides-slot",
       shard,
