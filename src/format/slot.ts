@@ -129,3 +129,12 @@ export function encodeOccupiedSlot(
   into.fill(0, valueOffset + layout.valueLen, layout.slotSize);
   view.setUint32(SLOT_CRC_OFFSET, slotCrc(into, layout), true);
 }
+
+/** True when an OCCUPIED slot's crc is right; false also for status 3. */
+export function isSlotSound(bytes: Uint8Array, layout: SlotLayout): boolean {
+  const view = viewOf(bytes);
+  const status = statusOf(view.getUint32(0, true));
+  if (status === STATUS_INVALID) return false;
+  if (status !== STATUS_OCCUPIED) return true;
+  return slotCrc(bytes, layout) === view.getUint32(SLOT_CRC_OFFSET, true);
+}

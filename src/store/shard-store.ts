@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { type ArmdbError, assert } from "../errors.ts";
 import { CURSOR_FILE, CURSOR_TEMP_FILE } from "../format/cursor.ts";
 import { HEADER_FIELDS, slotOffset } from "../format/shard-header.ts";
-import type { SlotLayout } from "../format/slot.ts";
+import { isSlotSound, type SlotLayout } from "../format/slot.ts";
 import { SIDECAR_FILE, SIDECAR_TEMP_FILE } from "../format/versions-sidecar.ts";
 import type { DiskFile } from "../io/disk.ts";
 import { SLOW_WRITE_MS } from "../limits.ts";
@@ -272,10 +272,18 @@ export class ShardStore<Table extends SlotTable = SlotTable> {
   /** That of a large shard takes a while. */
   *#sidecar(): Generator<Uint8Array> {
     const { attention, clock } = this.#options;
-    for (const part of sidecarParts(this.table)) {
+    for (const part of sidecarParts(this.table, (slot) => this.#soundWord(slot))) {
       attention.isStopped(clock.nowMs());
       yield part;
     }
+  }
+
+  /** The meta word of a slot as the file has it; null: its crc or status is wrong. */
+  #soundWord(slot: number): number | null {
+    const { layout } = this.#options;
+    const bytes = new Uint8Array(layout.slotSize);
+    this.#file.read(bytes, slotOffset(slot, layout.slotSize));
+    return isSlotSound(bytes, layout) ? new DataView(bytes.buffer).getUint32(0, true) : null;
   }
 
   #saveCursor(cursor: Uint8Array): ArmdbError | null {

@@ -9,14 +9,7 @@ import {
   shardHeaderFault,
   slotOffset,
 } from "../../format/shard-header.ts";
-import {
-  SLOT_CRC_OFFSET,
-  slotCrc,
-  type SlotLayout,
-  STATUS_INVALID,
-  STATUS_OCCUPIED,
-  statusOf,
-} from "../../format/slot.ts";
+import { isSlotSound, type SlotLayout } from "../../format/slot.ts";
 import { type Disk, DiskError, type DiskFile } from "../../io/disk.ts";
 import { damagedSide, type SideWord } from "./side-word.ts";
 
@@ -24,15 +17,6 @@ export const WINDOW_BYTES_SEQUENTIAL = 1024 * 1024;
 export const WINDOW_BYTES_SPARSE = 4096;
 /** Reads of a slot before its crc counts as wrong. */
 const READS_MAX = 3;
-
-/** True when an OCCUPIED slot's crc is right; false also for status 3. */
-export function isSlotSound(bytes: Uint8Array, layout: SlotLayout): boolean {
-  const view = viewOf(bytes);
-  const status = statusOf(view.getUint32(0, true));
-  if (status === STATUS_INVALID) return false;
-  if (status !== STATUS_OCCUPIED) return true;
-  return slotCrc(bytes, layout) === view.getUint32(SLOT_CRC_OFFSET, true);
-}
 
 export class SlotReader {
   readonly layout: SlotLayout;

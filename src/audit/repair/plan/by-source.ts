@@ -16,7 +16,8 @@ import { otherGeometry } from "../../leader/errors.ts";
 import { type SlotFacts, SlotPlanner } from "./slots.ts";
 import type { Task } from "../../task.ts";
 import type { RepairSource, SlotThere, SourceReceiver } from "../source.ts";
-import { isSlotSound, SlotReader, WINDOW_BYTES_SEQUENTIAL } from "../../look/slot-reader.ts";
+import { isSlotSound } from "../../../format/slot.ts";
+import { SlotReader, WINDOW_BYTES_SEQUENTIAL } from "../../look/slot-reader.ts";
 
 export interface MergeOptions {
   readonly facts: SlotFacts;

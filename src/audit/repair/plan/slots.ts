@@ -23,7 +23,8 @@ import {
   type SlotRemedy,
 } from "./rules.ts";
 import type { SlotThere } from "../source.ts";
-import { isSlotSound, SlotReader, WINDOW_BYTES_SEQUENTIAL } from "../../look/slot-reader.ts";
+import { isSlotSound } from "../../../format/slot.ts";
+import { SlotReader, WINDOW_BYTES_SEQUENTIAL } from "../../look/slot-reader.ts";
 import { tryDisk } from "../../look/file-look.ts";
 import type { Task } from "../../task.ts";
 
