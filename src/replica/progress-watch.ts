@@ -1,6 +1,7 @@
 // With --once: gives up when the scans have come no further for --timeout while the leader was waited for. Only what a scan brings
 // further than any before counts: a leader that merely talks, or begins again and again, makes no progress. What the own disk takes is
-// no silence of the leader's, and neither is time in which we were held up ourselves.
+// no silence of the leader's, and neither is time in which we were held up ourselves. A shard that failed is waited for no longer than
+// for the others.
 
 import type { Clock, Timer } from "../io/clock.ts";
 import { LATE_MS } from "../io/deadline.ts";
@@ -12,7 +13,7 @@ const LOOK_INTERVAL_MS = 250;
 /** What is looked at of a shard. */
 export type WatchedProgress = Pick<
   ShardSnapshot,
-  "shard" | "progress" | "ready" | "ownWork" | "call"
+  "shard" | "progress" | "ready" | "ownWork" | "call" | "state"
 >;
 
 export interface ProgressWatchOptions {
@@ -21,6 +22,8 @@ export interface ProgressWatchOptions {
   limitMs(): number;
   /** The last of every shard that has one. */
   snapshots(): readonly WatchedProgress[];
+  /** Null until the leader has told. */
+  shardCount(): number | null;
   /** Called once. */
   late(): void;
 }
@@ -59,9 +62,16 @@ export class ProgressWatch {
     const shards = snapshots();
     if (this.#moves(shards)) this.#waitedMs = 0;
     else if (!shards.some((shard) => isAtOwnWork(shard, nowMs))) this.#waitedMs += passedMs;
-    if (this.#waitedMs < limitMs()) return this.#schedule();
+    if (this.#waitedMs < limitMs() && !this.#isLost(shards)) return this.#schedule();
     this.#timer = null;
     late();
+  }
+
+  /** Some shards failed, and there is nothing to wait for besides. */
+  #isLost(shards: readonly WatchedProgress[]): boolean {
+    if (shards.length !== this.#options.shardCount()) return false;
+    const hasFailed = shards.some(({ state }) => state === "failed");
+    return hasFailed && shards.every(({ ready, state }) => ready || state === "failed");
   }
 
   #moves(shards: readonly WatchedProgress[]): boolean {

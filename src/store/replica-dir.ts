@@ -24,7 +24,7 @@ import {
   shardHeaderFault,
 } from "../format/shard-header.ts";
 import { slotLayout } from "../format/slot.ts";
-import type { Disk } from "../io/disk.ts";
+import { type Disk, DiskError } from "../io/disk.ts";
 import type { Geometry } from "./geometry.ts";
 import { NEW_DIRECTORY_MODE, OWN_NEW_FILES } from "./ownership.ts";
 import { readSmallFile } from "./read-file.ts";
@@ -188,9 +188,13 @@ function damagedDatabase(path: string, what: string): ArmdbError {
   });
 }
 
-/** Makes the directory of a new replica, 0700, durable in its parent. */
+/** Makes the directory of a new replica, 0700, durable in its parent. Where another follower just made it, the lock tells who has it. */
 export function makeReplicaDirectory(disk: Disk, dir: string): void {
-  disk.makeDirectory(dir, NEW_DIRECTORY_MODE);
+  try {
+    disk.makeDirectory(dir, NEW_DIRECTORY_MODE);
+  } catch (thrown) {
+    if (!(thrown instanceof DiskError) || thrown.errno !== "EEXIST") throw thrown;
+  }
   disk.syncDirectory(join(dir, ".."));
 }
 

@@ -9,18 +9,21 @@ import { SimProcess } from "../support/sim-process.ts";
 const TIMEOUT_MS = 5_000;
 const WAITING: WatchedProgress = {
   ...{ shard: 0, progress: { scans: 0, slot: -1 }, ready: false, ownWork: null, call: null },
+  state: "connecting",
 };
 
 class Watched {
   readonly clock = new ManualClock(0);
   readonly held = new SimProcess(this.clock, new MemoryNet(this.clock));
   readonly lateAtMs: number[] = [];
+  shards: number | null = 1;
   /** What is shown when it looks. */
   shown: () => readonly WatchedProgress[] = () => [WAITING];
   readonly watch = new ProgressWatch({
     clock: this.held.clock,
     limitMs: () => TIMEOUT_MS,
     snapshots: () => this.shown(),
+    shardCount: () => this.shards,
     late: () => void this.lateAtMs.push(this.clock.nowMs()),
   });
 
@@ -28,6 +31,30 @@ class Watched {
     this.shown = () => [{ ...WAITING, progress: { scans, slot }, ready }];
   }
 }
+
+describe("a copy with a shard that failed", () => {
+  const FAILED: WatchedProgress = { ...WAITING, shard: 1, state: "failed" };
+
+  test("waits for the others, and for nothing besides", () => {
+    const watched = new Watched();
+    watched.shards = 2;
+    let slot = 0;
+    watched.shown = () => [{ ...WAITING, progress: { scans: 0, slot: slot++ } }, FAILED];
+    watched.clock.advance(60_000);
+    expect(watched.lateAtMs).toEqual([]);
+    watched.shown = () => [{ ...WAITING, ready: true }, FAILED];
+    watched.clock.advance(1_000);
+    expect(watched.lateAtMs).toEqual([60_250]);
+  });
+
+  test("waits for those that are not known yet", () => {
+    const watched = new Watched();
+    watched.shards = null;
+    watched.shown = () => [FAILED];
+    watched.clock.advance(TIMEOUT_MS - 250);
+    expect(watched.lateAtMs).toEqual([]);
+  });
+});
 
 describe("a copy without progress", () => {
   test("is late once, after the timeout", () => {

@@ -2,7 +2,9 @@
 // does not ack within 10 s.
 
 import { describe, expect, test } from "bun:test";
+import { ArmdbError } from "../../src/errors.ts";
 import type { SyncPolicy } from "../../src/replica/follower-types.ts";
+import { SIM_DIR } from "../support/sim-follower.ts";
 import { SimStage } from "../support/sim-stage.ts";
 
 describe.each(["group", "off", "batch"] as const)("with --sync %s", (sync: SyncPolicy) => {
@@ -29,4 +31,16 @@ describe.each(["group", "off", "batch"] as const)("with --sync %s", (sync: SyncP
     stage.clock.advance(100);
     stage.expectEqual();
   });
+});
+
+test("a directory that another follower makes meanwhile is his who has its lock", () => {
+  const stage = new SimStage({ generation: 3 });
+  stage.leader.put(0, 1, 1);
+  const lock = () => {
+    throw new ArmdbError("locked", "another follower has it", { hint: "stop it" });
+  };
+  const follower = stage.follow({ lock });
+  stage.disk.makeDirectory(SIM_DIR);
+  stage.until("the end", () => follower.ended !== undefined, 10_000);
+  expect(follower.ended).toMatchObject({ code: "locked" });
 });

@@ -207,7 +207,8 @@ function watchProgress(
   const timeout = { timeoutMs, isGiven: args.isGiven("timeout") };
   const snapshots = () => supervisor.snapshots;
   const limitMs = () => progressLimitMs(timeout, supervisor.geometry, snapshots());
-  const watch = new ProgressWatch({ clock, limitMs, snapshots, late });
+  const shardCount = () => supervisor.geometry?.shardCount ?? null;
+  const watch = new ProgressWatch({ clock, limitMs, snapshots, shardCount, late });
   return () => watch.stop();
 }
 
