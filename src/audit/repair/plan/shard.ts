@@ -19,6 +19,7 @@ import {
   planLocally,
   type SlotChange,
   type SlotFacts,
+  SlotPlanner,
 } from "./slots.ts";
 import { SlotRanges } from "./slot-ranges.ts";
 import type { ShardBasis } from "./basis.ts";
@@ -138,7 +139,10 @@ async function planSlots(
 ): Promise<PlannedSlots> {
   const scoped = slotFactsOf(facts, facts.marks, words);
   const all = slotFactsOf(facts, facts.everything, words);
-  const evidence = await planLocally(all, "evidence", facts.task);
+  const hasEvidence = !facts.isReplica && facts.sidecar === "valid";
+  const evidence = hasEvidence
+    ? await planLocally(all, "evidence", facts.task)
+    : new SlotPlanner(all, "evidence");
   if (evidence.truncated) return { ...evidence.planned, unsure: 0, isCut: true };
   if (facts.source === null) {
     return joined(evidence.planned, (await planLocally(scoped, "rest", facts.task)).planned);

@@ -233,10 +233,13 @@ export async function planLocally(facts: SlotFacts, turn: Turn, task: Task): Pro
   const isDense = marks.all.span <= marks.all.count * SLOTS_APART;
   const windowBytes = isDense ? WINDOW_BYTES_SEQUENTIAL : layout.slotSize;
   const reader = SlotReader.raw(disk, path, layout, slotCount, windowBytes);
+  let looked = 0;
   try {
     for (const slot of marks.all.slots(slotCount)) {
-      await task.pay(reader.takeReadBytes());
-      await task.breathe();
+      if (looked++ % SLOTS_PER_BREATH === 0) {
+        await task.pay(reader.takeReadBytes());
+        await task.breathe();
+      }
       // Verify has said that it cannot be read.
       const [bytes] = tryDisk(() => reader.padded(slot));
       if (bytes !== null) planner.local(slot, bytes);
@@ -247,6 +250,8 @@ export async function planLocally(facts: SlotFacts, turn: Turn, task: Task): Pro
   }
   return planner;
 }
+
+const SLOTS_PER_BREATH = 64;
 
 /** Marked slots that lie no further apart are read with what lies between them. */
 const SLOTS_APART = 8;
