@@ -4,6 +4,7 @@ import { shellWord } from "../../shell-words.ts";
 import { ArmdbError } from "../../errors.ts";
 import type { Supervisor } from "../../replica/supervisor.ts";
 import { readCopyState } from "../../store/copy-state.ts";
+import { STATE_FILE } from "../../store/state-file.ts";
 import { type Context, signalStatus } from "../command.ts";
 import type { FollowDisplay } from "../render/follow-display.ts";
 import { formatCount } from "../surface/numbers.ts";
@@ -41,16 +42,34 @@ export function endStatus(ending: Ending): number {
       hint: `armdb doctor ${supervisor.leader}`,
     });
   }
+  warnUnsaved(ending);
   display.summary("stopped", { isIncomplete: isIncomplete(ending) });
   return once ? signalStatus(context.stop.reason) : 0;
 }
 
-/** By the state file, as everybody else sees it; where the directory was to be made and is not, nothing is complete. */
+/**
+ * By what this run knows of its shards, else by the state file, as everybody else sees it; where the directory was to be made and is
+ * not, nothing is complete.
+ */
 function isIncomplete({ context, dir, isNew, supervisor }: Ending): boolean {
-  const { geometry } = supervisor;
-  const complete =
-    geometry === null ? null : readCopyState(context.disk, dir, geometry.shardCount).complete;
+  const { geometry, snapshots } = supervisor;
+  if (geometry === null) return isNew;
+  if (snapshots.some(({ complete }) => complete === false)) return true;
+  const isKnown =
+    snapshots.length === geometry.shardCount &&
+    snapshots.every(({ complete }) => complete === true);
+  if (isKnown) return false;
+  const { complete } = readCopyState(context.disk, dir, geometry.shardCount);
   return complete === false || (complete === null && isNew);
+}
+
+/** What was learned and could not be kept is said at the end once more: the first time may be hours ago. */
+function warnUnsaved({ context, supervisor }: Ending): void {
+  const { failure } = supervisor.saved;
+  if (failure === null) return;
+  context.messages.warn(
+    `${STATE_FILE} is not saved, so the next start knows less of this replica: ${failure}`,
+  );
 }
 
 /** Of all shards. */

@@ -33,6 +33,8 @@ export class ScanJudge {
   #suspects = new SlotColumns();
   /** Slots that two whole scans in a row showed, less what newer events have overwritten. */
   #diverged = new SlotColumns();
+  /** Of an earlier run: so many more than it listed. The first whole scan shows which they are, or that they are no more. */
+  #rememberedMore = 0;
 
   constructor(applier: BatchApplier) {
     this.#applier = applier;
@@ -44,7 +46,8 @@ export class ScanJudge {
       this.#suspects.add(slot, here, there ?? 0, flagOf(kind));
     }
     this.#diverged = SlotColumns.merged(this.#suspects);
-    this.#diverged.notKept = Math.max(0, total - listed.length);
+    this.#rememberedMore = Math.max(0, total - listed.length);
+    this.#diverged.notKept = this.#rememberedMore;
   }
 
   /** The scan of this connection begins: nothing is seen or touched yet. */
@@ -90,10 +93,13 @@ export class ScanJudge {
     for (let index = 0; index < suspects.length; index++) {
       if (before.indexOf(suspects.slot(index)) >= 0) diverged.addFrom(suspects, index);
     }
+    const firsts = suspects.length - diverged.length;
+    diverged.notKept = Math.min(this.#rememberedMore, firsts);
+    this.#rememberedMore = 0;
     this.#shown = new SlotColumns();
     this.#suspects = suspects;
     this.#diverged = diverged;
-    return suspects.length - diverged.length;
+    return firsts;
   }
 
   /** Diverged slots, those past the list too. */
