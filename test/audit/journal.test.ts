@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import {
   decodeEntry,
   encodeEntry,
@@ -16,6 +16,7 @@ import { type Change, PLACE_KINDS, type Place } from "../../src/audit/repair/cha
 import { repairCommand } from "../../src/cli/commands/repair.ts";
 import { ArmdbError } from "../../src/errors.ts";
 import { STATUS_OCCUPIED } from "../../src/format/slot.ts";
+import type { Disk } from "../../src/io/disk.ts";
 import { realDisk } from "../../src/io/real-disk.ts";
 import { contentsOf, FixtureCopy, journalsIn, runWords, TempDirectory } from "./repair-support.ts";
 
@@ -178,6 +179,26 @@ describe("a journal file", () => {
   });
 });
 
+test("a journal that is given up is removed, whatever was thrown", () => {
+  using directory = new TempDirectory();
+  const meta = `${directory.path}/db.meta`;
+  writeFileSync(meta, "0123456789abcdef");
+  const change: Change = { kind: "remove", place: { kind: "meta", shard: 0 }, bytes: 16 };
+  const before = contentsOf(directory.path);
+  // The file goes away once the journal has been begun.
+  let isBegun = false;
+  const open: Disk["open"] = (path, mode, permissions) => {
+    isBegun ||= mode === "create";
+    return realDisk.open(path, mode, permissions);
+  };
+  const facts: Disk["facts"] = (path) => (isBegun && path === meta ? null : realDisk.facts(path));
+  const disk: Disk = { ...realDisk, open, facts };
+  expect(() => writeJournal(disk, directory.path, [change], PLAIN, 1)).toThrow("has changed since");
+  expect(isBegun).toBe(true);
+  expect(journalsIn(directory.path)).toEqual([]);
+  expect(contentsOf(directory.path)).toEqual(before);
+});
+
 /** A repaired copy with one slot set right, and its journal. */
 async function repaired(): Promise<{ copy: FixtureCopy; journal: string; slot: number }> {
   const copy = new FixtureCopy("8x16-2-shards", "follower-clean");
@@ -227,6 +248,20 @@ describe("undo", () => {
     const no = await runWords(repairCommand, words, { confirm: () => Promise.resolve(false) });
     expect(no.status).toBe(3);
     expect(contentsOf(copy.path)).toEqual(before);
+  });
+
+  test("asks with a name that cannot steer the terminal", async () => {
+    const { copy, journal } = await repaired();
+    using _ = copy;
+    const renamed = `${copy.path}/j\x1b]0;title\x07.journal`;
+    renameSync(journal, renamed);
+    const words = [copy.path, "--undo", renamed];
+    const { said } = await runWords(repairCommand, words, {
+      confirm: () => Promise.resolve(false),
+    });
+    const asked = said.filter((text) => text.startsWith("ask: ")).join();
+    expect(asked).toContain("j\\x1b]0;title\\x07.journal");
+    expect([...asked].filter((char) => char < " ")).toEqual([]);
   });
 
   test("while another process holds the directory is refused with 11", async () => {

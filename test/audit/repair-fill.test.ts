@@ -6,6 +6,7 @@ import { repairCommand } from "../../src/cli/commands/repair.ts";
 import { SHARD_FILE } from "../../src/format/shard-header.ts";
 import { STATUS_OCCUPIED } from "../../src/format/slot.ts";
 import { SIDECAR_TEMP_FILE } from "../../src/format/versions-sidecar.ts";
+import { FaultDisk } from "./repair-fault-disk.ts";
 import { FixtureCopy, journalsIn, runWords } from "./repair-support.ts";
 
 setDefaultTimeout(30_000);
@@ -38,9 +39,9 @@ class Pair implements Disposable {
     return slots;
   }
 
-  repair() {
+  repair(disk?: FaultDisk) {
     const words = [this.copy.path, "--from", this.source.path, "--apply", "--yes", "--json"];
-    return runWords(repairCommand, words);
+    return runWords(repairCommand, words, disk === undefined ? {} : { disk });
   }
 
   undo(...more: string[]) {
@@ -133,6 +134,23 @@ describe("an undo of a shard that was filled", () => {
     expect(new Uint8Array(readFileSync(pair.copy.file(1)))).toEqual(stump);
     // Again: everything is as it was.
     expect((await pair.undo()).status).toBe(0);
+  });
+
+  test("is noted, and the note durable, before the new file gets its name", async () => {
+    using pair = new Pair();
+    rmSync(pair.copy.file(1));
+    const disk = new FaultDisk();
+    await pair.repair(disk);
+    disk.release();
+    const renamed = disk.log.findIndex((call) => call.startsWith("rename "));
+    const before = disk.log.slice(0, renamed);
+    const written = before.lastIndexOf(`write ${pair.journal}`);
+    const synced = before.lastIndexOf(`sync ${pair.journal}`);
+    // After the fill: the journal's own plan was written before the new file was made.
+    const made = before.findIndex((call) => call.startsWith("create ") && call.endsWith("-new"));
+    expect(made).toBeGreaterThan(0);
+    expect(written).toBeGreaterThan(made);
+    expect(synced).toBeGreaterThan(written);
   });
 
   test("by a journal of an earlier build, which did not note what it filled, needs --force", async () => {
