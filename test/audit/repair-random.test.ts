@@ -12,6 +12,11 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { repairCommand } from "../../src/cli/commands/repair.ts";
+import { CURSOR_FILE } from "../../src/format/cursor.ts";
+import { decodeShardHeader, shardHeaderFault, slotOffset } from "../../src/format/shard-header.ts";
+import { isNewer, isSlotSound, versionOf } from "../../src/format/slot.ts";
+import { SIDECAR_FILE } from "../../src/format/versions-sidecar.ts";
+import { sidecarFault, sidecarWord } from "../support/sidecar.ts";
 import { Dice } from "../support/dice.ts";
 import { contentsOf, FixtureCopy, FIXTURES, journalsIn, runWords } from "./repair-support.ts";
 
@@ -154,7 +159,7 @@ for (const name of FIXTURES) {
             }
             const what = `seed ${seed}: ${done.join("; ")}`.replaceAll(`${copy.path}/`, "");
             const from = dice.oneIn(2) ? ["--from", source.path] : [];
-            await holds(copy, from, what);
+            await holds(copy, shards, from, what);
           },
           LIMIT_MS,
         );
@@ -163,8 +168,58 @@ for (const name of FIXTURES) {
   }
 }
 
-async function holds(copy: FixtureCopy, from: readonly string[], what: string): Promise<void> {
+/**
+ * The version that each slot of a shard must keep: that of its own word where the slot is sound, and of its word in a sidecar that
+ * the crate would use. By `shard/slot`; of a replica none, as its next scan brings what it lost.
+ */
+function versionsKept(copy: FixtureCopy, shards: number): Map<string, number> {
+  const kept = new Map<string, number>();
+  for (let shard = 0; shard < shards; shard++) {
+    if (existsSync(copy.file(shard, CURSOR_FILE))) return new Map();
+    if (!existsSync(copy.file(shard))) continue;
+    const bytes = readFileSync(copy.file(shard));
+    const { slotSize } = copy.layout;
+    const note = (slot: number, version: number) => {
+      const known = kept.get(`${shard}/${slot}`);
+      if (known === undefined || isNewer(version, known)) kept.set(`${shard}/${slot}`, version);
+    };
+    for (let slot = 0; slotOffset(slot + 1, slotSize) <= bytes.length; slot++) {
+      const image = bytes.subarray(slotOffset(slot, slotSize), slotOffset(slot + 1, slotSize));
+      if (isSlotSound(image, copy.layout)) note(slot, versionOf(image.readUInt32LE(0)));
+    }
+    const header = decodeShardHeader(bytes);
+    const sidecar = copy.file(shard, SIDECAR_FILE);
+    const isUsed =
+      header !== null && shardHeaderFault(header) === null && header.cleanShutdown === 1;
+    if (!isUsed || header.slotSize !== slotSize || !existsSync(sidecar)) continue;
+    const words = readFileSync(sidecar);
+    if (sidecarFault(words, header.slotCount) !== null) continue;
+    for (let slot = 0; slot < header.slotCount; slot++)
+      note(slot, versionOf(sidecarWord(words, slot)));
+  }
+  return kept;
+}
+
+/** What of these is behind now. Slots past the end of a file are as they were: not there. */
+function setBack(copy: FixtureCopy, kept: ReadonlyMap<string, number>): string[] {
+  return [...kept].flatMap(([place, version]) => {
+    const [shard = 0, slot = 0] = place.split("/").map(Number);
+    const bytes = existsSync(copy.file(shard)) ? readFileSync(copy.file(shard)) : Buffer.alloc(0);
+    const at = slotOffset(slot, copy.layout.slotSize);
+    if (at + copy.layout.slotSize > bytes.length) return [];
+    const now = versionOf(bytes.readUInt32LE(at));
+    return isNewer(version, now) ? [`${place} had ${version}, has ${now}`] : [];
+  });
+}
+
+async function holds(
+  copy: FixtureCopy,
+  shards: number,
+  from: readonly string[],
+  what: string,
+): Promise<void> {
   const harmed = contentsOf(copy.path);
+  const kept = versionsKept(copy, shards);
   const is = (value: unknown) => ({ what, value });
   const planned = await json([copy.path, ...from]);
   expect(is(contentsOf(copy.path))).toEqual(is(harmed));
@@ -190,6 +245,13 @@ async function holds(copy: FixtureCopy, from: readonly string[], what: string): 
     expect(is([last.verdict, isForeseen])).toEqual(is([expect.any(String), true]));
   }
   const mended = contentsOf(copy.path);
+  // A sidecar that stays still says it.
+  const stays = existsSync(copy.path) ? versionsKept(copy, shards) : new Map<string, number>();
+  const behind = setBack(copy, kept).filter((text) => {
+    const place = text.split(" ")[0] ?? "";
+    return stays.get(place) === undefined || stays.get(place) !== kept.get(place);
+  });
+  expect(is(behind)).toEqual(is([]));
   if (applied.verdict === "repaired") {
     expect(is((await json([copy.path, ...from, "--apply", "--yes"])).verdict)).toEqual(
       is("nothing-to-do"),

@@ -12,6 +12,11 @@ import {
   versionOf,
 } from "../../src/format/slot.ts";
 import { prepareRepair, carryOut } from "../../src/audit/repair/repair.ts";
+import { directorySource } from "../../src/audit/repair/source.ts";
+import { HEADER_FIELDS, slotOffset } from "../../src/format/shard-header.ts";
+import { DiskError } from "../../src/io/disk.ts";
+import { realDisk } from "../../src/io/real-disk.ts";
+import { failingDisk } from "./failing-disk.ts";
 import { changeBytes } from "../../src/audit/repair/plan/slots.ts";
 import { verifyCommand } from "../../src/cli/commands/verify.ts";
 import { MadeDatabase, type MadeShard } from "../support/made-shard.ts";
@@ -87,6 +92,88 @@ describe("what the sidecar knows is kept", () => {
     const words = [temp.path, "--plan", report, "--apply", "--yes"];
     expect((await runWords(repairCommand, words)).status).toBe(0);
     expect(database.metas().get(free(5))).toBe(101);
+  });
+});
+
+describe("with a source", () => {
+  /** A source that never had some of the slots, or has them in an older version. */
+  function sourceOf(temp: TempDirectory, slots: number, lacks: readonly number[]): MadeDatabase {
+    const source = made(temp, { slots, version: 3, sidecarVersion: null });
+    source.harm(lacks, zeros);
+    return source;
+  }
+
+  test.each([
+    ["zeroed slots", (database: MadeDatabase) => database.harm(range(100, 300), zeros)],
+    ["slots that are cut off", (database: MadeDatabase) => database.cut(100)],
+  ])("what the source does not have keeps the sidecar's version: %s", async (_, harm) => {
+    using temp = new TempDirectory();
+    using other = new TempDirectory();
+    const database = made(temp, { slots: 300 });
+    harm(database);
+    sourceOf(other, 300, range(200, 300));
+    const words = [temp.path, "--from", other.path, "--apply", "--yes", "--json"];
+    const { status, document } = await runWords(repairCommand, words);
+    expect([status, document["verdict"]]).toEqual([0, "repaired"]);
+    expect(database.metas()).toEqual(
+      new Map([
+        [occupied(5), 100],
+        // The source's record, newer than what any follower has of the slot.
+        [occupied(6), 100],
+        [free(5), 100],
+      ]),
+    );
+  });
+
+  test("a plan that is cut makes no slot newer than its word", async () => {
+    using temp = new TempDirectory();
+    using other = new TempDirectory();
+    const database = made(temp, { slots: 3_000 });
+    database.harm(range(0, 2_000), zeros);
+    sourceOf(other, 3_000, []);
+    const options = {
+      ...repairOptions(temp.path, 1_000 * changeBytes(4)),
+      openSource: () => Promise.resolve(directorySource(realDisk, other.path, () => {})),
+    };
+    const planned = await prepareRepair(repairTools(), options);
+    expect(planned.plan.truncated).toBe(true);
+    await carryOut(repairTools(), options, planned);
+    expect(existsSync(database.sidecar)).toBe(true);
+    expect(Math.max(...[...database.metas().keys()].map(versionOf))).toBe(5);
+  });
+});
+
+describe("with slots that cannot be read", () => {
+  test("the sidecar, which alone knows their versions, is not given up", async () => {
+    using temp = new TempDirectory();
+    const database = made(temp, { slots: 300 });
+    database.harm([9], zeros);
+    const at = slotOffset(200, LAYOUT.slotSize);
+    const disk = failingDisk(realDisk, (path, start, end) => {
+      const isHit = path === database.data && start < at + LAYOUT.slotSize && end > at;
+      return isHit ? new DiskError("read", path, "EIO") : null;
+    });
+    const words = [temp.path, "--apply", "--yes", "--json"];
+    const { status, document } = await runWords(repairCommand, words, { disk });
+    expect([status, document["verdict"], document["stepsTotal"]]).toEqual([3, "incomplete", 0]);
+    expect(existsSync(database.sidecar)).toBe(true);
+    expect(JSON.stringify(document["left"])).toContain("the sidecar alone knows");
+  });
+});
+
+describe("a report that names nothing of a shard's slots", () => {
+  test("leaves them and the sidecar alone", async () => {
+    using temp = new TempDirectory();
+    using reports = new TempDirectory();
+    const database = made(temp, { slots: 300 });
+    const report = `${reports.path}/report.json`;
+    database.poke(HEADER_FIELDS.shardId.offset, 7);
+    await runWords(verifyCommand, [temp.path, "--report", report]);
+    database.harm([9], zeros);
+    const { document } = await runWords(repairCommand, [temp.path, "--plan", report, "--json"]);
+    expect((document["steps"] as { kind: string }[]).map(({ kind }) => kind)).toEqual([
+      "header-field",
+    ]);
   });
 });
 

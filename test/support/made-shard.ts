@@ -73,6 +73,13 @@ export class MadeDatabase {
     closeSync(file);
   }
 
+  /** Overwrites a byte of the file. */
+  poke(offset: number, byte: number): void {
+    const file = openSync(this.data, "r+");
+    writeSync(file, Uint8Array.of(byte), 0, 1, offset);
+    closeSync(file);
+  }
+
   /** Only the first so many slots are left. */
   cut(slots: number): void {
     const file = openSync(this.data, "r+");

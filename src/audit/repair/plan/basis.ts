@@ -51,6 +51,8 @@ export interface BasisFacts {
   /** Most of the live keys in the file belong to another shard. */
   readonly isForeign: boolean;
   readonly hasSource: boolean;
+  /** Slots that could not be read, whose versions the sidecar alone knows; null: there are none, or a scan brings them back. */
+  readonly unreadSlots: Finding | null;
 }
 
 /** Header, length and slot count of one shard as they are to be. */
@@ -86,7 +88,13 @@ export function decideBasis(facts: BasisFacts): BasisDecision {
   return { kind: "basis", basis };
 }
 
-function findObstacle({ look, findings, isForeign, hasSource }: BasisFacts): BasisDecision | null {
+function findObstacle({
+  look,
+  findings,
+  isForeign,
+  hasSource,
+  unreadSlots,
+}: BasisFacts): BasisDecision | null {
   const blocking = findings.find(
     (finding) =>
       (finding.kind === "file-type" ||
@@ -109,6 +117,13 @@ function findObstacle({ look, findings, isForeign, hasSource }: BasisFacts): Bas
       kind: "unusable",
       why: `${unread.message}: what it says of the slots is not known, and a change of them would have to remove it`,
       hint: "ls -l on that path; dmesg and smartctl on that disk",
+    };
+  }
+  if (unreadSlots !== null) {
+    return {
+      kind: "unusable",
+      why: `slot ${unreadSlots.slot} ${unreadSlots.message}: the sidecar alone knows its version, and a change of this shard would have to remove it`,
+      hint: "dmesg and smartctl on that disk; a copy elsewhere",
     };
   }
   if (!isForeign || hasSource) return null;

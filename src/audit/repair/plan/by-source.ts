@@ -5,6 +5,7 @@ import { ArmdbError } from "../../../errors.ts";
 import { equalBytes } from "../../../bytes.ts";
 import {
   decodeSlot,
+  isSlotSound,
   STATUS_FREE,
   STATUS_OCCUPIED,
   statusOf,
@@ -16,7 +17,6 @@ import { otherGeometry } from "../../leader/errors.ts";
 import { type SlotFacts, SlotPlanner } from "./slots.ts";
 import type { Task } from "../../task.ts";
 import type { RepairSource, SlotThere, SourceReceiver } from "../source.ts";
-import { isSlotSound } from "../../../format/slot.ts";
 import { SlotReader, WINDOW_BYTES_SEQUENTIAL } from "../../look/slot-reader.ts";
 
 export interface MergeOptions {
@@ -36,10 +36,8 @@ export interface MergeResult {
   readonly planner: SlotPlanner;
   /** Sound slots here that the source contradicts and that stay as they are. */
   readonly contradicted: number;
-  /** Slots that the source itself cannot vouch for. */
+  /** Slots that the source itself cannot vouch for; of these the planner counts those that are not sound here either. */
   readonly unsure: number;
-  /** Of these those that are damaged here too: neither side has the record. What is sound here needs nobody's word. */
-  readonly lostThere: number;
 }
 
 /** Plans one shard by its source. Throws incompatible when the source is another database, and as the source does. */
@@ -66,13 +64,11 @@ class Merge {
   #conflicts = 0;
   #contradicted = 0;
   #unsure = 0;
-  #lostThere = 0;
 
   constructor(options: MergeOptions) {
     this.#options = options;
     const { disk, path, layout, slotCount } = options.facts;
-    // What rests on the sidecar was reckoned before.
-    this.#planner = new SlotPlanner(options.facts, "all", true);
+    this.#planner = new SlotPlanner(options.facts, "all");
     this.#reader = SlotReader.raw(disk, path, layout, slotCount, WINDOW_BYTES_SEQUENTIAL);
   }
 
@@ -111,7 +107,6 @@ class Merge {
       planner: this.#planner,
       contradicted: this.#contradicted,
       unsure: this.#unsure,
-      lostThere: this.#lostThere,
     };
   }
 
@@ -131,11 +126,13 @@ class Merge {
     const [bytes] = tryDisk(() => this.#reader.padded(slot));
     // Verify has said that it cannot be read; what cannot be read cannot be saved, and so is not overwritten.
     if (bytes === null) return;
-    if (there.kind === "nothing" && statusOf(bytes[0] ?? 0) === STATUS_FREE) return;
-    this.#weigh(bytes, there);
     const { facts, onlyMarked } = this.#options;
-    if (onlyMarked && !facts.marks.all.has(slot)) return;
-    if (there.kind === "unsure" && !this.#planner.judge(slot, bytes).isTrusted) this.#lostThere++;
+    const isMarked = facts.marks.all.has(slot);
+    // A free slot that is marked may have lost what the sidecar knows.
+    const isFree = statusOf(bytes[0] ?? 0) === STATUS_FREE;
+    if (there.kind === "nothing" && isFree && !isMarked) return;
+    this.#weigh(bytes, there);
+    if (onlyMarked && !isMarked) return;
     const changes = this.#planner.changes.length;
     this.#planner.bySource(slot, bytes, there);
     if (this.#planner.changes.length === changes) this.#noteContradiction(slot, bytes, there);

@@ -66,3 +66,10 @@ export function isForeignFile(
   const counts = report.shards.find((each) => each.shard === shard);
   return misrouted > 0 && misrouted * 2 > (counts?.occupied ?? 0);
 }
+
+/** Slots of a shard that could not be read, where a sidecar that the crate would use has their words; null: none. */
+export function unreadSlots({ sidecars, findings }: VerifyReport, shard: number): Finding | null {
+  if (sidecars.get(shard) !== "valid") return null;
+  const isUnread = ({ kind, slot }: Finding) => kind === "unreadable" && slot !== null;
+  return findings.find((finding) => finding.shard === shard && isUnread(finding)) ?? null;
+}

@@ -23,7 +23,7 @@ import {
   type RepairPlan,
   SOURCE_KINDS,
 } from "./types.ts";
-import { checkKeep, checkLengths, isForeignFile, refuseMigration } from "./checks.ts";
+import { checkKeep, checkLengths, isForeignFile, refuseMigration, unreadSlots } from "./checks.ts";
 import { planMeta } from "./meta.ts";
 import { planShard, type ShardPlan } from "./shard.ts";
 import { PlanBudget } from "./slots.ts";
@@ -166,6 +166,7 @@ class Planner {
       findings,
       isForeign: isForeignFile(this.#report, look.shard, findings),
       hasSource: this.#options.source !== null,
+      unreadSlots: this.#isReplica ? null : unreadSlots(this.#report, look.shard),
     });
     switch (decision.kind) {
       case "basis":

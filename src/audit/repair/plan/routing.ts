@@ -3,10 +3,15 @@
 // no difference; otherwise it says which values are possible.
 
 import { shardOfKey } from "../../../format/routing.ts";
-import { decodeSlot, type SlotLayout, STATUS_OCCUPIED, statusOf } from "../../../format/slot.ts";
+import {
+  decodeSlot,
+  isSlotSound,
+  type SlotLayout,
+  STATUS_OCCUPIED,
+  statusOf,
+} from "../../../format/slot.ts";
 import type { Disk } from "../../../io/disk.ts";
 import type { DatabaseDirectory } from "../../look/database-look.ts";
-import { isSlotSound } from "../../../format/slot.ts";
 import { SlotReader, WINDOW_BYTES_SEQUENTIAL } from "../../look/slot-reader.ts";
 
 /** Keys of each shard that are tried. */

@@ -16,6 +16,7 @@ import {
   changeBytes,
   type LostKey,
   type PlanBudget,
+  type PlannedChanges,
   planLocally,
   type SlotChange,
   type SlotFacts,
@@ -79,14 +80,10 @@ export async function planShard(facts: ShardPlanFacts): Promise<ShardPlan> {
     words.close();
   }
   const { changes, isCut } = planned;
-  const hides = !facts.everything.hidden.isEmpty;
+  const hides = !facts.marks.hidden.isEmpty;
   const isWrong = hides || (facts.sidecar === "invalid" && basis.cleanShutdown === 1);
-  // Slots that come back as zeros, or come into view, are changed slots too.
-  const isOtherLength =
-    basis.bytesAfter > basis.bytesBefore ||
-    (!basis.isHeaderLost && basis.slotCount !== look.header?.slotCount);
   // The sidecar is evidence, and goes in the run in which the last slot that it knows better has got its version.
-  const dropsSidecar = !isCut && (changes.length > 0 || isWrong || isOtherLength);
+  const dropsSidecar = !isCut && (changes.length > 0 || isWrong || isOtherLength(facts));
   if (basis.bytesAfter > basis.bytesBefore) {
     notes.push(
       `shard ${look.shard}: ${basis.bytesAfter - basis.bytesBefore} bytes at the end of its file are gone; ` +
@@ -117,13 +114,16 @@ export async function planShard(facts: ShardPlanFacts): Promise<ShardPlan> {
   };
 }
 
-/** The slots of a shard that change. */
-interface PlannedSlots {
-  /** Ascending. */
-  readonly changes: readonly SlotChange[];
-  readonly lost: readonly LostKey[];
-  readonly truncated: boolean;
-  readonly unsure: number;
+/** Slots that come back as zeros, or come into view, are changed slots too. */
+function isOtherLength({ basis, look }: ShardPlanFacts): boolean {
+  return (
+    basis.bytesAfter > basis.bytesBefore ||
+    (!basis.isHeaderLost && basis.slotCount !== look.header?.slotCount)
+  );
+}
+
+/** The slots of a shard that change, ascending. */
+interface PlannedSlots extends PlannedChanges {
   /** Not all fits that rests on the sidecar's word: it stays, and nothing is changed that it would hide. */
   readonly isCut: boolean;
 }
@@ -139,31 +139,31 @@ async function planSlots(
 ): Promise<PlannedSlots> {
   const scoped = slotFactsOf(facts, facts.marks, words);
   const all = slotFactsOf(facts, facts.everything, words);
-  const hasEvidence = !facts.isReplica && facts.sidecar === "valid";
+  const isTouched = !scoped.marks.all.isEmpty || isOtherLength(facts);
+  const hasEvidence = isTouched && !facts.isReplica && facts.sidecar === "valid";
   const evidence = hasEvidence
     ? await planLocally(all, "evidence", facts.task)
     : new SlotPlanner(all, "evidence");
-  if (evidence.truncated) return { ...evidence.planned, unsure: 0, isCut: true };
+  if (evidence.truncated) return { ...evidence.planned(), isCut: true };
   if (facts.source === null) {
-    return joined(evidence.planned, (await planLocally(scoped, "rest", facts.task)).planned);
+    const rest = await planLocally(scoped, "rest", facts.task);
+    return joined(evidence.planned(), rest.planned());
   }
   // By the source these slots take more room than by the sidecar alone.
   const inScope = evidence.changes.filter(({ slot }) => scoped.marks.all.has(slot));
   if (!facts.budget.take(inScope.length * changeBytes(facts.basis.layout.slotSize))) {
-    return { ...evidence.planned, truncated: true, unsure: 0, isCut: true };
+    return { ...evidence.planned(), truncated: true, isCut: true };
   }
   const merged = await bySource(facts, scoped, facts.source, notes);
-  return joined(evidence.without(scoped.marks.all), merged);
+  return joined(evidence.planned(scoped.marks.all), merged);
 }
 
-type Planned = Omit<PlannedSlots, "isCut" | "unsure"> & { readonly unsure?: number };
-
-function joined(first: Planned, second: Planned): PlannedSlots {
+function joined(first: PlannedChanges, second: PlannedChanges): PlannedSlots {
   return {
     changes: [...first.changes, ...second.changes].sort((left, right) => left.slot - right.slot),
     lost: [...first.lost, ...second.lost].sort((left, right) => left.slot - right.slot),
     truncated: first.truncated || second.truncated,
-    unsure: second.unsure ?? 0,
+    unsure: first.unsure + second.unsure,
     isCut: false,
   };
 }
@@ -173,7 +173,7 @@ async function bySource(
   slotFacts: SlotFacts,
   source: RepairSource,
   notes: string[],
-): Promise<Planned> {
+): Promise<PlannedChanges> {
   const { look, basis, onlyMarked, task, progress } = facts;
   const geometry: Geometry = {
     shardCount: facts.shardCount,
@@ -200,7 +200,7 @@ async function bySource(
   if (unsure > 0) {
     notes.push(`shard ${look.shard}: ${damagedThere(unsure, source.name)}`);
   }
-  return { ...merged.planner.planned, unsure: merged.lostThere };
+  return merged.planner.planned();
 }
 
 function slotFactsOf(facts: ShardPlanFacts, marks: SlotMarks, words: SidecarWords): SlotFacts {

@@ -5,6 +5,7 @@
 import { toHex, viewOf } from "../../../bytes.ts";
 import { shardOfKey } from "../../../format/routing.ts";
 import {
+  isSlotSound,
   SLOT_KEY_OFFSET,
   type SlotLayout,
   STATUS_INVALID,
@@ -13,7 +14,7 @@ import {
 } from "../../../format/slot.ts";
 import type { Disk } from "../../../io/disk.ts";
 import type { SlotMarks } from "./marks.ts";
-import type { SlotRanges } from "./slot-ranges.ts";
+import { SlotRanges } from "./slot-ranges.ts";
 import {
   clearSlot,
   isBehindSidecar,
@@ -23,7 +24,6 @@ import {
   type SlotRemedy,
 } from "./rules.ts";
 import type { SlotThere } from "../source.ts";
-import { isSlotSound } from "../../../format/slot.ts";
 import { SlotReader, WINDOW_BYTES_SEQUENTIAL } from "../../look/slot-reader.ts";
 import { tryDisk } from "../../look/file-look.ts";
 import type { Task } from "../../task.ts";
@@ -92,8 +92,19 @@ export interface JudgedSlot extends SlotHere {
   readonly distrust: Distrust | null;
 }
 
-/** Which changes a planner takes: those that rest on the sidecar's word, the others, or all. */
+/**
+ * Which changes a planner takes: those that rest on the sidecar's word, the others, or all; then the first have been paid for, as
+ * they were reckoned before.
+ */
 export type Turn = "evidence" | "rest" | "all";
+
+/** What a planner came to. */
+export interface PlannedChanges {
+  readonly changes: readonly SlotChange[];
+  readonly lost: readonly LostKey[];
+  readonly truncated: boolean;
+  readonly unsure: number;
+}
 
 /** Collects the changes of one shard, slot by slot in ascending order. */
 export class SlotPlanner {
@@ -101,14 +112,13 @@ export class SlotPlanner {
   readonly lost: LostKey[] = [];
   readonly #facts: SlotFacts;
   readonly #turn: Turn;
-  /** Changes that rest on the sidecar and have been paid for already. */
-  readonly #isEvidencePaid: boolean;
   #truncated = false;
+  /** Slots that are not sound here, and that the source cannot vouch for: neither side has the record. */
+  #unsure = 0;
 
-  constructor(facts: SlotFacts, turn: Turn, isEvidencePaid = false) {
+  constructor(facts: SlotFacts, turn: Turn) {
     this.#facts = facts;
     this.#turn = turn;
-    this.#isEvidencePaid = isEvidencePaid;
   }
 
   /** True when the plan could not hold everything. */
@@ -116,17 +126,13 @@ export class SlotPlanner {
     return this.#truncated;
   }
 
-  /** All that is planned. */
-  get planned() {
-    const { changes, lost, truncated } = this;
-    return { changes, lost, truncated };
-  }
-
-  /** As `planned`, without what these slots are about. */
-  without(slots: SlotRanges): SlotPlanner["planned"] {
-    const changes = this.changes.filter(({ slot }) => !slots.has(slot));
-    const lost = this.lost.filter(({ slot }) => !slots.has(slot));
-    return { changes, lost, truncated: this.truncated };
+  /** All that is planned, but for what is about these slots. */
+  planned(without = SlotRanges.NONE): PlannedChanges {
+    return {
+      changes: this.changes.filter(({ slot }) => !without.has(slot)),
+      lost: this.lost.filter(({ slot }) => !without.has(slot)),
+      ...{ truncated: this.#truncated, unsure: this.#unsure },
+    };
   }
 
   /** The slot as the rules see it: by its own bytes, and by the sidecar's word for it. */
@@ -171,6 +177,7 @@ export class SlotPlanner {
   /** A slot by a source's word. */
   bySource(slot: number, bytes: Uint8Array, there: SlotThere): void {
     const here = this.judge(slot, bytes);
+    if (there.kind === "unsure" && !here.isTrusted) this.#unsure++;
     const { layout, isReplica } = this.#facts;
     const remedy = remedyFromSource(here, there, layout, isReplica);
     if (remedy !== null) this.#add(slot, here, bytes, remedy);
@@ -181,7 +188,7 @@ export class SlotPlanner {
     if (this.#turn !== "all" && bySidecar !== (this.#turn === "evidence")) return;
     const before = bytes.slice(0, remedy.after.length);
     if (Buffer.compare(before, remedy.after) === 0) return;
-    const isPaid = bySidecar && this.#isEvidencePaid;
+    const isPaid = bySidecar && this.#turn === "all";
     if (!isPaid && !this.#facts.budget.take(changeBytes(remedy.after.length))) {
       this.#truncated = true;
       return;
